@@ -1,0 +1,201 @@
+//! An act: an admin's change. Intended as a row, applied by a script, settled in the row (P9).
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::coupon::CouponId;
+use super::limits::IDEMPOTENCY_KEY_MAX_BYTES;
+use super::ticket::Serial;
+use super::time::UnixMs;
+
+/// One ticket whose stock goes back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Return {
+    /// The ticket's serial.
+    pub serial: u64,
+    /// The ticket's field in the holders hash.
+    pub holder: String,
+}
+
+impl Return {
+    /// The serial as its type.
+    pub fn serial(&self) -> Serial {
+        Serial(self.serial)
+    }
+}
+
+/// What an act changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Change {
+    /// Put the coupon into Redis; always act 1.
+    Preload,
+    /// Give or take stock, never below what is out.
+    Restock {
+        /// Tickets to add; negative to take away.
+        delta: i64,
+    },
+    /// Move the window, or the limit per user.
+    Window {
+        /// New `opens_at` in Unix milliseconds; none: open at once.
+        opens_at_ms: Option<i64>,
+        /// New `closes_at` in Unix milliseconds; none: until it is closed.
+        closes_at_ms: Option<i64>,
+        /// New limit, 1..=100. Held claims above it stay held.
+        per_user_limit: u8,
+    },
+    /// Interrupt issuing.
+    Pause,
+    /// Go on issuing.
+    Resume,
+    /// End issuing for good.
+    Close,
+    /// Give back the stock of cancelled tickets, at most 500.
+    Return {
+        /// The tickets.
+        returns: Vec<Return>,
+    },
+}
+
+impl Change {
+    /// The word in the row.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Preload => "preload",
+            Self::Restock { .. } => "restock",
+            Self::Window { .. } => "window",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Close => "close",
+            Self::Return { .. } => "return",
+        }
+    }
+}
+
+/// `Idempotency-Key`: 1..=255 printable ASCII bytes, with or without the quotes of a structured
+/// field. The same key with the same change is the same act.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyKey(String);
+
+impl IdempotencyKey {
+    /// `None` when it is empty, too long or not printable ASCII.
+    pub fn parse(text: &str) -> Option<Self> {
+        let quoted = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+        let bare = quoted.unwrap_or(text);
+        let fits = (1..=IDEMPOTENCY_KEY_MAX_BYTES).contains(&bare.len());
+        let printable = bare.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+        (fits && printable).then(|| Self(bare.to_owned()))
+    }
+
+    /// The key without quotes.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// An act as it is handed to the database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewAct {
+    /// The coupon that it changes.
+    pub coupon_id: CouponId,
+    /// What it changes.
+    pub change: Change,
+    /// The caller's key, when it gave one.
+    pub idempotency_key: Option<IdempotencyKey>,
+    /// The version that the caller saw (`If-Match`), when it gave one.
+    pub if_version: Option<u64>,
+    /// Who asked: `admin` or `cli`.
+    pub who: String,
+    /// When, by the server's clock.
+    pub at: UnixMs,
+}
+
+/// An act that stands in the database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Act {
+    /// The coupon that it changes.
+    pub coupon_id: CouponId,
+    /// 1, 2, 3 … in the coupon.
+    pub act_no: u64,
+    /// What it changes.
+    pub change: Change,
+    /// What came of it; `None` while it is only intended.
+    pub result: Option<ActResult>,
+}
+
+/// What a script made of an act. Stored in the coupon's hash and in the act's row, so that repeating
+/// the act is harmless.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum ActResult {
+    /// It is in force.
+    Applied(Applied),
+    /// It was refused; nothing but the act's number changed.
+    Refused {
+        /// `below_issued`, `already_closed` or `total_too_large`.
+        reason: String,
+    },
+}
+
+/// The coupon after an act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Applied {
+    /// Its version.
+    pub version: u64,
+    /// Its tickets in all.
+    pub total: u64,
+    /// Its stock, with what is still held.
+    pub remaining: u64,
+}
+
+impl fmt::Display for ActResult {
+    /// The words that the scripts store: `applied <version> <total> <remaining>` or `refused
+    /// <reason>`.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Applied(Applied { version, total, remaining }) => {
+                write!(out, "applied {version} {total} {remaining}")
+            }
+            Self::Refused { reason } => write!(out, "refused {reason}"),
+        }
+    }
+}
+
+impl ActResult {
+    /// Reads the words that a script stored.
+    pub fn parse(text: &str) -> Option<Self> {
+        let words: Vec<&str> = text.split(' ').collect();
+        match words.as_slice() {
+            ["applied", version, total, remaining] => Some(Self::Applied(Applied {
+                version: version.parse().ok()?,
+                total: total.parse().ok()?,
+                remaining: remaining.parse().ok()?,
+            })),
+            ["refused", reason] => Some(Self::Refused { reason: (*reason).to_owned() }),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_result_survives_being_stored_by_a_script() {
+        for text in ["applied 3 1000 500", "refused below_issued"] {
+            assert_eq!(ActResult::parse(text).unwrap().to_string(), text);
+        }
+        assert_eq!(ActResult::parse("applied 3"), None);
+    }
+
+    #[test]
+    fn an_idempotency_key_is_the_same_with_and_without_its_quotes() {
+        assert_eq!(IdempotencyKey::parse("\"a-1\""), IdempotencyKey::parse("a-1"));
+        for text in ["", "\"\"", "a\tb", "é"] {
+            assert_eq!(IdempotencyKey::parse(text), None, "{text}");
+        }
+        assert_eq!(IdempotencyKey::parse(&"k".repeat(256)), None);
+    }
+}

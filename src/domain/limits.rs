@@ -1,0 +1,75 @@
+//! Every bound of the system, with the relations between them checked at compile time.
+//!
+//! A bound that an operator may change is a flag with one of these as its default; the others are
+//! part of a contract (a script, a table, a wire format) and change only with it.
+
+use std::time::Duration;
+
+/// Tickets of one coupon: 1..=10^9. Serials stay far below 2^53, so Lua numbers are exact.
+pub const TOTAL_MAX: u64 = 1_000_000_000;
+/// Tickets of one coupon that one user may hold.
+pub const PER_USER_LIMIT_MAX: u8 = 100;
+/// Length of a coupon id.
+pub const COUPON_ID_MAX_BYTES: usize = 64;
+/// Length of a user id.
+pub const USER_ID_MAX_BYTES: usize = 128;
+/// Length of a coupon's name.
+pub const NAME_MAX_BYTES: usize = 200;
+/// Length of an `Idempotency-Key`.
+pub const IDEMPOTENCY_KEY_MAX_BYTES: usize = 255;
+/// Longest `valid_for`: ten years.
+pub const VALID_FOR_MAX_MS: u64 = 10 * 366 * 24 * 3_600 * 1_000;
+/// Latest instant that a window may name: the year 9999, where RFC 3339 ends.
+pub const INSTANT_MAX_MS: i64 = 253_402_300_799_999;
+
+/// Fixed parts of the key space; part of the key format.
+pub const SHARDS: u8 = 16;
+/// Users answered by one call of `issue.lua`. Lua's `unpack` fails at about 8,000 values, and beyond
+/// 512 a call costs more per ticket and blocks Redis for milliseconds.
+pub const GROUP_MAX_REQUESTS: usize = 512;
+/// Calls of one round: coupons served in one turn of the batcher.
+pub const ROUND_MAX_GROUPS: usize = 64;
+/// Requests that may wait in the queue of one actix worker; beyond it the answer is `overloaded`.
+pub const QUEUE_MAX_REQUESTS: usize = 8_192;
+/// Tickets of one shard that may wait for the database; beyond it the answer is `backlog_full`.
+pub const BACKLOG_MAX_TICKETS: u64 = 5_000_000;
+/// Stock that comes back to a sold-out coupon is held for this long (P1 step 2, I8).
+pub const HOLD_MS: u64 = 150;
+/// A verdict from a reply may be trusted for at most this long (P1 step 4).
+pub const LEASE_MAX_MS: u64 = 100;
+
+/// Tickets that the persister writes in one transaction.
+pub const BATCH_MAX_TICKETS: usize = 8_192;
+/// Records of one shard that one read of the persister asks for.
+pub const READ_MAX_RECORDS: usize = 512;
+/// Returns of tickets that one act may carry.
+pub const RETURNS_PER_ACT: usize = 500;
+
+/// A JSON body on the admin listener.
+pub const ADMIN_BODY_MAX_BYTES: usize = 64 * 1024;
+/// A body on the public listener; the issue path takes none.
+pub const PUBLIC_BODY_MAX_BYTES: usize = 1024;
+/// Rows of one page of a list.
+pub const PAGE_MAX_ROWS: u32 = 1_000;
+/// Rows of one page of a list when nothing is asked for.
+pub const PAGE_DEFAULT_ROWS: u32 = 100;
+/// Unknown coupon ids whose absence from the database is remembered.
+pub const UNKNOWN_IDS_MAX: usize = 4_096;
+/// Coupon definitions remembered for the public page of a coupon.
+pub const DEFINITIONS_MAX: usize = 1_024;
+
+/// A statement of the database may take this long.
+pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Entries of a consumer that was silent for this long are taken over. Longer than any statement,
+/// so that a batch in a living persister's hands is left alone (P5 step 1).
+pub const TAKE_OVER_IDLE: Duration = Duration::from_secs(10);
+/// The persister's blocking read waits this long for new records.
+pub const READ_BLOCK: Duration = Duration::from_secs(1);
+/// A generation that was proven within this time may have gained its first replica (P2 step 5).
+pub const BENIGN_PROBE_MAX_AGE: Duration = Duration::from_secs(30 * 60);
+
+const _: () = assert!(TAKE_OVER_IDLE.as_secs() >= STATEMENT_TIMEOUT.as_secs() + 5);
+const _: () = assert!(LEASE_MAX_MS < HOLD_MS);
+const _: () = assert!(GROUP_MAX_REQUESTS <= BATCH_MAX_TICKETS);
+const _: () = assert!(TOTAL_MAX < 1 << 40, "a serial must fit in the 40 bits of a code");
+const _: () = assert!(PAGE_DEFAULT_ROWS <= PAGE_MAX_ROWS);

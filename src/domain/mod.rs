@@ -1,0 +1,11 @@
+//! The nouns: what things are. Pure values without IO; nothing here reads a clock.
+
+pub mod act;
+pub mod code;
+pub mod coupon;
+pub mod generation;
+pub mod limits;
+pub mod record;
+pub mod ticket;
+pub mod time;
+pub mod user;

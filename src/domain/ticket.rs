@@ -1,0 +1,139 @@
+//! One coupon given to one user.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+use super::coupon::CouponId;
+use super::limits::TOTAL_MAX;
+use super::time::{UnixMs, ValidFor};
+use super::user::{Claim, UserId};
+
+/// The order number of a ticket in its coupon: 1, 2, 3 … (I5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Serial(pub u64);
+
+impl Serial {
+    /// Reads plain decimal digits without a leading zero, so that a ticket has one id only. Serials
+    /// may pass `total` (returns, restocks, recoveries), so their bound is the 40 bits of a code.
+    pub fn parse(text: &str) -> Option<Self> {
+        let plain = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
+        let number: u64 = plain.then(|| text.parse().ok()).flatten()?;
+        (number < 1 << 40).then_some(Self(number))
+    }
+}
+
+impl fmt::Display for Serial {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}", self.0)
+    }
+}
+
+const _: () = assert!(TOTAL_MAX < 1 << 40);
+
+/// `<coupon_id>.<serial>`, the name of a ticket.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TicketId {
+    /// The coupon it is a ticket of.
+    pub coupon_id: CouponId,
+    /// Its order number in the coupon.
+    pub serial: Serial,
+}
+
+impl TicketId {
+    /// `None` when the text is not of the form; a coupon id holds no dot.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (coupon_id, serial) = text.split_once('.')?;
+        Some(Self { coupon_id: CouponId::parse(coupon_id)?, serial: Serial::parse(serial)? })
+    }
+}
+
+impl fmt::Display for TicketId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}.{}", self.coupon_id, self.serial)
+    }
+}
+
+impl Serialize for TicketId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Where a ticket stands (I7). `expired` is derived on read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Redis knows it, the row is not there yet.
+    InProgress,
+    /// The row is there.
+    Accepted,
+    /// Its stock went back; the claim is spent.
+    Cancelled,
+    /// Accepted, but its validity is over. Never stored.
+    Expired,
+}
+
+impl Status {
+    /// The word in rows, bodies and exports.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::InProgress => "in_progress",
+            Self::Accepted => "accepted",
+            Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
+        }
+    }
+
+    /// The status of a stored word: the row is there, so it is accepted or cancelled.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Accepted, Self::Cancelled].into_iter().find(|status| status.word() == word)
+    }
+}
+
+/// A ticket as it was issued: what the user was told, what the record carries, what the row holds
+/// (I10). Code and receipt are derived from it, and stand nowhere else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ticket {
+    /// Its coupon.
+    pub coupon_id: CouponId,
+    /// The epoch in which it was issued.
+    pub epoch: u32,
+    /// Its order number.
+    pub serial: Serial,
+    /// Who holds it.
+    pub user_id: UserId,
+    /// Which of the holder's tickets it is.
+    pub claim: Claim,
+    /// The time of Redis when it was issued.
+    pub issued_at: UnixMs,
+}
+
+impl Ticket {
+    /// Its name.
+    pub fn id(&self) -> TicketId {
+        TicketId { coupon_id: self.coupon_id.clone(), serial: self.serial }
+    }
+
+    /// When it stops being valid.
+    pub fn expires_at(&self, valid_for: Option<ValidFor>) -> Option<UnixMs> {
+        valid_for.map(|duration| self.issued_at.plus_ms(duration.as_ms()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ticket_has_one_id_only() {
+        let id = TicketId::parse("summer.4812").unwrap();
+        assert_eq!(id.to_string(), "summer.4812");
+        for text in ["summer", "summer.", "summer.04812", "summer.0", "summer.-1", "summer.+1"] {
+            assert_eq!(TicketId::parse(text), None, "{text}");
+        }
+        for text in ["summer.1e3", "summer.0x10", ".1", "a.b.1", "summer.1099511627776"] {
+            assert_eq!(TicketId::parse(text), None, "{text}");
+        }
+    }
+}

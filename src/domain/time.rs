@@ -1,0 +1,161 @@
+//! Instants and durations as the house writes them: milliseconds inside, RFC 3339 and ISO 8601
+//! outside.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, UtcOffset};
+
+use super::limits::{INSTANT_MAX_MS, VALID_FOR_MAX_MS};
+
+/// Milliseconds since 1970-01-01 UTC; 0..=[`INSTANT_MAX_MS`] when parsed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UnixMs(pub i64);
+
+impl UnixMs {
+    /// Reads an RFC 3339 instant; `None` when it is none or lies outside 1970..=9999.
+    pub fn parse(text: &str) -> Option<Self> {
+        let instant = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+        let ms = i64::try_from(instant.unix_timestamp_nanos() / 1_000_000).ok()?;
+        (0..=INSTANT_MAX_MS).contains(&ms).then_some(Self(ms))
+    }
+
+    /// The instant that lies `ms` milliseconds later.
+    pub fn plus_ms(self, ms: u64) -> Self {
+        Self(self.0.saturating_add(i64::try_from(ms).unwrap_or(i64::MAX)))
+    }
+}
+
+impl fmt::Display for UnixMs {
+    /// RFC 3339 in UTC with milliseconds: `2026-12-01T03:00:01.482Z`.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nanos = i128::from(self.0) * 1_000_000;
+        let instant = OffsetDateTime::from_unix_timestamp_nanos(nanos).map_err(|_| fmt::Error)?;
+        let (year, month, day) = instant.to_offset(UtcOffset::UTC).to_calendar_date();
+        let (hour, minute, second, ms) = instant.to_hms_milli();
+        let month = u8::from(month);
+        write!(out, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
+    }
+}
+
+impl Serialize for UnixMs {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for UnixMs {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| de::Error::custom("must be an RFC 3339 instant"))
+    }
+}
+
+/// How long a ticket is valid: 1 ms..=[`VALID_FOR_MAX_MS`], written as an ISO 8601 duration of
+/// weeks, days, hours, minutes and seconds (`P7D`, `PT12H30M`). Years and months have no fixed
+/// length and are refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ValidFor(u64);
+
+impl ValidFor {
+    /// A duration in milliseconds; `None` outside 1..=[`VALID_FOR_MAX_MS`].
+    pub fn from_ms(ms: u64) -> Option<Self> {
+        (1..=VALID_FOR_MAX_MS).contains(&ms).then_some(Self(ms))
+    }
+
+    /// The duration in milliseconds.
+    pub fn as_ms(self) -> u64 {
+        self.0
+    }
+
+    /// Reads `P[nW][nD][T[nH][nM][nS]]`; `None` for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let rest = text.strip_prefix('P')?;
+        let (date, clock) = rest.split_once('T').map_or((rest, None), |(d, c)| (d, Some(c)));
+        if clock == Some("") {
+            return None;
+        }
+        let date_ms = sum_of(date, &[('W', 604_800_000), ('D', 86_400_000)])?;
+        let units = [('H', 3_600_000), ('M', 60_000), ('S', 1_000)];
+        let clock_ms = sum_of(clock.unwrap_or_default(), &units)?;
+        Self::from_ms(date_ms.checked_add(clock_ms)?)
+    }
+}
+
+/// Sums `<digits><unit>` pairs; every unit at most once and in the given order.
+fn sum_of(mut text: &str, units: &[(char, u64)]) -> Option<u64> {
+    let mut total = 0_u64;
+    for (unit, ms) in units {
+        let Some((digits, rest)) = text.split_once(*unit) else { continue };
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        total = total.checked_add(digits.parse::<u64>().ok()?.checked_mul(*ms)?)?;
+        text = rest;
+    }
+    text.is_empty().then_some(total)
+}
+
+impl fmt::Display for ValidFor {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0 / 1_000;
+        let (days, clock) = (seconds / 86_400, seconds % 86_400);
+        out.write_str("P")?;
+        if days > 0 {
+            write!(out, "{days}D")?;
+        }
+        if clock > 0 || days == 0 {
+            write!(out, "T{}H{}M{}S", clock / 3_600, clock / 60 % 60, clock % 60)?;
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for ValidFor {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ValidFor {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let wrong = || de::Error::custom("must be an ISO 8601 duration such as P7D or PT12H");
+        Self::parse(&text).ok_or_else(wrong)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instant_is_written_in_utc_with_milliseconds() {
+        let instant = UnixMs::parse("2026-12-01T12:00:01.4829+09:00").unwrap();
+        assert_eq!(instant.to_string(), "2026-12-01T03:00:01.482Z");
+    }
+
+    #[test]
+    fn an_instant_outside_the_calendar_is_refused() {
+        for text in ["1969-12-31T23:59:59Z", "2026-12-01", "tomorrow", "", "1764558001482"] {
+            assert_eq!(UnixMs::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_duration_survives_being_written_and_read() {
+        for text in ["P7D", "PT12H", "P1W", "P1DT2H3M4S", "PT90S"] {
+            let read = ValidFor::parse(text).unwrap();
+            assert_eq!(ValidFor::parse(&read.to_string()), Some(read), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_duration_without_fixed_length_or_out_of_bounds_is_refused() {
+        for text in ["P1Y", "P1M", "7D", "P", "PT", "P0D", "P-1D", "P1.5D", "P99999999W", "PT1M1H"]
+        {
+            assert_eq!(ValidFor::parse(text), None, "{text}");
+        }
+    }
+}
