@@ -1,0 +1,34 @@
+#!lua flags=no-writes
+--! Tell everything about a coupon at one instant, for the balance and for whoever asks.
+--! KEYS 1 coupon hash  2 holders hash  3 records stream  4 unpersisted string
+--! ARGV 1 group name
+--! REPLY balance now_ms available fields holders records pending unpersisted | unknown
+--! KEEPS I1 I2 I5
+--
+-- `available` is the stock that may be taken at this instant, `fields` the coupon's hash as names
+-- and values, `holders` the users' claims in the holders hash (its empty field is not one),
+-- `records` and `pending` the entries of the shard's stream, `unpersisted` their tickets.
+
+local coupon, holders, records, unpersisted = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local group = ARGV[1]
+
+local fields = redis.call('HGETALL', coupon)
+if #fields == 0 then return {'unknown'} end
+local time = redis.call('TIME')
+local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+
+local hash = {}
+for i = 1, #fields, 2 do hash[fields[i]] = fields[i + 1] end
+local ripe = now_ms >= tonumber(hash['held_until_ms'])
+local available = tonumber(hash['remaining']) + (ripe and tonumber(hash['held']) or 0)
+
+local pending = 0
+if redis.call('EXISTS', records) == 1 then
+  for _, known in ipairs(redis.call('XINFO', 'GROUPS', records)) do
+    if known[2] == group then pending = known[6] end
+  end
+end
+
+return {'balance', now_ms, available, fields,
+  math.max(0, redis.call('HLEN', holders) - 1), redis.call('XLEN', records), pending,
+  tonumber(redis.call('GET', unpersisted) or '0')}

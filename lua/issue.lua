@@ -1,0 +1,137 @@
+--! Give a ticket of one coupon to each of up to 512 users, or say to each why not.
+--! KEYS 1 coupon hash  2 holders hash  3 records stream  4 unpersisted string
+--! ARGV 1 generation replid  2 epoch number  3 backlog_max tickets  4 source word
+--! ARGV 5 claims list  6.. user_ids
+--! REPLY issued | replayed holding | cancelled holding | sold_out | not_open | closed | paused
+--! REPLY limit | backlog_full | recovering | other_generation | stale_epoch epoch | unknown
+--! KEEPS I1 I2 I4 I5 I10
+--
+-- A reply is {answers, epoch, version, lease_ms, key_id, valid_for_ms, opens_at_ms, total,
+-- first_serial, issued_at_ms}. `answers` is one word a user, in their order, separated by line feeds; a call that
+-- is refused as a whole is its word alone. Those who were issued a ticket have, in their order,
+-- first_serial and the ones after it. A `holding` is `<serial>:<issued_at_ms in base 36>`, with
+-- `:<epoch>` after it when the epoch is not 1, and `x` before it once its ticket was cancelled.
+-- `claims` is empty when all are 1, else one number a user, separated by commas.
+
+local coupon, holders, records, unpersisted = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local generation, epoch, backlog_max = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local source, claims = ARGV[4], ARGV[5]
+local user_ids = {}
+for i = 6, #ARGV do user_ids[i - 5] = ARGV[i] end
+
+-- Decide. Nothing is written before everybody's answer is known, and every key's type is checked
+-- by a read: an error after the first write would leave half a ticket.
+local replication = redis.call('INFO', 'replication')
+if not string.find(replication, 'role:master', 1, true)
+  or not string.find(replication, 'master_replid:' .. generation, 1, true) then
+  return {'other_generation'}
+end
+
+local stored = redis.call('HMGET', coupon, 'id', 'state', 'epoch', 'version', 'remaining', 'held',
+  'held_until_ms', 'last_serial', 'issued', 'per_user_limit', 'opens_at_ms', 'closes_at_ms',
+  'key_id', 'valid_for_ms', 'total')
+local coupon_id, state = stored[1], stored[2]
+if not coupon_id then return {'unknown'} end
+if stored[3] ~= epoch then return {'stale_epoch', stored[3]} end
+local version = stored[4]
+local remaining, held, held_until_ms = tonumber(stored[5]), tonumber(stored[6]), tonumber(stored[7])
+local last_serial, issued = tonumber(stored[8]), tonumber(stored[9])
+local per_user_limit = tonumber(stored[10])
+local opens_at_ms, closes_at_ms = stored[11], stored[12]
+local key_id, valid_for_ms, total = stored[13], stored[14], stored[15]
+
+-- The holders hash has an empty field since preload: without it the hash was lost, and with it
+-- who holds a ticket. The counter and the stream exist since preload too.
+local backlog = tonumber(redis.call('GET', unpersisted))
+if state == 'recovering' or not backlog or redis.call('HEXISTS', holders, '') == 0 then
+  return {'recovering'}
+end
+redis.call('XLEN', records)
+
+local time = redis.call('TIME')
+local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+local ripe = now_ms >= held_until_ms
+local available = remaining + (ripe and held or 0)
+
+local closing_ms = closes_at_ms ~= '' and tonumber(closes_at_ms) - now_ms or 100
+local refusal
+if state == 'closed' or closing_ms <= 0 then
+  refusal = 'closed'
+elseif opens_at_ms ~= '' and now_ms < tonumber(opens_at_ms) then
+  refusal = 'not_open'
+elseif state == 'paused' then
+  refusal = 'paused'
+end
+
+local lease_ms = math.min(100, math.max(closing_ms, 0))
+if held > 0 and not ripe then lease_ms = math.min(lease_ms, held_until_ms - now_ms) end
+
+local fields, claim_numbers = {}, {}
+for i, user_id in ipairs(user_ids) do fields[i] = user_id end
+if claims ~= '' then
+  for number in string.gmatch(claims, '[^,]+') do
+    local i = #claim_numbers + 1
+    claim_numbers[i] = number
+    if number ~= '1' then fields[i] = fields[i] .. '\n' .. number end
+  end
+end
+
+local function base36(number)
+  local digits, text = '0123456789abcdefghijklmnopqrstuvwxyz', ''
+  repeat
+    local rest = number % 36
+    text = string.sub(digits, rest + 1, rest + 1) .. text
+    number = (number - rest) / 36
+  until number == 0
+  return text
+end
+local since = ':' .. base36(now_ms) .. (epoch == '1' and '' or ':' .. epoch)
+
+local holdings = redis.call('HMGET', holders, unpack(fields))
+local answers, new_holders, new_users, new_claims, now_held = {}, {}, {}, {}, {}
+local taken = 0
+for i, field in ipairs(fields) do
+  local holding = holdings[i] or now_held[field]
+  if holding then
+    local cancelled = string.sub(holding, 1, 1) == 'x'
+    answers[i] = (cancelled and 'cancelled' or 'replayed') .. ' ' .. holding
+  elseif refusal then
+    answers[i] = refusal
+  elseif claim_numbers[i] and tonumber(claim_numbers[i]) > per_user_limit then
+    answers[i] = 'limit'
+  elseif taken >= available then
+    answers[i] = 'sold_out'
+  elseif backlog + taken >= backlog_max then
+    answers[i] = 'backlog_full'
+  else
+    taken = taken + 1
+    holding = string.format('%.0f', last_serial + taken) .. since
+    answers[i] = 'issued'
+    now_held[field] = holding
+    new_holders[taken * 2 - 1] = field
+    new_holders[taken * 2] = holding
+    new_users[taken] = user_ids[i]
+    new_claims[taken] = claim_numbers[i]
+  end
+end
+
+local first_serial = string.format('%.0f', last_serial + 1)
+local issued_at_ms = string.format('%.0f', now_ms)
+
+-- Write, the stock first: Redis checks for memory before the first write only.
+if taken > 0 then
+  redis.call('HSET', coupon,
+    'remaining', string.format('%.0f', available - taken),
+    'held', ripe and '0' or stored[6],
+    'last_serial', string.format('%.0f', last_serial + taken),
+    'issued', string.format('%.0f', issued + taken))
+  redis.call('HSET', holders, unpack(new_holders))
+  redis.call('XADD', records, '*', 'v', '1', 'coupon_id', coupon_id, 'epoch', epoch,
+    'first_serial', first_serial, 'issued_at_ms', issued_at_ms, 'source', source,
+    'user_ids', table.concat(new_users, '\n'), 'claims', table.concat(new_claims, ','),
+    'codes', '')
+  redis.call('INCRBY', unpersisted, taken)
+end
+
+return {table.concat(answers, '\n'), epoch, version, lease_ms, key_id, valid_for_ms, opens_at_ms,
+  total, first_serial, issued_at_ms}

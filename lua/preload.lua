@@ -1,0 +1,47 @@
+--! Put a coupon into Redis: its definition, all its stock, and every key that its life needs.
+--! KEYS 1 coupon hash  2 holders hash  3 records stream  4 unpersisted string
+--! ARGV 1 generation replid  2 epoch number  3 coupon_id id  4 total tickets
+--! ARGV 5 per_user_limit tickets  6 opens_at_ms ms  7 closes_at_ms ms  8 valid_for_ms ms
+--! ARGV 9 key_id id  10 group name
+--! REPLY applied version total remaining | refused reason | out_of_order act_no | recovering
+--! REPLY other_generation | stale_epoch epoch | unknown
+--! KEEPS I1 I4 I5
+--
+-- Preload is act 1 of a coupon. Repeated, it changes nothing and gives the stored result again. An
+-- empty opens_at_ms, closes_at_ms or valid_for_ms means that there is none.
+
+local coupon, holders, records, unpersisted = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local generation, epoch, coupon_id, total = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local per_user_limit, opens_at_ms, closes_at_ms = ARGV[5], ARGV[6], ARGV[7]
+local valid_for_ms, key_id, group = ARGV[8], ARGV[9], ARGV[10]
+
+local replication = redis.call('INFO', 'replication')
+if not string.find(replication, 'role:master', 1, true)
+  or not string.find(replication, 'master_replid:' .. generation, 1, true) then
+  return 'other_generation'
+end
+local stored = redis.call('HMGET', coupon, 'epoch', 'act_no', 'act_result')
+if stored[1] and stored[1] ~= epoch then return 'stale_epoch ' .. stored[1] end
+if stored[2] == '1' then return stored[3] end
+if stored[2] then return 'out_of_order ' .. stored[2] end
+-- Holders without their coupon: Redis lost a part of what it knew.
+if redis.call('EXISTS', holders) == 1 then return 'recovering' end
+
+local grouped = false
+if redis.call('EXISTS', records) == 1 then
+  for _, known in ipairs(redis.call('XINFO', 'GROUPS', records)) do
+    if known[2] == group then grouped = true end
+  end
+end
+local counted = redis.call('GET', unpersisted)
+
+local result = 'applied 1 ' .. total .. ' ' .. total
+redis.call('HSET', coupon, 'id', coupon_id, 'state', 'open', 'epoch', epoch, 'version', '1',
+  'total', total, 'remaining', total, 'held', '0', 'held_until_ms', '0', 'last_serial', '0',
+  'issued', '0', 'returned', '0', 'per_user_limit', per_user_limit, 'opens_at_ms', opens_at_ms,
+  'closes_at_ms', closes_at_ms, 'valid_for_ms', valid_for_ms, 'key_id', key_id, 'act_no', '1',
+  'act_result', result)
+redis.call('HSET', holders, '', '')
+if not grouped then redis.call('XGROUP', 'CREATE', records, group, '0', 'MKSTREAM') end
+if not counted then redis.call('SET', unpersisted, '0') end
+return result

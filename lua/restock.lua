@@ -1,0 +1,66 @@
+--! Give stock to a coupon or take it away, never below what is out.
+--! KEYS 1 coupon hash
+--! ARGV 1 generation replid  2 epoch number  3 act_no number  4 delta tickets  5 total_max tickets
+--! REPLY applied version total remaining | refused reason | out_of_order act_no | recovering
+--! REPLY other_generation | stale_epoch epoch | unknown
+--! KEEPS I1 I4 I8
+--
+-- Repeated with the same act_no it gives the stored result again. A refusal (below_issued,
+-- total_too_large) changes nothing but the act's number and result.
+
+local coupon = KEYS[1]
+local generation, epoch, act_no = ARGV[1], ARGV[2], ARGV[3]
+local delta, total_max = tonumber(ARGV[4]), tonumber(ARGV[5])
+
+local replication = redis.call('INFO', 'replication')
+if not string.find(replication, 'role:master', 1, true)
+  or not string.find(replication, 'master_replid:' .. generation, 1, true) then
+  return 'other_generation'
+end
+local stored = redis.call('HMGET', coupon, 'epoch', 'state', 'act_no', 'act_result', 'version',
+  'total', 'remaining', 'held', 'held_until_ms')
+if not stored[1] then return 'unknown' end
+if stored[1] ~= epoch then return 'stale_epoch ' .. stored[1] end
+if stored[2] == 'recovering' then return 'recovering' end
+if stored[3] == act_no then return stored[4] end
+if tonumber(stored[3]) + 1 ~= tonumber(act_no) then return 'out_of_order ' .. stored[3] end
+local version, total = tonumber(stored[5]), tonumber(stored[6]) + delta
+local remaining, held, held_until_ms = tonumber(stored[7]), tonumber(stored[8]), tonumber(stored[9])
+
+local refusal
+if remaining + held + delta < 0 or total < 1 then
+  refusal = 'below_issued'
+elseif total > total_max then
+  refusal = 'total_too_large'
+end
+if refusal then
+  local result = 'refused ' .. refusal
+  redis.call('HSET', coupon, 'act_no', act_no, 'act_result', result)
+  return result
+end
+
+local time = redis.call('TIME')
+local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+local ripe = now_ms >= held_until_ms
+local available = remaining + (ripe and held or 0)
+if ripe then held = 0 end
+
+-- Stock that comes back to a coupon without any is held for 150 ms: by then no process refuses
+-- from memory any more, and the stock opens for everybody at one instant (P1 step 2).
+if delta < 0 then
+  remaining = available + delta
+  if remaining < 0 then held, remaining = held + remaining, 0 end
+elseif available > 0 then
+  remaining, held = available + delta, 0
+elseif held == 0 then
+  remaining, held, held_until_ms = 0, delta, now_ms + 150
+else
+  held = held + delta
+end
+
+local result = string.format('applied %.0f %.0f %.0f', version + 1, total, remaining + held)
+redis.call('HSET', coupon,
+  'remaining', string.format('%.0f', remaining), 'held', string.format('%.0f', held),
+  'held_until_ms', string.format('%.0f', held_until_ms), 'total', string.format('%.0f', total),
+  'version', string.format('%.0f', version + 1), 'act_no', act_no, 'act_result', result)
+return result

@@ -1,0 +1,60 @@
+//! `lua/acknowledge.lua`.
+
+use std::sync::LazyLock;
+
+use ::redis::Value;
+
+use super::{number, text};
+use crate::domain::coupon::Shard;
+use crate::redis::generation::Accepted;
+use crate::redis::keys::GROUP;
+use crate::redis::script::Script;
+use crate::redis::{Error, Redis, Result};
+
+static SCRIPT: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("../../lua/acknowledge.lua")));
+
+/// Entries of one call; beyond it the call would block Redis for too long.
+pub const RECORDS_MAX: usize = 512;
+
+/// What to drop.
+#[derive(Debug, Clone, Copy)]
+pub struct Args<'a> {
+    /// The generation in which the records were read.
+    pub accepted: &'a Accepted,
+    /// The shard whose stream holds them.
+    pub shard: Shard,
+    /// Entry ids with their number of tickets, at most [`RECORDS_MAX`].
+    pub records: &'a [(String, usize)],
+}
+
+/// What the script replies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reply {
+    /// `acknowledged`: tickets of entries that nobody had acknowledged before.
+    Acknowledged(u64),
+    /// Redis lives another life than the one in which the records were read; nothing was written.
+    OtherGeneration,
+}
+
+/// Drops records whose tickets are rows by now (I3, P5 step 6).
+///
+/// # Errors
+/// Those of any call. Repeating it is harmless.
+pub async fn acknowledge(redis: &Redis, args: &Args<'_>) -> Result<Reply> {
+    let keys = [redis.keys().records(args.shard), redis.keys().unpersisted(args.shard)];
+    let mut call = SCRIPT.call(&keys);
+    call.arg(&args.accepted.replid).arg(GROUP);
+    for (id, tickets) in args.records {
+        call.arg(id).arg(tickets);
+    }
+    let mut connection = redis.pooled().await?;
+    let Value::Array(reply) = SCRIPT.run(&mut connection, &call).await? else {
+        return Err(Error::Malformed("acknowledge"));
+    };
+    match (reply.first().and_then(text), reply.get(1).and_then(number)) {
+        (Some("acknowledged"), Some(tickets)) => Ok(Reply::Acknowledged(tickets.unsigned_abs())),
+        (Some("other_generation"), None) => Ok(Reply::OtherGeneration),
+        _ => Err(Error::Malformed("acknowledge")),
+    }
+}

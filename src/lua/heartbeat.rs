@@ -1,0 +1,43 @@
+//! `lua/heartbeat.lua`.
+
+use std::sync::LazyLock;
+
+use ::redis::Value;
+
+use super::{number, text};
+use crate::redis::generation::Accepted;
+use crate::redis::script::Script;
+use crate::redis::{Error, Redis, Result};
+
+static SCRIPT: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("../../lua/heartbeat.lua")));
+
+/// The generation that is counted.
+pub type Args<'a> = &'a Accepted;
+
+/// What the script replies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reply {
+    /// `beat`: seconds counted so far.
+    Beat(u64),
+    /// Redis lives another life; nothing was written.
+    OtherGeneration,
+}
+
+/// Counts one more second of this life of Redis (P2 step 8).
+///
+/// # Errors
+/// Those of any call.
+pub async fn heartbeat(redis: &Redis, args: Args<'_>) -> Result<Reply> {
+    let mut call = SCRIPT.call(&[redis.keys().heartbeat()]);
+    call.arg(&args.replid);
+    let mut connection = redis.pooled().await?;
+    let Value::Array(reply) = SCRIPT.run(&mut connection, &call).await? else {
+        return Err(Error::Malformed("heartbeat"));
+    };
+    match (reply.first().and_then(text), reply.get(1).and_then(number)) {
+        (Some("beat"), Some(count)) => Ok(Reply::Beat(count.unsigned_abs())),
+        (Some("other_generation"), None) => Ok(Reply::OtherGeneration),
+        _ => Err(Error::Malformed("heartbeat")),
+    }
+}

@@ -1,0 +1,192 @@
+//! `lua/issue.lua`.
+
+use std::sync::LazyLock;
+
+use ::redis::{Cmd, Value};
+
+use super::{number, text};
+use crate::domain::coupon::CouponId;
+use crate::domain::ticket::Serial;
+use crate::domain::time::{UnixMs, ValidFor};
+use crate::domain::user::{Claim, UserId};
+use crate::redis::generation::Accepted;
+use crate::redis::holders::Holding;
+use crate::redis::hot::Open;
+use crate::redis::keys::Keys;
+use crate::redis::script::Script;
+use crate::redis::{Error, Redis, Result};
+
+static SCRIPT: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("../../lua/issue.lua")));
+
+/// Who asks for which coupon.
+#[derive(Debug, Clone, Copy)]
+pub struct Args<'a> {
+    /// The generation and the epoch that it may write in.
+    pub accepted: &'a Accepted,
+    /// Unpersisted tickets of the shard beyond which nothing is issued.
+    pub backlog_max_tickets: u64,
+    /// Where the tickets come from, a word.
+    pub source: &'a str,
+    /// The coupon.
+    pub coupon_id: &'a CouponId,
+    /// 1..=512 users with their claims.
+    pub group: &'a [(UserId, Claim)],
+}
+
+/// What the script replies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// An answer to every user.
+    Answered(Answered),
+    /// The coupon waits for its recovery, or Redis lost a part of it.
+    Recovering,
+    /// Redis lives another life than the one that was proven; nothing was written.
+    OtherGeneration,
+    /// The coupon is in this epoch; nothing was written.
+    StaleEpoch(u32),
+    /// Redis does not have the coupon.
+    Unknown,
+}
+
+/// The answers of one call, and what they share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered {
+    /// The coupon's epoch.
+    pub epoch: u32,
+    /// The coupon's version.
+    pub version: u64,
+    /// How long a refusal may be repeated from memory (P1 step 4).
+    pub lease_ms: u64,
+    /// The key that the coupon's codes and receipts are made with.
+    pub key_id: String,
+    /// How long its tickets are valid.
+    pub valid_for: Option<ValidFor>,
+    /// When it opens.
+    pub opens_at: Option<UnixMs>,
+    /// Its tickets in all.
+    pub total: u64,
+    /// The time of Redis.
+    pub now: UnixMs,
+    /// One answer a user, in the order of the arguments.
+    pub answers: Vec<Answer>,
+}
+
+/// The answer to one user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// A new ticket.
+    Issued(Holding),
+    /// The ticket that the user holds already.
+    Replayed(Holding),
+    /// The user's ticket was cancelled; the claim is spent.
+    Cancelled(Holding),
+    /// No stock.
+    SoldOut,
+    /// The window is not open yet.
+    NotOpen,
+    /// The window is over, or the coupon was closed.
+    Closed,
+    /// Issuing is interrupted.
+    Paused,
+    /// The claim lies above the limit per user.
+    Limit,
+    /// Too many tickets wait for the database.
+    BacklogFull,
+}
+
+/// Issues over the hot connection.
+///
+/// # Errors
+/// [`Error::Refused`]: nothing happened. Everything else: the outcome is unknown.
+pub async fn issue(open: &mut Open, keys: &Keys, args: &Args<'_>) -> Result<Reply> {
+    let call = call(keys, args);
+    let reply = SCRIPT.run(&mut open.connection, &call).await?;
+    parse(&reply, args.group.len()).ok_or(Error::Malformed("issue"))
+}
+
+/// Issues over the pool, for tests of the script and tools that are not hot.
+///
+/// # Errors
+/// As [`issue`].
+pub async fn issue_pooled(redis: &Redis, args: &Args<'_>) -> Result<Reply> {
+    let call = call(redis.keys(), args);
+    let mut connection = redis.pooled().await?;
+    let reply = SCRIPT.run(&mut connection, &call).await?;
+    parse(&reply, args.group.len()).ok_or(Error::Malformed("issue"))
+}
+
+fn call(keys: &Keys, args: &Args<'_>) -> Cmd {
+    let mut call = SCRIPT.call(&keys.of_coupon(args.coupon_id));
+    call.arg(&args.accepted.replid)
+        .arg(args.accepted.epoch)
+        .arg(args.backlog_max_tickets)
+        .arg(args.source);
+    if args.group.iter().all(|(_, claim)| *claim == Claim::FIRST) {
+        call.arg("");
+    } else {
+        let claims: Vec<String> =
+            args.group.iter().map(|(_, claim)| claim.number().to_string()).collect();
+        call.arg(claims.join(","));
+    }
+    for (user_id, _) in args.group {
+        call.arg(user_id.as_str());
+    }
+    call
+}
+
+fn parse(reply: &Value, users: usize) -> Option<Reply> {
+    let Value::Array(parts) = reply else { return None };
+    let words = text(parts.first()?)?;
+    match (words, parts.len()) {
+        ("recovering", 1) => return Some(Reply::Recovering),
+        ("other_generation", 1) => return Some(Reply::OtherGeneration),
+        ("unknown", 1) => return Some(Reply::Unknown),
+        ("stale_epoch", 2) => return Some(Reply::StaleEpoch(text(&parts[1])?.parse().ok()?)),
+        (_, 10) => {}
+        _ => return None,
+    }
+    let count = |position: usize| number(&parts[position]).map(i64::unsigned_abs);
+    let optional = |position: usize| match text(&parts[position])? {
+        "" => Some(None),
+        ms => Some(Some(ms.parse::<i64>().ok()?)),
+    };
+    let epoch = u32::try_from(count(1)?).ok()?;
+    let now = UnixMs(number(&parts[9])?);
+    let mut next_serial = count(8)?;
+    let mut answers = Vec::with_capacity(users);
+    for line in words.split('\n') {
+        let holding =
+            Holding { serial: Serial(next_serial), issued_at: now, epoch, is_cancelled: false };
+        let answer = answer(line, holding)?;
+        next_serial += u64::from(matches!(answer, Answer::Issued(_)));
+        answers.push(answer);
+    }
+    (answers.len() == users).then_some(())?;
+    Some(Reply::Answered(Answered {
+        epoch,
+        version: count(2)?,
+        lease_ms: count(3)?,
+        key_id: text(&parts[4])?.to_owned(),
+        valid_for: optional(5)?.and_then(|ms| ValidFor::from_ms(ms.unsigned_abs())),
+        opens_at: optional(6)?.map(UnixMs),
+        total: count(7)?,
+        now,
+        answers,
+    }))
+}
+
+fn answer(line: &str, next: Holding) -> Option<Answer> {
+    match line.split_once(' ').unwrap_or((line, "")) {
+        ("issued", "") => Some(Answer::Issued(next)),
+        ("replayed", holding) => Some(Answer::Replayed(Holding::parse(holding)?)),
+        ("cancelled", holding) => Some(Answer::Cancelled(Holding::parse(holding)?)),
+        ("sold_out", "") => Some(Answer::SoldOut),
+        ("not_open", "") => Some(Answer::NotOpen),
+        ("closed", "") => Some(Answer::Closed),
+        ("paused", "") => Some(Answer::Paused),
+        ("limit", "") => Some(Answer::Limit),
+        ("backlog_full", "") => Some(Answer::BacklogFull),
+        _ => None,
+    }
+}

@@ -1,0 +1,101 @@
+//! The scripts of `lua/`: one atomic transition each, with the arguments and replies of its header
+//! as types. An unknown reply is an error, never a guess.
+
+pub mod acknowledge;
+pub mod audit;
+pub mod close;
+pub mod heartbeat;
+pub mod issue;
+pub mod pause;
+pub mod preload;
+pub mod restock;
+pub mod resume;
+pub mod r#return;
+pub mod window;
+
+use ::redis::{Cmd, Value};
+
+use crate::domain::act::ActResult;
+use crate::domain::coupon::CouponId;
+use crate::redis::generation::Accepted;
+use crate::redis::script::Script;
+use crate::redis::{Error, Redis, Result};
+
+/// What every act's script is told besides its change.
+#[derive(Debug, Clone, Copy)]
+pub struct ActArgs<'a> {
+    /// The generation and the epoch that it may write in.
+    pub accepted: &'a Accepted,
+    /// The coupon that it changes.
+    pub coupon_id: &'a CouponId,
+    /// Its number; `None` for a pause or close that comes before its row (P9 step 7).
+    pub act_no: Option<u64>,
+}
+
+/// What an act's script replies. All acts share these words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ActReply {
+    /// `applied` or `refused`; the same words again when the act is repeated.
+    Settled(ActResult),
+    /// The coupon's last act is this one, so this number cannot be the next.
+    OutOfOrder(u64),
+    /// The coupon waits for its recovery.
+    Recovering,
+    /// Redis lives another life than the one that was proven; nothing was written.
+    OtherGeneration,
+    /// The coupon is in this epoch; nothing was written.
+    StaleEpoch(u32),
+    /// Redis does not have the coupon.
+    Unknown,
+}
+
+impl ActReply {
+    fn parse(text: &str) -> Option<Self> {
+        if let Some(result) = ActResult::parse(text) {
+            return Some(Self::Settled(result));
+        }
+        match text.split_once(' ').unwrap_or((text, "")) {
+            ("out_of_order", act_no) => Some(Self::OutOfOrder(act_no.parse().ok()?)),
+            ("stale_epoch", epoch) => Some(Self::StaleEpoch(epoch.parse().ok()?)),
+            ("recovering", "") => Some(Self::Recovering),
+            ("other_generation", "") => Some(Self::OtherGeneration),
+            ("unknown", "") => Some(Self::Unknown),
+            _ => None,
+        }
+    }
+}
+
+/// Begins the call of an act's script: generation, epoch, act number.
+fn act_call(script: &Script, keys: &[String], args: &ActArgs<'_>) -> Cmd {
+    let mut call = script.call(keys);
+    call.arg(&args.accepted.replid).arg(args.accepted.epoch);
+    call.arg(args.act_no.map(|number| number.to_string()).unwrap_or_default());
+    call
+}
+
+/// Runs an act's script over the pool.
+async fn run_act(redis: &Redis, script: &Script, call: &Cmd) -> Result<ActReply> {
+    let mut connection = redis.pooled().await?;
+    let reply = script.run(&mut connection, call).await?;
+    text(&reply).and_then(ActReply::parse).ok_or(Error::Malformed("act reply"))
+}
+
+fn text(value: &Value) -> Option<&str> {
+    match value {
+        Value::BulkString(bytes) => std::str::from_utf8(bytes).ok(),
+        Value::SimpleString(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn number(value: &Value) -> Option<i64> {
+    match value {
+        Value::Int(number) => Some(*number),
+        other => text(other)?.parse().ok(),
+    }
+}
+
+/// An optional number of milliseconds as the scripts take it: empty when there is none.
+fn ms_or_empty(ms: Option<i64>) -> String {
+    ms.map(|ms| ms.to_string()).unwrap_or_default()
+}

@@ -1,0 +1,24 @@
+//! `lua/pause.lua`.
+
+use std::sync::LazyLock;
+
+use super::{ActArgs, ActReply, act_call, run_act};
+use crate::redis::script::Script;
+use crate::redis::{Redis, Result};
+
+static SCRIPT: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("../../lua/pause.lua")));
+
+/// The arguments are those of every act.
+pub type Args<'a> = ActArgs<'a>;
+/// The replies are those of every act.
+pub type Reply = ActReply;
+
+/// Interrupts issuing; holders are still answered (I8).
+///
+/// # Errors
+/// Those of any call. Repeating the same act is harmless.
+pub async fn pause(redis: &Redis, args: &Args<'_>) -> Result<Reply> {
+    let call = act_call(&SCRIPT, &[redis.keys().coupon(args.coupon_id)], args);
+    run_act(redis, &SCRIPT, &call).await
+}

@@ -1,0 +1,47 @@
+//! `lua/preload.lua`.
+
+use std::sync::LazyLock;
+
+use super::{ActReply, ms_or_empty, run_act};
+use crate::domain::coupon::Definition;
+use crate::redis::generation::Accepted;
+use crate::redis::keys::GROUP;
+use crate::redis::script::Script;
+use crate::redis::{Redis, Result};
+
+static SCRIPT: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("../../lua/preload.lua")));
+
+/// What to put into Redis.
+#[derive(Debug, Clone, Copy)]
+pub struct Args<'a> {
+    /// The generation and the epoch that it may write in.
+    pub accepted: &'a Accepted,
+    /// The coupon.
+    pub definition: &'a Definition,
+    /// The key that its codes and receipts are made with.
+    pub key_id: &'a str,
+}
+
+/// The replies are those of every act; never refused.
+pub type Reply = ActReply;
+
+/// Puts a coupon into Redis with all its stock and every key that its life needs (I1).
+///
+/// # Errors
+/// Those of any call. Repeating it is harmless.
+pub async fn preload(redis: &Redis, args: &Args<'_>) -> Result<Reply> {
+    let definition = args.definition;
+    let mut call = SCRIPT.call(&redis.keys().of_coupon(&definition.id));
+    call.arg(&args.accepted.replid)
+        .arg(args.accepted.epoch)
+        .arg(definition.id.as_str())
+        .arg(definition.total)
+        .arg(definition.per_user_limit)
+        .arg(ms_or_empty(definition.opens_at.map(|at| at.0)))
+        .arg(ms_or_empty(definition.closes_at.map(|at| at.0)))
+        .arg(definition.valid_for.map(|d| d.as_ms().to_string()).unwrap_or_default())
+        .arg(args.key_id)
+        .arg(GROUP);
+    run_act(redis, &SCRIPT, &call).await
+}

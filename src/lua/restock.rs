@@ -1,0 +1,34 @@
+//! `lua/restock.lua`.
+
+use std::sync::LazyLock;
+
+use super::{ActArgs, ActReply, act_call, run_act};
+use crate::domain::limits::TOTAL_MAX;
+use crate::redis::script::Script;
+use crate::redis::{Redis, Result};
+
+static SCRIPT: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("../../lua/restock.lua")));
+
+/// What to change.
+#[derive(Debug, Clone, Copy)]
+pub struct Args<'a> {
+    /// Those of every act.
+    pub act: ActArgs<'a>,
+    /// Tickets to add; negative to take away.
+    pub delta: i64,
+}
+
+/// The replies are those of every act; refused with `below_issued` or `total_too_large`.
+pub type Reply = ActReply;
+
+/// Gives stock or takes it away, never below what is out (I1, I8).
+///
+/// # Errors
+/// Those of any call. Repeating the same act is harmless.
+pub async fn restock(redis: &Redis, args: &Args<'_>) -> Result<Reply> {
+    let keys = [redis.keys().coupon(args.act.coupon_id)];
+    let mut call = act_call(&SCRIPT, &keys, &args.act);
+    call.arg(args.delta).arg(TOTAL_MAX);
+    run_act(redis, &SCRIPT, &call).await
+}

@@ -1,0 +1,37 @@
+//! `lua/return.lua`.
+
+use std::sync::LazyLock;
+
+use super::{ActArgs, ActReply, act_call, run_act};
+use crate::domain::act::Return;
+use crate::redis::script::Script;
+use crate::redis::{Redis, Result};
+
+static SCRIPT: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("../../lua/return.lua")));
+
+/// What to change.
+#[derive(Debug, Clone, Copy)]
+pub struct Args<'a> {
+    /// Those of every act.
+    pub act: ActArgs<'a>,
+    /// The cancelled tickets, 1..=500.
+    pub returns: &'a [Return],
+}
+
+/// The replies are those of every act; never refused.
+pub type Reply = ActReply;
+
+/// Gives the stock of cancelled tickets back; their claims stay spent (I1, I2, I8).
+///
+/// # Errors
+/// Those of any call. Repeating the same act is harmless.
+pub async fn return_tickets(redis: &Redis, args: &Args<'_>) -> Result<Reply> {
+    let id = args.act.coupon_id;
+    let keys = [redis.keys().coupon(id), redis.keys().holders(id)];
+    let mut call = act_call(&SCRIPT, &keys, &args.act);
+    for one in args.returns {
+        call.arg(one.serial).arg(&one.holder);
+    }
+    run_act(redis, &SCRIPT, &call).await
+}

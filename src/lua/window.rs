@@ -1,0 +1,38 @@
+//! `lua/window.lua`.
+
+use std::sync::LazyLock;
+
+use super::{ActArgs, ActReply, act_call, ms_or_empty, run_act};
+use crate::redis::script::Script;
+use crate::redis::{Redis, Result};
+
+static SCRIPT: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("../../lua/window.lua")));
+
+/// What to change.
+#[derive(Debug, Clone, Copy)]
+pub struct Args<'a> {
+    /// Those of every act.
+    pub act: ActArgs<'a>,
+    /// New `opens_at` in Unix milliseconds.
+    pub opens_at_ms: Option<i64>,
+    /// New `closes_at` in Unix milliseconds.
+    pub closes_at_ms: Option<i64>,
+    /// New limit, 1..=100.
+    pub per_user_limit: u8,
+}
+
+/// The replies are those of every act; refused with `already_closed`.
+pub type Reply = ActReply;
+
+/// Moves the window, or the limit per user (I2, I8).
+///
+/// # Errors
+/// Those of any call. Repeating the same act is harmless.
+pub async fn window(redis: &Redis, args: &Args<'_>) -> Result<Reply> {
+    let keys = [redis.keys().coupon(args.act.coupon_id)];
+    let mut call = act_call(&SCRIPT, &keys, &args.act);
+    call.arg(ms_or_empty(args.opens_at_ms)).arg(ms_or_empty(args.closes_at_ms));
+    call.arg(args.per_user_limit);
+    run_act(redis, &SCRIPT, &call).await
+}

@@ -1,0 +1,70 @@
+//! What can go wrong with Redis, by what the caller may conclude from it.
+
+use ::redis::{ErrorKind, RedisError, ServerErrorKind};
+
+/// A failed call to Redis.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The URL is none of Redis.
+    #[error("the Redis URL is not usable: {0}")]
+    Url(#[source] RedisError),
+    /// No connection: nothing was sent, nothing happened.
+    #[error("Redis cannot be reached: {0}")]
+    Unsent(#[source] RedisError),
+    /// Every pooled connection is in use: nothing was sent.
+    #[error("no pooled connection to Redis became free in time")]
+    PoolExhausted,
+    /// Redis refused the call before doing any of it (LOADING, READONLY, OOM …).
+    #[error("Redis refused: {0}")]
+    Refused(#[source] RedisError),
+    /// Sent and not answered: it may have happened, or may happen still.
+    #[error("the outcome is unknown: {0}")]
+    Unknown(#[source] RedisError),
+    /// A reply is not what its script's header promises.
+    #[error("Redis replied with a malformed {0}")]
+    Malformed(&'static str),
+}
+
+/// Codes that Redis gives before a script's first write, so that nothing of it happened.
+const REFUSALS: [&str; 10] = [
+    "LOADING",
+    "READONLY",
+    "OOM",
+    "MISCONF",
+    "NOREPLICAS",
+    "MASTERDOWN",
+    "CLUSTERDOWN",
+    "BUSY",
+    "NOAUTH",
+    "NOPERM",
+];
+
+impl Error {
+    /// An error of connecting or of waiting for a connection.
+    pub(crate) fn unsent(error: RedisError) -> Self {
+        Self::Unsent(error)
+    }
+
+    /// An error of a call that may have been written.
+    pub(crate) fn of_call(error: RedisError) -> Self {
+        match error.code() {
+            Some(code) if REFUSALS.contains(&code) => Self::Refused(error),
+            _ => Self::Unknown(error),
+        }
+    }
+
+    /// Whether Redis is certain to have changed nothing.
+    pub fn is_definite(&self) -> bool {
+        !matches!(self, Self::Unknown(_) | Self::Malformed(_))
+    }
+
+    /// Whether the stream's consumer group is missing.
+    pub(crate) fn is_missing_group(error: &RedisError) -> bool {
+        error.code() == Some("NOGROUP")
+    }
+
+    /// Whether the script is not in the server's cache.
+    pub(crate) fn is_missing_script(error: &RedisError) -> bool {
+        error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
+    }
+}

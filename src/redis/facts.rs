@@ -1,0 +1,106 @@
+//! What a Redis server says about itself: who it is, and how it keeps its data.
+
+use ::redis::{Cmd, FromRedisValue, cmd};
+
+use super::{Error, Redis, Result};
+use crate::domain::generation::Durability;
+
+/// A server's own words, read at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// `redis_version`.
+    pub version: String,
+    /// `run_id`: a new one for every process.
+    pub run_id: String,
+    /// `master_replid`: a new one for every start and promotion.
+    pub replid: String,
+    /// Whether `master_replid2` is all zero: the data was never another master's.
+    pub replid2_is_zero: bool,
+    /// Whether it is a master.
+    pub is_master: bool,
+    /// Whether it is still reading its data.
+    pub is_loading: bool,
+    /// How it writes its append-only file.
+    pub durability: Durability,
+    /// `maxmemory-policy`.
+    pub eviction_policy: String,
+    /// Whether `no-appendfsync-on-rewrite yes` voids the level silently; unknown when CONFIG is
+    /// refused.
+    pub skips_fsync_on_rewrite: Option<bool>,
+}
+
+impl Facts {
+    /// Settings that could lose or forge a ticket, each in a sentence.
+    pub fn unsafe_settings(&self) -> Vec<String> {
+        let mut sentences = Vec::new();
+        if self.eviction_policy != "noeviction" {
+            sentences.push(format!(
+                "maxmemory-policy is {}: an evicted key is lost stock; set it to noeviction",
+                self.eviction_policy
+            ));
+        }
+        if self.durability == Durability::None {
+            sentences.push("appendonly is off: a restart forgets every ticket told".to_owned());
+        }
+        if self.skips_fsync_on_rewrite == Some(true) {
+            sentences.push("no-appendfsync-on-rewrite yes voids appendfsync silently".to_owned());
+        }
+        sentences
+    }
+}
+
+impl Redis {
+    /// Reads the facts.
+    ///
+    /// # Errors
+    /// Those of any call; [`Error::Malformed`] when INFO lacks a line.
+    pub async fn facts(&self) -> Result<Facts> {
+        let mut connection = self.pooled().await?;
+        let info: String = ask(&mut connection, cmd("INFO").arg("everything")).await?;
+        let line = |name: &'static str| -> Result<&str> {
+            let found = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+            found.map(str::trim).ok_or(Error::Malformed(name))
+        };
+        // Managed Redis often refuses CONFIG. Then the weaker level is assumed.
+        let mut config = async |name: &str| -> Option<String> {
+            let reply: Result<Vec<String>> =
+                ask(&mut connection, cmd("CONFIG").arg("GET").arg(name)).await;
+            reply.ok().and_then(|pair| pair.into_iter().nth(1))
+        };
+        let durability = match (line("aof_enabled")?, config("appendfsync").await.as_deref()) {
+            ("1", Some("always")) => Durability::Always,
+            ("1", Some("everysec") | None) => Durability::Everysec,
+            _ => Durability::None,
+        };
+        let skips_fsync_on_rewrite = config("no-appendfsync-on-rewrite").await;
+        Ok(Facts {
+            version: line("redis_version")?.to_owned(),
+            run_id: line("run_id")?.to_owned(),
+            replid: line("master_replid")?.to_owned(),
+            replid2_is_zero: line("master_replid2")?.bytes().all(|byte| byte == b'0'),
+            is_master: line("role")? == "master",
+            is_loading: line("loading")? != "0",
+            durability,
+            eviction_policy: line("maxmemory_policy")?.to_owned(),
+            skips_fsync_on_rewrite: skips_fsync_on_rewrite.map(|value| value == "yes"),
+        })
+    }
+
+    /// The heartbeat of this life; 0 when it has none.
+    ///
+    /// # Errors
+    /// Those of any call.
+    pub async fn heartbeat(&self) -> Result<u64> {
+        let mut connection = self.pooled().await?;
+        let count: Option<u64> =
+            ask(&mut connection, cmd("GET").arg(self.keys().heartbeat())).await?;
+        Ok(count.unwrap_or(0))
+    }
+}
+
+async fn ask<T: FromRedisValue>(
+    connection: &mut deadpool_redis::Connection,
+    question: &Cmd,
+) -> Result<T> {
+    question.query_async(connection).await.map_err(Error::of_call)
+}

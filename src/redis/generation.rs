@@ -1,0 +1,75 @@
+//! What this process knows about the life of the Redis data (P2).
+//!
+//! The prover writes it, every writing script carries it, and Redis itself compares it: a script
+//! that meets another life writes nothing. So knowing an old generation is harmless, and knowing
+//! none means `recovering`.
+
+use std::sync::Arc;
+
+use tokio::sync::{Notify, watch};
+
+use crate::domain::generation::Durability;
+
+/// The life of Redis that was proven.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// Its number in the database.
+    pub generation_no: u64,
+    /// The epoch that serials are issued in.
+    pub epoch: u32,
+    /// `run_id` of the process.
+    pub run_id: String,
+    /// `master_replid` of the data; the scripts compare it.
+    pub replid: String,
+    /// The durability level in force.
+    pub durability: Durability,
+}
+
+/// The accepted generation, or the sentence why there is none; cheap to clone.
+#[derive(Clone)]
+pub struct GenerationWatch {
+    known: Arc<watch::Sender<Result<Arc<Accepted>, String>>>,
+    doubt: Arc<Notify>,
+}
+
+impl GenerationWatch {
+    pub(super) fn new() -> Self {
+        let (known, _) = watch::channel(Err("no generation was proven yet".to_owned()));
+        Self { known: Arc::new(known), doubt: Arc::new(Notify::new()) }
+    }
+
+    /// The accepted generation, or why there is none.
+    ///
+    /// # Errors
+    /// The reason, as a sentence for `/readyz`.
+    pub fn current(&self) -> Result<Arc<Accepted>, String> {
+        self.known.borrow().clone()
+    }
+
+    /// Tells everybody what the prover found.
+    pub fn publish(&self, known: Result<Accepted, String>) {
+        self.known.send_if_modified(|current| {
+            let known = known.map(Arc::new);
+            let changed = *current != known;
+            *current = known;
+            changed
+        });
+    }
+
+    /// Asks the prover to look again at once: a script met another generation.
+    pub fn doubt(&self) {
+        self.doubt.notify_one();
+    }
+
+    /// Waits until somebody doubts.
+    pub async fn doubted(&self) {
+        self.doubt.notified().await;
+    }
+
+    /// Waits for the next change of what is known.
+    pub async fn changed(&self) {
+        let mut receiver = self.known.subscribe();
+        // The sender lives as long as this handle, so the channel cannot be closed.
+        let _ = receiver.changed().await;
+    }
+}

@@ -1,0 +1,116 @@
+//! What the holders hash says about one user, and what a coupon's hash says about its serials.
+
+use ::redis::cmd;
+
+use super::{Error, Redis, Result};
+use crate::domain::coupon::CouponId;
+use crate::domain::ticket::Serial;
+use crate::domain::time::UnixMs;
+use crate::domain::user::{Claim, UserId, holder_field};
+
+/// A value of the holders hash: `<serial>:<issued_at_ms in base 36>[:<epoch>]`, with `x` before it
+/// once the ticket was cancelled. `issue.lua` writes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holding {
+    /// The ticket's serial.
+    pub serial: Serial,
+    /// When it was issued.
+    pub issued_at: UnixMs,
+    /// The epoch it was issued in.
+    pub epoch: u32,
+    /// Whether its stock went back.
+    pub is_cancelled: bool,
+}
+
+impl Holding {
+    /// Reads a value of the holders hash.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (is_cancelled, text) = match text.strip_prefix('x') {
+            Some(rest) => (true, rest),
+            None => (false, text),
+        };
+        let mut parts = text.split(':');
+        let serial = Serial::parse(parts.next()?)?;
+        let issued_at = UnixMs(i64::from_str_radix(parts.next()?, 36).ok()?);
+        let epoch = parts.next().map_or(Some(1), |number| number.parse().ok())?;
+        parts.next().is_none().then_some(Self { serial, issued_at, epoch, is_cancelled })
+    }
+}
+
+impl Redis {
+    /// What a user holds of a coupon under these claims; `None` where nothing is held.
+    ///
+    /// # Errors
+    /// Those of any call; [`Error::Malformed`] for a value that no script wrote.
+    pub async fn holdings(
+        &self,
+        coupon_id: &CouponId,
+        user_id: &UserId,
+        claims: &[Claim],
+    ) -> Result<Vec<Option<Holding>>> {
+        let mut connection = self.pooled().await?;
+        let mut question = cmd("HMGET");
+        question.arg(self.keys().holders(coupon_id));
+        for claim in claims {
+            question.arg(holder_field(user_id, *claim));
+        }
+        let values: Vec<Option<String>> =
+            question.query_async(&mut connection).await.map_err(Error::of_call)?;
+        values
+            .into_iter()
+            .map(|value| value.map(|text| Holding::parse(&text).ok_or(Error::Malformed("holding"))))
+            .map(Option::transpose)
+            .collect()
+    }
+
+    /// The last serial of a coupon; `None` when Redis does not have the coupon.
+    ///
+    /// # Errors
+    /// Those of any call.
+    pub async fn last_serial(&self, coupon_id: &CouponId) -> Result<Option<Serial>> {
+        let mut connection = self.pooled().await?;
+        let mut question = cmd("HGET");
+        question.arg(self.keys().coupon(coupon_id)).arg("last_serial");
+        let serial: Option<u64> =
+            question.query_async(&mut connection).await.map_err(Error::of_call)?;
+        Ok(serial.map(Serial))
+    }
+
+    /// Whether any key of ours stands in Redis: a coupon hash of any shard, found by a bounded scan.
+    ///
+    /// # Errors
+    /// Those of any call.
+    pub async fn has_coupon(&self) -> Result<bool> {
+        let mut connection = self.pooled().await?;
+        let mut cursor = 0_u64;
+        loop {
+            let mut scan = cmd("SCAN");
+            scan.arg(cursor).arg("MATCH").arg(self.keys().any_coupon()).arg("COUNT").arg(1_000);
+            let (next, found): (u64, Vec<String>) =
+                scan.query_async(&mut connection).await.map_err(Error::of_call)?;
+            if !found.is_empty() {
+                return Ok(true);
+            }
+            if next == 0 {
+                return Ok(false);
+            }
+            cursor = next;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_holding_is_read_as_issue_lua_writes_it() {
+        let holding = Holding::parse("4812:miiwm9u2").unwrap();
+        assert_eq!((holding.serial, holding.epoch), (Serial(4812), 1));
+        let cancelled = Holding::parse("x7:miiwm9u2:3").unwrap();
+        assert!(cancelled.is_cancelled && cancelled.epoch == 3);
+        for text in ["", "7", "7:", "0:a", "7:a:b", "7:a:1:2", "xx7:a"] {
+            assert_eq!(Holding::parse(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The connection of the hot path: one per actix worker, supervised, never reconnecting behind our
+//! back (P2 step 1).
+//!
+//! Its states are down → probing → open. It is published only when open, which means: this very
+//! connection told the replid that the database accepted. Whoever meets an error on it gives it
+//! back, and the supervisor begins again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::redis::aio::MultiplexedConnection;
+use ::redis::cmd;
+use tokio::sync::{Notify, watch};
+
+use super::generation::Accepted;
+use super::{Error, Redis, Result};
+
+/// How long to wait before a failed connect or probe is tried again.
+const RETRY: Duration = Duration::from_millis(50);
+/// How often an open connection is asked whether it still is; so an idle one that died is noticed
+/// before a user is.
+const PING_EVERY: Duration = Duration::from_secs(1);
+
+/// An open connection and the generation that it was proven to speak to.
+#[derive(Clone)]
+pub struct Open {
+    pub(crate) connection: MultiplexedConnection,
+    /// What the scripts are to compare.
+    pub accepted: Arc<Accepted>,
+}
+
+/// The place where the open connection is found.
+#[derive(Clone)]
+pub struct HotConnection {
+    published: watch::Receiver<Option<Open>>,
+    lost: Arc<Notify>,
+}
+
+/// Keeps a [`HotConnection`] open; its loop is [`Supervisor::step`] repeated.
+pub struct Supervisor {
+    redis: Redis,
+    publish: watch::Sender<Option<Open>>,
+    lost: Arc<Notify>,
+}
+
+/// Makes a hot connection and its supervisor. The supervisor must run on the thread that uses the
+/// connection, so that nothing crosses a thread.
+pub fn supervised(redis: Redis) -> (HotConnection, Supervisor) {
+    let (publish, published) = watch::channel(None);
+    let lost = Arc::new(Notify::new());
+    let connection = HotConnection { published, lost: lost.clone() };
+    (connection, Supervisor { redis, publish, lost })
+}
+
+impl HotConnection {
+    /// The open connection; `None` while it is down or being probed.
+    pub fn open(&self) -> Option<Open> {
+        self.published.borrow().clone()
+    }
+
+    /// Waits at most this long for an open connection.
+    pub async fn open_within(&mut self, limit: Duration) -> Option<Open> {
+        let opened = tokio::time::timeout(limit, self.published.wait_for(Option::is_some)).await;
+        opened.ok()?.ok()?.clone()
+    }
+
+    /// Gives the connection back: it failed, or it speaks to another generation.
+    pub fn lose(&self) {
+        self.lost.notify_one();
+    }
+}
+
+impl Supervisor {
+    /// Connects, probes, publishes, and returns when the connection was lost; or after a pause when
+    /// it could not be opened.
+    pub async fn step(&mut self) {
+        match self.probe().await {
+            Ok(Some(open)) => {
+                self.publish.send_replace(Some(open.clone()));
+                self.watch_over(open).await;
+                self.publish.send_replace(None);
+            }
+            Ok(None) => {
+                self.redis.generation().doubt();
+                let changed = self.redis.generation().changed();
+                // A pause is an answer too: the probe is then made again.
+                let _ = tokio::time::timeout(RETRY * 4, changed).await;
+            }
+            Err(error) => {
+                tracing::debug!(%error, "the hot connection cannot be opened");
+                tokio::time::sleep(RETRY).await;
+            }
+        }
+    }
+
+    /// A connection that speaks to the accepted generation; `None` when it speaks to another.
+    async fn probe(&self) -> Result<Option<Open>> {
+        let mut connection = self.redis.connect().await?;
+        let replication: String = cmd("INFO")
+            .arg("replication")
+            .query_async(&mut connection)
+            .await
+            .map_err(Error::of_call)?;
+        let Ok(accepted) = self.redis.generation().current() else { return Ok(None) };
+        let replid = format!("master_replid:{}", accepted.replid);
+        let is_accepted = replication.lines().any(|line| line.trim_end() == replid)
+            && replication.lines().any(|line| line.trim_end() == "role:master");
+        Ok(is_accepted.then_some(Open { connection, accepted }))
+    }
+
+    /// Returns when the connection was given back, does not answer, or another generation was
+    /// accepted.
+    async fn watch_over(&self, mut open: Open) {
+        loop {
+            tokio::select! {
+                () = self.lost.notified() => return,
+                () = self.redis.generation().changed() => return,
+                () = tokio::time::sleep(PING_EVERY) => {}
+            }
+            let answer: std::result::Result<(), _> =
+                cmd("PING").query_async(&mut open.connection).await;
+            if let Err(error) = answer {
+                tracing::warn!(%error, "the hot connection was lost");
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Every key: its name and its type. All keys of a coupon share the hash tag of its shard, so that
+//! they share a slot in Redis Cluster.
+
+use crate::domain::coupon::{CouponId, Shard};
+
+/// The consumer group of every records stream.
+pub const GROUP: &str = "persisters";
+
+/// The names of all keys under one prefix.
+#[derive(Debug, Clone)]
+pub struct Keys {
+    prefix: String,
+}
+
+impl Keys {
+    /// Names under this prefix, `[A-Za-z0-9_-]{1,32}`.
+    pub fn new(prefix: &str) -> Self {
+        Self { prefix: prefix.to_owned() }
+    }
+
+    /// Hash: definition, stock and version of a coupon.
+    pub fn coupon(&self, id: &CouponId) -> String {
+        format!("{}:{{s{:02}}}:coupon:{id}", self.prefix, id.shard().number())
+    }
+
+    /// The pattern of all coupon hashes and what hangs on them.
+    pub fn any_coupon(&self) -> String {
+        format!("{}:{{s[0-9][0-9]}}:coupon:*", self.prefix)
+    }
+
+    /// Hash: (user, claim) → serial, time and epoch; an empty field since preload.
+    pub fn holders(&self, id: &CouponId) -> String {
+        format!("{}:holders", self.coupon(id))
+    }
+
+    /// Stream: the records of a shard that are not persisted yet.
+    pub fn records(&self, shard: Shard) -> String {
+        format!("{}:{{s{:02}}}:records", self.prefix, shard.number())
+    }
+
+    /// String: tickets in the records of a shard.
+    pub fn unpersisted(&self, shard: Shard) -> String {
+        format!("{}:{{s{:02}}}:unpersisted", self.prefix, shard.number())
+    }
+
+    /// String: seconds that servers counted in this life of Redis.
+    pub fn heartbeat(&self) -> String {
+        format!("{}:heartbeat", self.prefix)
+    }
+
+    /// The four keys of issue, preload and audit, in the order of their scripts' headers.
+    pub fn of_coupon(&self, id: &CouponId) -> [String; 4] {
+        let shard = id.shard();
+        [self.coupon(id), self.holders(id), self.records(shard), self.unpersisted(shard)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_keys_of_a_coupon_share_one_hash_tag() {
+        let id = CouponId::parse("summer").unwrap();
+        let expected = [
+            "fc:{s04}:coupon:summer",
+            "fc:{s04}:coupon:summer:holders",
+            "fc:{s04}:records",
+            "fc:{s04}:unpersisted",
+        ];
+        assert_eq!(Keys::new("fc").of_coupon(&id), expected);
+    }
+}

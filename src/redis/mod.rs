@@ -1,0 +1,92 @@
+//! The only handle to Redis: connections, keys, and what is known about the life of its data.
+
+pub mod error;
+pub mod facts;
+pub mod generation;
+pub mod holders;
+pub mod hot;
+pub mod keys;
+pub mod pool;
+pub mod script;
+pub mod stream;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::redis::aio::MultiplexedConnection;
+use ::redis::io::tcp::TcpSettings;
+use ::redis::{AsyncConnectionConfig, Client, IntoConnectionInfo};
+
+pub use error::Error;
+use generation::GenerationWatch;
+use keys::Keys;
+
+/// The result of a call to Redis.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// How to reach Redis, and how long to wait for it.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `redis://…` or `redis+unix://…`.
+    pub url: String,
+    /// The first part of every key, `[A-Za-z0-9_-]{1,32}`.
+    pub key_prefix: String,
+    /// A call that was not answered after this long is given up, its outcome unknown.
+    pub response_timeout: Duration,
+    /// Connections of the pool for everything that is not hot.
+    pub pool_max_connections: usize,
+}
+
+/// Redis, cheap to clone.
+#[derive(Clone)]
+pub struct Redis {
+    client: Client,
+    pool: deadpool_redis::Pool,
+    response_timeout: Duration,
+    keys: Arc<Keys>,
+    generation: GenerationWatch,
+}
+
+impl Redis {
+    /// Makes the handle; connects to nothing yet.
+    ///
+    /// # Errors
+    /// [`Error::Url`] when the URL is none of Redis.
+    pub fn new(settings: &Settings) -> Result<Self> {
+        let info = settings.url.as_str().into_connection_info().map_err(Error::Url)?;
+        // Small writes must not wait for the acknowledgement of the ones before.
+        let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true));
+        let client = Client::open(info).map_err(Error::Url)?;
+        Ok(Self {
+            pool: pool::open(&client, settings)?,
+            client,
+            response_timeout: settings.response_timeout,
+            keys: Arc::new(Keys::new(&settings.key_prefix)),
+            generation: GenerationWatch::new(),
+        })
+    }
+
+    /// The names of all keys.
+    pub fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// What this process knows about the life of the data.
+    pub fn generation(&self) -> &GenerationWatch {
+        &self.generation
+    }
+
+    /// A connection of its own with the usual time-out; for the hot path.
+    pub(crate) async fn connect(&self) -> Result<MultiplexedConnection> {
+        self.connect_within(self.response_timeout).await
+    }
+
+    /// A connection whose calls may take this long; for blocking reads.
+    pub(crate) async fn connect_within(&self, limit: Duration) -> Result<MultiplexedConnection> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(self.response_timeout))
+            .set_response_timeout(Some(limit));
+        let connected = self.client.get_multiplexed_async_connection_with_config(&config).await;
+        connected.map_err(Error::unsent)
+    }
+}

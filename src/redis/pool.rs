@@ -1,0 +1,56 @@
+//! The pool for everything that is not hot: create, preload, acts, audit, stats, readiness. Why the
+//! hot path is not on it: docs/decisions/0001-hot-path-not-on-the-pool.md.
+
+use std::time::{Duration, Instant};
+
+use ::redis::{AsyncConnectionConfig, Client};
+use deadpool_redis::{Connection, Manager, Pool, PoolError, Runtime, Timeouts};
+
+use super::{Error, Redis, Result, Settings};
+use crate::telemetry::metrics;
+
+/// Opens the pool; connects to nothing yet.
+pub(super) fn open(client: &Client, settings: &Settings) -> Result<Pool> {
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(settings.response_timeout))
+        .set_response_timeout(Some(settings.response_timeout));
+    let info = client.get_connection_info().clone();
+    let manager = Manager::new_with_config(info, config).map_err(Error::Url)?;
+    let limit = Some(settings.response_timeout.max(Duration::from_millis(250)));
+    let timeouts = Timeouts { wait: limit, create: limit, recycle: limit };
+    Pool::builder(manager)
+        .max_size(settings.pool_max_connections)
+        .timeouts(timeouts)
+        .runtime(Runtime::Tokio1)
+        .build()
+        // Building fails only without a runtime for the time-outs, and one is given.
+        .map_err(|_| Error::PoolExhausted)
+}
+
+impl Redis {
+    /// A pooled connection. Waits at most for the response time-out, to connect and to be free.
+    pub(crate) async fn pooled(&self) -> Result<Connection> {
+        let since = Instant::now();
+        let connection = self.pool.get().await.map_err(|error| match error {
+            PoolError::Backend(error) => Error::unsent(error),
+            _ => Error::PoolExhausted,
+        });
+        metrics::pool_wait("redis", since.elapsed());
+        connection
+    }
+
+    /// Connections of the pool: (in use, idle).
+    pub fn pool_connections(&self) -> (usize, usize) {
+        let status = self.pool.status();
+        (status.size.saturating_sub(status.available), status.available)
+    }
+
+    /// Fails when Redis does not answer.
+    ///
+    /// # Errors
+    /// Those of any call.
+    pub async fn ping(&self) -> Result<()> {
+        let mut connection = self.pooled().await?;
+        ::redis::cmd("PING").query_async(&mut connection).await.map_err(Error::of_call)
+    }
+}

@@ -1,0 +1,43 @@
+//! One script: called by its SHA, loaded when the server does not know it.
+
+use ::redis::aio::ConnectionLike;
+use ::redis::{Cmd, Value, cmd};
+
+use super::{Error, Result};
+
+/// A script of `lua/`, embedded in the binary.
+pub struct Script {
+    text: &'static str,
+    sha: String,
+}
+
+impl Script {
+    /// Computes the SHA.
+    pub fn new(text: &'static str) -> Self {
+        Self { text, sha: ::redis::Script::new(text).get_hash().to_owned() }
+    }
+
+    /// A call with these keys; the caller adds the arguments of the header, in their order.
+    pub fn call(&self, keys: &[String]) -> Cmd {
+        let mut call = cmd("EVALSHA");
+        call.arg(&self.sha).arg(keys.len()).arg(keys);
+        call
+    }
+
+    /// Sends a call. A server that does not know the script ran nothing of it: it is loaded and the
+    /// call is sent once more.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] or [`Error::Unknown`].
+    pub async fn run(&self, connection: &mut impl ConnectionLike, call: &Cmd) -> Result<Value> {
+        match call.query_async(connection).await {
+            Err(error) if Error::is_missing_script(&error) => {
+                let mut load = cmd("SCRIPT");
+                load.arg("LOAD").arg(self.text);
+                load.query_async::<()>(connection).await.map_err(Error::of_call)?;
+                call.query_async(connection).await.map_err(Error::of_call)
+            }
+            replied => replied.map_err(Error::of_call),
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! Logs: text for people, JSON for machines, to standard error.
+
+use tracing_subscriber::EnvFilter;
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// One readable line.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Installs the subscriber of this process.
+///
+/// # Errors
+/// When the filter cannot be read, or a subscriber is installed already.
+pub fn install(filter: &str, format: Format) -> Result<(), String> {
+    let filter = EnvFilter::try_new(filter).map_err(|error| error.to_string())?;
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let installed = match format {
+        Format::Text => lines.with_target(false).try_init(),
+        Format::Json => lines.json().flatten_event(true).try_init(),
+    };
+    installed.map_err(|error| error.to_string())
+}

@@ -1,0 +1,228 @@
+//! Every metric of the house, named once. Labels come from closed sets; no coupon or user id is
+//! ever one.
+
+use std::time::Duration;
+
+use metrics::{Counter, Gauge, Histogram, Unit, counter, describe_counter, describe_gauge};
+use metrics::{describe_histogram, gauge, histogram};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+/// Requests of the issue path, by `outcome`.
+const ISSUE_REQUESTS: &str = "firstcome_issue_requests_total";
+/// From the arrival in the queue to the sending of the call.
+const ISSUE_WAIT: &str = "firstcome_issue_wait_seconds";
+/// From the sending of a call to its reply.
+const ISSUE_CALL: &str = "firstcome_issue_call_seconds";
+/// Requests that wait in the queues.
+const ISSUE_QUEUE: &str = "firstcome_issue_queue_requests";
+/// Requests that one call answers.
+const ISSUE_GROUP: &str = "firstcome_issue_group_requests";
+/// Commit time minus `issued_at`.
+const PERSIST_LAG: &str = "firstcome_persist_lag_seconds";
+/// Tickets of one transaction.
+const PERSIST_BATCH: &str = "firstcome_persist_batch_rows";
+/// Duration of one transaction.
+const PERSIST: &str = "firstcome_persist_seconds";
+/// Failed transactions, by `reason`.
+const PERSIST_FAILURES: &str = "firstcome_persist_failures_total";
+/// Tickets that met another ticket where one may be.
+const PERSIST_CONTESTED: &str = "firstcome_persist_contested_total";
+/// Records that the database or the decoder refuses; they stay pending.
+const PERSIST_REFUSED: &str = "firstcome_persist_refused_records";
+/// Records in all streams.
+const STREAM_ENTRIES: &str = "firstcome_stream_entries";
+/// Those of them that a persister holds.
+const STREAM_PENDING: &str = "firstcome_stream_pending_entries";
+/// Tickets in all streams.
+const STREAM_UNPERSISTED: &str = "firstcome_stream_unpersisted_tickets";
+/// Connections, by `pool` and `state`.
+const POOL_CONNECTIONS: &str = "firstcome_pool_connections";
+/// Waiting for a pooled connection, by `pool`.
+const POOL_WAIT: &str = "firstcome_pool_wait_seconds";
+
+const SECONDS: [f64; 20] = [
+    0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.231, 0.4,
+    0.8, 1.6, 3.2, 10.0, 60.0, 600.0, 3_600.0,
+];
+const SIZES: [f64; 14] =
+    [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1_024.0, 2_048.0, 4_096.0, 8_192.0];
+
+/// Installs the recorder of this process and gives the handle that renders `/metrics`.
+///
+/// # Errors
+/// When a recorder is installed already.
+pub fn install() -> Result<PrometheusHandle, String> {
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
+        .and_then(|builder| {
+            builder.set_buckets_for_metric(Matcher::Suffix("_requests".to_owned()), &SIZES)
+        })
+        .and_then(|builder| {
+            builder.set_buckets_for_metric(Matcher::Suffix("_rows".to_owned()), &SIZES)
+        })
+        .map_err(|error| error.to_string())?
+        .install_recorder()
+        .map_err(|error| error.to_string())?;
+    describe();
+    Ok(handle)
+}
+
+fn describe() {
+    describe_counter!(ISSUE_REQUESTS, "Requests of the issue path, by outcome.");
+    describe_histogram!(ISSUE_WAIT, Unit::Seconds, "From the queue to the sending of the call.");
+    describe_histogram!(ISSUE_CALL, Unit::Seconds, "From the sending of a call to its reply.");
+    describe_gauge!(ISSUE_QUEUE, "Requests that wait in the queues of this process.");
+    describe_histogram!(ISSUE_GROUP, "Requests that one call answers.");
+    describe_histogram!(PERSIST_LAG, Unit::Seconds, "Commit time minus issued_at, per ticket.");
+    describe_histogram!(PERSIST_BATCH, "Tickets of one transaction of the persister.");
+    describe_histogram!(PERSIST, Unit::Seconds, "Duration of one transaction of the persister.");
+    describe_counter!(PERSIST_FAILURES, "Failed transactions of the persister, by reason.");
+    describe_counter!(PERSIST_CONTESTED, "Tickets that met another ticket where one may be.");
+    describe_gauge!(PERSIST_REFUSED, "Records that stay pending because they are refused.");
+    describe_gauge!(STREAM_ENTRIES, "Records in the streams of all shards.");
+    describe_gauge!(STREAM_PENDING, "Records that a persister holds.");
+    describe_gauge!(STREAM_UNPERSISTED, "Tickets that wait for the database.");
+    describe_gauge!(POOL_CONNECTIONS, "Pooled connections, by pool and state.");
+    describe_histogram!(POOL_WAIT, Unit::Seconds, "Waiting for a pooled connection, by pool.");
+}
+
+/// How a request of the issue path ended; the closed set of the label `outcome`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IssueOutcome {
+    /// A new ticket.
+    Issued,
+    /// The same ticket again.
+    Replayed,
+    /// 409 `ticket_cancelled`.
+    TicketCancelled,
+    /// 409 `sold_out`.
+    SoldOut,
+    /// 409 `not_open`.
+    NotOpen,
+    /// 409 `closed`.
+    Closed,
+    /// 409 `paused`.
+    Paused,
+    /// 409 `user_limit_reached`.
+    UserLimitReached,
+    /// 404 `coupon_not_found`.
+    CouponNotFound,
+    /// 503 `outcome_unknown`.
+    OutcomeUnknown,
+    /// 503 `overloaded`.
+    Overloaded,
+    /// 503 `recovering`.
+    Recovering,
+    /// 503 `backlog_full`.
+    BacklogFull,
+}
+
+const OUTCOMES: [(IssueOutcome, &str); 13] = [
+    (IssueOutcome::Issued, "issued"),
+    (IssueOutcome::Replayed, "replayed"),
+    (IssueOutcome::TicketCancelled, "ticket_cancelled"),
+    (IssueOutcome::SoldOut, "sold_out"),
+    (IssueOutcome::NotOpen, "not_open"),
+    (IssueOutcome::Closed, "closed"),
+    (IssueOutcome::Paused, "paused"),
+    (IssueOutcome::UserLimitReached, "user_limit_reached"),
+    (IssueOutcome::CouponNotFound, "coupon_not_found"),
+    (IssueOutcome::OutcomeUnknown, "outcome_unknown"),
+    (IssueOutcome::Overloaded, "overloaded"),
+    (IssueOutcome::Recovering, "recovering"),
+    (IssueOutcome::BacklogFull, "backlog_full"),
+];
+
+/// The metrics of the issue path, looked up once per worker: on this path a look-up by name would
+/// cost more than the count.
+pub struct IssueMetrics {
+    outcomes: [Counter; OUTCOMES.len()],
+    wait: Histogram,
+    call: Histogram,
+    group: Histogram,
+    queue: Gauge,
+}
+
+impl IssueMetrics {
+    /// Looks them up.
+    pub fn new() -> Self {
+        Self {
+            outcomes: OUTCOMES.map(|(_, word)| counter!(ISSUE_REQUESTS, "outcome" => word)),
+            wait: histogram!(ISSUE_WAIT),
+            call: histogram!(ISSUE_CALL),
+            group: histogram!(ISSUE_GROUP),
+            queue: gauge!(ISSUE_QUEUE),
+        }
+    }
+
+    /// One request ended like this.
+    pub fn ended(&self, outcome: IssueOutcome) {
+        self.outcomes[outcome as usize].increment(1);
+    }
+
+    /// One request waited this long in the queue.
+    pub fn waited(&self, duration: Duration) {
+        self.wait.record(duration);
+    }
+
+    /// One call for this many requests took this long.
+    pub fn called(&self, requests: usize, duration: Duration) {
+        self.group.record(requests as f64);
+        self.call.record(duration);
+    }
+
+    /// The queue grew or shrank by this many requests.
+    pub fn queued(&self, difference: i64) {
+        self.queue.increment(difference as f64);
+    }
+}
+
+impl Default for IssueMetrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// One transaction of the persister.
+pub fn persisted(tickets: usize, duration: Duration) {
+    histogram!(PERSIST_BATCH).record(tickets as f64);
+    histogram!(PERSIST).record(duration);
+}
+
+/// This many tickets became rows this long after they were issued.
+pub fn persist_lag(lag: Duration, tickets: usize) {
+    histogram!(PERSIST_LAG).record_many(lag.as_secs_f64(), tickets);
+}
+
+/// One failed transaction; the reason is `unavailable`, `data` or `corrupt`.
+pub fn persist_failed(reason: &'static str) {
+    counter!(PERSIST_FAILURES, "reason" => reason).increment(1);
+}
+
+/// Contested tickets.
+pub fn contested(tickets: usize) {
+    counter!(PERSIST_CONTESTED).increment(tickets as u64);
+}
+
+/// Records that stay pending because they are refused.
+pub fn refused_records(records: usize) {
+    gauge!(PERSIST_REFUSED).set(records as f64);
+}
+
+/// What waits in the streams of all shards.
+pub fn streams(entries: u64, pending: u64, unpersisted: u64) {
+    gauge!(STREAM_ENTRIES).set(entries as f64);
+    gauge!(STREAM_PENDING).set(pending as f64);
+    gauge!(STREAM_UNPERSISTED).set(unpersisted as f64);
+}
+
+/// Connections of a pool.
+pub fn pool(name: &'static str, used: usize, idle: usize) {
+    gauge!(POOL_CONNECTIONS, "pool" => name, "state" => "used").set(used as f64);
+    gauge!(POOL_CONNECTIONS, "pool" => name, "state" => "idle").set(idle as f64);
+}
+
+/// Waiting for a connection of a pool.
+pub fn pool_wait(name: &'static str, duration: Duration) {
+    histogram!(POOL_WAIT, "pool" => name).record(duration);
+}
