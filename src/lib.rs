@@ -1,4 +1,11 @@
 pub mod domain;
+pub mod issue;
 pub mod lua;
+pub mod observe;
+pub mod persist;
+pub mod prepare;
+pub mod reconcile;
 pub mod redis;
+pub mod settle;
+pub mod store;
 pub mod telemetry;

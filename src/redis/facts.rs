@@ -56,7 +56,7 @@ impl Redis {
     /// Those of any call; [`Error::Malformed`] when INFO lacks a line.
     pub async fn facts(&self) -> Result<Facts> {
         let mut connection = self.pooled().await?;
-        let info: String = ask(&mut connection, cmd("INFO").arg("everything")).await?;
+        let info: String = ask(&mut connection, &cmd("INFO")).await?;
         let line = |name: &'static str| -> Result<&str> {
             let found = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
             found.map(str::trim).ok_or(Error::Malformed(name))

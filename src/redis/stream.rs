@@ -211,3 +211,50 @@ fn text(value: &Value) -> Option<&str> {
         _ => None,
     }
 }
+
+/// What waits in the streams of all shards.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Depth {
+    /// Records.
+    pub records: u64,
+    /// Those of them that a persister holds.
+    pub pending: u64,
+    /// Tickets in them.
+    pub unpersisted: u64,
+}
+
+impl Redis {
+    /// Looks at the streams of all shards, in one round trip.
+    ///
+    /// # Errors
+    /// Those of any call.
+    pub async fn stream_depth(&self) -> Result<Depth> {
+        let mut question = ::redis::pipe();
+        for shard in Shard::all() {
+            question.cmd("XLEN").arg(self.keys().records(shard));
+            question.cmd("GET").arg(self.keys().unpersisted(shard));
+            // A stream without a group is an error reply, and has nothing pending.
+            question.cmd("XPENDING").arg(self.keys().records(shard)).arg(GROUP);
+        }
+        question.ignore_errors();
+        let mut connection = self.pooled().await?;
+        let replies: Vec<std::result::Result<Value, RedisError>> =
+            question.query_async(&mut connection).await.map_err(Error::of_call)?;
+        let mut depth = Depth::default();
+        for shard in replies.chunks_exact(3) {
+            let count = |reply: &std::result::Result<Value, RedisError>| match reply {
+                Ok(Value::Int(count)) => count.unsigned_abs(),
+                Ok(value) => text(value).and_then(|text| text.parse().ok()).unwrap_or(0),
+                Err(_) => 0,
+            };
+            depth.records += count(&shard[0]);
+            depth.unpersisted += count(&shard[1]);
+            if let Ok(Value::Array(summary)) = &shard[2]
+                && let Some(Value::Int(pending)) = summary.first()
+            {
+                depth.pending += pending.unsigned_abs();
+            }
+        }
+        Ok(depth)
+    }
+}

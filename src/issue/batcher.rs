@@ -1,0 +1,207 @@
+//! The batcher of one actix worker. While a round is in flight the next one gathers, so a call
+//! answers one user when it is quiet and up to 512 when it is busy, and nobody ever waits for a
+//! timer.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_util::future::join_all;
+use tokio::sync::Notify;
+
+use super::outcome::{Outcome, of_answer};
+use super::queue::{Group, Queue, Waiting};
+use super::{Bounds, UnknownIds};
+use crate::domain::code::CodeKeys;
+use crate::domain::record::SOURCE_ISSUE;
+use crate::domain::user::{Claim, UserId};
+use crate::lua::issue::{Answered, Args, Reply, issue};
+use crate::redis::hot::{HotConnection, Open};
+use crate::redis::{Error, Redis};
+use crate::store::Store;
+use crate::telemetry::metrics::IssueMetrics;
+
+/// Takes rounds from the queue and answers them; its loop is [`Batcher::step`] repeated.
+pub(super) struct Batcher {
+    pub(super) queue: Weak<Queue>,
+    pub(super) arrivals: Rc<Notify>,
+    pub(super) connection: HotConnection,
+    pub(super) redis: Redis,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) unknown_ids: UnknownIds,
+    pub(super) keys: Arc<CodeKeys>,
+    pub(super) metrics: Rc<IssueMetrics>,
+    pub(super) bounds: Bounds,
+}
+
+impl Batcher {
+    /// Serves one round. Breaks when the queue is gone: no handler is left that could ask.
+    pub(super) async fn step(&mut self) -> ControlFlow<()> {
+        if self.queue.upgrade().is_none_or(|queue| queue.is_empty()) {
+            if self.queue.strong_count() == 0 {
+                return ControlFlow::Break(());
+            }
+            self.arrivals.notified().await;
+            // Handlers that are ready in this turn of the thread join the round.
+            tokio::task::yield_now().await;
+        }
+        let Some(open) = self.open().await else {
+            self.refuse_round();
+            return ControlFlow::Continue(());
+        };
+        let Some(queue) = self.queue.upgrade() else { return ControlFlow::Break(()) };
+        let round = queue.take_round(self.bounds.group_max_requests);
+        drop(queue);
+        join_all(round.into_iter().map(|group| self.serve(group, open.clone()))).await;
+        ControlFlow::Continue(())
+    }
+
+    /// The open connection. A short interruption is waited out, so that users do not notice it;
+    /// after a longer one the round is refused.
+    async fn open(&mut self) -> Option<Open> {
+        match self.connection.open() {
+            Some(open) => Some(open),
+            None => self.connection.open_within(self.bounds.reopen_wait).await,
+        }
+    }
+
+    /// Nothing of it was sent: nothing happened (I4). All that waits is refused, so that nobody
+    /// waits for an outage twice.
+    fn refuse_round(&self) {
+        let Some(queue) = self.queue.upgrade() else { return };
+        while !queue.is_empty() {
+            for group in queue.take_round(self.bounds.group_max_requests) {
+                answer_each(group, &Outcome::Recovering);
+            }
+        }
+    }
+
+    /// One group: one script call, one answer to everybody. The same (user, claim) twice is one
+    /// ticket and two answers (I2).
+    async fn serve(&self, group: Group, mut open: Open) {
+        let (holders, positions) = distinct(&group);
+        let sent = Instant::now();
+        for waiting in &group.requests {
+            self.metrics.waited(sent - waiting.since);
+        }
+        let accepted = open.accepted.clone();
+        let args = Args {
+            accepted: &accepted,
+            backlog_max_tickets: self.bounds.backlog_max_tickets,
+            source: SOURCE_ISSUE,
+            coupon_id: &group.coupon_id,
+            group: &holders,
+        };
+        let reply = issue(&mut open, self.redis.keys(), &args).await;
+        self.metrics.called(holders.len(), sent.elapsed());
+        match reply {
+            Ok(Reply::Answered(answered)) => {
+                self.answer_all(group, &holders, &positions, &answered);
+            }
+            Ok(Reply::Recovering | Reply::StaleEpoch(_)) => {
+                self.redis.generation().doubt();
+                answer_each(group, &Outcome::Recovering);
+            }
+            Ok(Reply::OtherGeneration) => self.send_again(group),
+            Ok(Reply::Unknown) => {
+                let outcome = self.unknown_ids.outcome(&*self.store, &group.coupon_id).await;
+                answer_each(group, &outcome);
+            }
+            Err(error) => self.fail(group, &error),
+        }
+    }
+
+    fn answer_all(
+        &self,
+        group: Group,
+        holders: &[(UserId, Claim)],
+        positions: &[usize],
+        answered: &Answered,
+    ) {
+        let Some(key) = self.keys.find(&answered.key_id) else {
+            // Taken, and told as soon as a server has the key: the retry is exact (P3 step 5).
+            tracing::error!(coupon.id = %group.coupon_id, key.id = %answered.key_id,
+                "the coupon's code key is not in FIRSTCOME_CODE_KEYS");
+            answer_each(group, &Outcome::Recovering);
+            return;
+        };
+        let mut outcomes: Vec<Option<Outcome>> = vec![None; holders.len()];
+        for (waiting, position) in group.requests.into_iter().zip(positions) {
+            let told = outcomes[*position].as_ref().map(as_replay);
+            let outcome = told.unwrap_or_else(|| {
+                let answer = answered.answers[*position];
+                of_answer(answer, answered, key, &group.coupon_id, &holders[*position])
+            });
+            outcomes[*position] = Some(outcome.clone());
+            waiting.answer(outcome);
+        }
+    }
+
+    /// Nothing was written: sent once more after the probe, so users do not notice a benign change
+    /// (P2 step 2).
+    fn send_again(&self, group: Group) {
+        self.redis.generation().doubt();
+        self.connection.lose();
+        let Group { coupon_id, requests } = group;
+        let (again, refused): (Vec<Waiting>, Vec<Waiting>) =
+            requests.into_iter().partition(|waiting| !waiting.was_sent_back);
+        for waiting in refused {
+            waiting.answer(Outcome::Recovering);
+        }
+        match self.queue.upgrade() {
+            Some(queue) => queue.put_back(Group { coupon_id, requests: again }),
+            None => answer_each(Group { coupon_id, requests: again }, &Outcome::Recovering),
+        }
+    }
+
+    /// A definite refusal changed nothing; of everything else the outcome is unknown, and the retry
+    /// tells it exactly.
+    fn fail(&self, group: Group, error: &Error) {
+        tracing::debug!(%error, coupon.id = %group.coupon_id, "an issue call failed");
+        let outcome = match error {
+            Error::Refused(_) => Outcome::Recovering,
+            error if error.is_definite() => Outcome::Overloaded,
+            _ => Outcome::OutcomeUnknown,
+        };
+        self.connection.lose();
+        answer_each(group, &outcome);
+    }
+}
+
+/// The different (user, claim) of a group in the order of their arrival, and for every request the
+/// position of its own.
+fn distinct(group: &Group) -> (Vec<(UserId, Claim)>, Vec<usize>) {
+    let mut holders: Vec<(UserId, Claim)> = Vec::with_capacity(group.requests.len());
+    let mut known: HashMap<&(UserId, Claim), usize> = HashMap::with_capacity(group.requests.len());
+    let positions = group
+        .requests
+        .iter()
+        .map(|waiting| {
+            *known.entry(&waiting.holder).or_insert_with(|| {
+                holders.push(waiting.holder.clone());
+                holders.len() - 1
+            })
+        })
+        .collect();
+    (holders, positions)
+}
+
+/// What the second request of one (user, claim) is told.
+fn as_replay(outcome: &Outcome) -> Outcome {
+    match outcome {
+        Outcome::Issued(issued) if !issued.is_replay => {
+            let mut issued = (**issued).clone();
+            issued.is_replay = true;
+            Outcome::Issued(Rc::new(issued))
+        }
+        other => other.clone(),
+    }
+}
+
+fn answer_each(group: Group, outcome: &Outcome) {
+    for waiting in group.requests {
+        waiting.answer(outcome.clone());
+    }
+}

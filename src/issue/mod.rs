@@ -1,0 +1,103 @@
+//! The hot path: a request becomes a ticket, or learns why not.
+//!
+//! A handler hands (coupon, user, claim) to the queue of its own actix worker and waits. The batcher
+//! of that worker takes all that gathered while its last round was in flight, one group a coupon,
+//! and sends one script call a group. No timers, no locks, no database, no second trip to Redis.
+//! Nothing here crosses a thread.
+
+mod batcher;
+mod outcome;
+mod queue;
+mod unknown;
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::domain::code::CodeKeys;
+use crate::domain::coupon::CouponId;
+use crate::domain::user::{Claim, UserId};
+use crate::redis::Redis;
+use crate::redis::hot;
+use crate::store::Store;
+use crate::telemetry::metrics::IssueMetrics;
+
+use batcher::Batcher;
+pub use outcome::{Issued, Outcome};
+use queue::Queue;
+pub use unknown::UnknownIds;
+
+/// The bounds of the hot path that an operator may change.
+#[derive(Debug, Clone)]
+pub struct Bounds {
+    /// Requests that may wait in the queue of one worker.
+    pub queue_max_requests: usize,
+    /// Requests that one call answers, 1..=512.
+    pub group_max_requests: usize,
+    /// Unpersisted tickets of a shard beyond which nothing is issued.
+    pub backlog_max_tickets: u64,
+    /// How long a request may wait in the queue for a connection to open again.
+    pub reopen_wait: Duration,
+}
+
+/// The hot path of one actix worker; cheap to clone on its thread.
+#[derive(Clone)]
+pub struct Issuer {
+    queue: Rc<Queue>,
+    metrics: Rc<IssueMetrics>,
+}
+
+impl Issuer {
+    /// Starts the batcher and the connection's supervisor on this thread. They end when the last
+    /// clone of the issuer is gone and every request is answered.
+    pub fn start(
+        redis: &Redis,
+        store: Arc<dyn Store>,
+        unknown_ids: UnknownIds,
+        keys: Arc<CodeKeys>,
+        bounds: &Bounds,
+    ) -> Self {
+        let metrics = Rc::new(IssueMetrics::new());
+        let queue = Rc::new(Queue::new(bounds.queue_max_requests, metrics.clone()));
+        let (connection, mut supervisor) = hot::supervised(redis.clone());
+        let mut batcher = Batcher {
+            queue: Rc::downgrade(&queue),
+            arrivals: queue.arrivals(),
+            connection,
+            redis: redis.clone(),
+            store,
+            unknown_ids,
+            keys,
+            metrics: metrics.clone(),
+            bounds: bounds.clone(),
+        };
+        tokio::task::spawn_local(async move {
+            let supervise = async {
+                loop {
+                    supervisor.step().await;
+                }
+            };
+            let batch = async { while batcher.step().await.is_continue() {} };
+            tokio::select! {
+                () = batch => {}
+                () = supervise => {}
+            }
+        });
+        Self { queue, metrics }
+    }
+
+    /// Issues one ticket to one user, or says why not. The same (coupon, user, claim) gets the same
+    /// ticket again, for ever (I2, I10).
+    pub async fn issue(&self, coupon_id: CouponId, user_id: UserId, claim: Claim) -> Outcome {
+        let (reply, answer) = oneshot::channel();
+        let outcome = match self.queue.push(coupon_id, user_id, claim, reply) {
+            // The batcher answers everything that it took; it is gone only when the thread is.
+            Ok(()) => answer.await.unwrap_or(Outcome::OutcomeUnknown),
+            Err(queue::Full) => Outcome::Overloaded,
+        };
+        self.metrics.ended(outcome.counted());
+        outcome
+    }
+}

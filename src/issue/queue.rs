@@ -1,0 +1,202 @@
+//! The bounded queue of one actix worker: requests grouped by coupon, coupons in turn.
+
+use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
+use std::rc::Rc;
+use std::time::Instant;
+
+use tokio::sync::{Notify, oneshot};
+
+use super::outcome::Outcome;
+use crate::domain::coupon::CouponId;
+use crate::domain::limits::ROUND_MAX_GROUPS;
+use crate::domain::user::{Claim, UserId};
+use crate::telemetry::metrics::IssueMetrics;
+
+/// The queue is at its bound; the request was not taken.
+#[derive(Debug)]
+pub(super) struct Full;
+
+/// A request that waits for its answer.
+pub(super) struct Waiting {
+    /// Who asks.
+    pub(super) holder: (UserId, Claim),
+    /// Since when.
+    pub(super) since: Instant,
+    /// Whether it met another generation before: it is sent again once, not for ever.
+    pub(super) was_sent_back: bool,
+    reply: oneshot::Sender<Outcome>,
+}
+
+impl Waiting {
+    /// Tells the handler; one that has gone does not mind.
+    pub(super) fn answer(self, outcome: Outcome) {
+        let _ = self.reply.send(outcome);
+    }
+
+    fn is_gone(&self) -> bool {
+        self.reply.is_closed()
+    }
+}
+
+/// The requests that one script call answers.
+pub(super) struct Group {
+    /// The coupon of all of them.
+    pub(super) coupon_id: CouponId,
+    /// The requests; several may be of one (user, claim).
+    pub(super) requests: Vec<Waiting>,
+}
+
+/// What waits, by coupon.
+pub(super) struct Queue {
+    inner: RefCell<Inner>,
+    max_requests: usize,
+    arrivals: Rc<Notify>,
+    metrics: Rc<IssueMetrics>,
+}
+
+#[derive(Default)]
+struct Inner {
+    by_coupon: HashMap<CouponId, VecDeque<Waiting>>,
+    turns: VecDeque<CouponId>,
+    requests: usize,
+}
+
+impl Queue {
+    /// An empty queue for at most this many requests.
+    pub(super) fn new(max_requests: usize, metrics: Rc<IssueMetrics>) -> Self {
+        let arrivals = Rc::new(Notify::new());
+        Self { inner: RefCell::default(), max_requests, arrivals, metrics }
+    }
+
+    /// Signals every arrival, and the end of the queue.
+    pub(super) fn arrivals(&self) -> Rc<Notify> {
+        self.arrivals.clone()
+    }
+
+    /// Takes a request in; at the bound it is refused at once and nothing happened.
+    pub(super) fn push(
+        &self,
+        coupon_id: CouponId,
+        user_id: UserId,
+        claim: Claim,
+        reply: oneshot::Sender<Outcome>,
+    ) -> Result<(), Full> {
+        let mut inner = self.inner.borrow_mut();
+        if inner.requests >= self.max_requests {
+            return Err(Full);
+        }
+        let holder = (user_id, claim);
+        let waiting = Waiting { holder, since: Instant::now(), was_sent_back: false, reply };
+        inner.append(coupon_id, waiting);
+        self.metrics.queued(1);
+        self.arrivals.notify_one();
+        Ok(())
+    }
+
+    /// Puts requests back that Redis certainly did not serve. They were inside the bound before.
+    pub(super) fn put_back(&self, group: Group) {
+        let mut inner = self.inner.borrow_mut();
+        self.metrics.queued(group.requests.len() as i64);
+        for mut waiting in group.requests {
+            waiting.was_sent_back = true;
+            inner.append(group.coupon_id.clone(), waiting);
+        }
+        self.arrivals.notify_one();
+    }
+
+    /// Whether nothing waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.inner.borrow().requests == 0
+    }
+
+    /// The next round: the longest waiting requests of each coupon in turn, at most
+    /// `group_max_requests` a coupon. Requests whose handler has gone are dropped: they were never
+    /// sent.
+    pub(super) fn take_round(&self, group_max_requests: usize) -> Vec<Group> {
+        let mut inner = self.inner.borrow_mut();
+        let mut round = Vec::new();
+        for _ in 0..inner.turns.len().min(ROUND_MAX_GROUPS) {
+            let Some(coupon_id) = inner.turns.pop_front() else { break };
+            let Some(waiting) = inner.by_coupon.get_mut(&coupon_id) else { continue };
+            let taken: Vec<Waiting> =
+                waiting.drain(..waiting.len().min(group_max_requests)).collect();
+            if waiting.is_empty() {
+                inner.by_coupon.remove(&coupon_id);
+            } else {
+                inner.turns.push_back(coupon_id.clone());
+            }
+            inner.requests -= taken.len();
+            self.metrics.queued(-(taken.len() as i64));
+            let requests: Vec<Waiting> =
+                taken.into_iter().filter(|waiting| !waiting.is_gone()).collect();
+            if !requests.is_empty() {
+                round.push(Group { coupon_id, requests });
+            }
+        }
+        round
+    }
+}
+
+impl Inner {
+    fn append(&mut self, coupon_id: CouponId, waiting: Waiting) {
+        self.requests += 1;
+        if let Some(queue) = self.by_coupon.get_mut(&coupon_id) {
+            queue.push_back(waiting);
+            return;
+        }
+        self.turns.push_back(coupon_id.clone());
+        self.by_coupon.insert(coupon_id, VecDeque::from([waiting]));
+    }
+}
+
+impl Drop for Queue {
+    /// Wakes the batcher, so that it sees the end.
+    fn drop(&mut self) {
+        self.arrivals.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn queue(max_requests: usize) -> Queue {
+        Queue::new(max_requests, Rc::new(IssueMetrics::new()))
+    }
+
+    fn push(queue: &Queue, coupon: &str, user: &str) -> Result<oneshot::Receiver<Outcome>, Full> {
+        let (reply, answer) = oneshot::channel();
+        let coupon_id = CouponId::parse(coupon).unwrap();
+        queue.push(coupon_id, UserId::parse(user).unwrap(), Claim::FIRST, reply)?;
+        Ok(answer)
+    }
+
+    #[test]
+    fn a_full_queue_refuses_at_once() {
+        let queue = queue(2);
+        let _answers = (push(&queue, "a", "u1").unwrap(), push(&queue, "b", "u2").unwrap());
+        assert!(push(&queue, "a", "u3").is_err());
+        assert_eq!(queue.take_round(512).len(), 2);
+        assert!(push(&queue, "a", "u3").is_ok());
+    }
+
+    #[test]
+    fn coupons_take_turns_and_users_keep_their_order() {
+        let queue = queue(100);
+        let answers: Vec<_> = (0..5).map(|n| push(&queue, "hot", &format!("u{n}"))).collect();
+        let cold = push(&queue, "cold", "u9");
+        let names = |round: &[Group]| -> Vec<String> {
+            let users = |group: &Group| {
+                let users = group.requests.iter().map(|waiting| waiting.holder.0.to_string());
+                format!("{}: {}", group.coupon_id, users.collect::<Vec<_>>().join(" "))
+            };
+            round.iter().map(users).collect()
+        };
+        assert_eq!(names(&queue.take_round(2)), ["hot: u0 u1", "cold: u9"]);
+        assert_eq!(names(&queue.take_round(2)), ["hot: u2 u3"]);
+        drop((answers, cold));
+        assert_eq!(names(&queue.take_round(2)).len(), 0, "u4 has gone and was never sent");
+        assert!(queue.is_empty());
+    }
+}

@@ -1,0 +1,177 @@
+//! The audit: does the balance of a coupon hold at this instant?
+
+use serde::Serialize;
+
+use crate::domain::coupon::CouponId;
+use crate::domain::time::UnixMs;
+use crate::lua::audit::Balance;
+use crate::store::Counts;
+
+/// A coupon's balance. `total = remaining + issued - returned` and `holders = issued` hold at any
+/// instant, under any load (I1, I2).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Audit {
+    /// The coupon.
+    pub coupon_id: CouponId,
+    /// The time of Redis.
+    pub as_of: UnixMs,
+    /// Whether everything balances.
+    pub ok: bool,
+    /// What does not, each in a sentence.
+    pub faults: Vec<String>,
+    /// Tickets in all.
+    pub total: u64,
+    /// Tickets ever issued.
+    pub issued: u64,
+    /// Tickets whose stock went back.
+    pub returned: u64,
+    /// Stock that nobody has, with what is held back.
+    pub remaining: u64,
+    /// Stock that came back and is held back for 150 ms.
+    pub held: u64,
+    /// (user, claim) pairs that ever got a ticket.
+    pub holders: u64,
+    /// The last serial.
+    pub last_serial: u64,
+    /// Tickets that are rows.
+    pub persisted: u64,
+    /// Tickets that are not rows yet.
+    pub backlog: u64,
+    /// Tickets that could not be written and were listed.
+    pub dead_letters: u64,
+    /// The epoch.
+    pub epoch: u32,
+    /// The version.
+    pub version: u64,
+}
+
+impl Audit {
+    /// The audit of what Redis has and of how many rows the persister counted.
+    pub(super) fn of(id: &CouponId, balance: &Balance, persisted: u64) -> Self {
+        let mut faults = Vec::new();
+        let (granted, out) = (balance.total + balance.returned, balance.remaining + balance.issued);
+        if granted != out {
+            faults
+                .push(format!("total + returned = {granted}, but remaining + issued = {out} (I1)"));
+        }
+        if balance.holders != balance.issued {
+            faults.push(format!(
+                "{} were issued, but {} are held (I2)",
+                balance.issued, balance.holders
+            ));
+        }
+        if balance.last_serial < balance.issued {
+            faults.push(format!(
+                "the last serial {} lies below the {} issued (I5)",
+                balance.last_serial, balance.issued
+            ));
+        }
+        if persisted > balance.issued {
+            faults.push(format!(
+                "{persisted} are rows, but only {} were issued (I3)",
+                balance.issued
+            ));
+        }
+        Self {
+            coupon_id: id.clone(),
+            as_of: balance.now,
+            ok: faults.is_empty(),
+            faults,
+            total: balance.total,
+            issued: balance.issued,
+            returned: balance.returned,
+            remaining: balance.remaining,
+            held: balance.held,
+            holders: balance.holders,
+            last_serial: balance.last_serial,
+            persisted,
+            backlog: balance.issued.saturating_sub(persisted),
+            dead_letters: 0,
+            epoch: balance.epoch,
+            version: balance.version,
+        }
+    }
+
+    /// Compares with the rows, counted one by one. They were read before Redis, so they may be
+    /// fewer, and never more.
+    pub(super) fn compare_rows(&mut self, counts: &Counts) {
+        if counts.rows != counts.holders {
+            self.faults.push(format!(
+                "{} rows, but only {} different holders (I2)",
+                counts.rows, counts.holders
+            ));
+        }
+        if counts.last_serial > self.last_serial {
+            self.faults.push(format!(
+                "a row has serial {}, but Redis gave only {} (I5)",
+                counts.last_serial, self.last_serial
+            ));
+        }
+        if counts.rows + counts.contested > self.issued {
+            self.faults.push(format!(
+                "{} rows and {} contested, but only {} issued (I1)",
+                counts.rows, counts.contested, self.issued
+            ));
+        }
+        self.ok = self.faults.is_empty();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn balance() -> Balance {
+        Balance {
+            now: UnixMs(1),
+            state: "open".to_owned(),
+            epoch: 1,
+            version: 2,
+            total: 100,
+            available: 61,
+            remaining: 61,
+            held: 0,
+            issued: 40,
+            returned: 1,
+            last_serial: 40,
+            holders: 40,
+            per_user_limit: 1,
+            opens_at: None,
+            closes_at: None,
+            act_no: 2,
+            shard_records: 0,
+            shard_pending: 0,
+            shard_unpersisted: 0,
+        }
+    }
+
+    #[test]
+    fn a_balance_that_holds_is_ok_and_any_stolen_unit_is_a_fault() {
+        let id = CouponId::parse("summer").unwrap();
+        assert!(Audit::of(&id, &balance(), 40).ok);
+        for broken in [
+            Balance { remaining: 62, ..balance() },
+            Balance { total: 99, ..balance() },
+            Balance { holders: 39, ..balance() },
+            Balance { last_serial: 39, ..balance() },
+        ] {
+            assert!(!Audit::of(&id, &broken, 40).ok, "{broken:?}");
+        }
+        assert!(!Audit::of(&id, &balance(), 41).ok, "more rows than tickets");
+    }
+
+    #[test]
+    fn rows_that_redis_never_gave_are_a_fault() {
+        let id = CouponId::parse("summer").unwrap();
+        let counts = Counts { rows: 40, holders: 40, last_serial: 40, ..Counts::default() };
+        let compared = |counts: Counts| {
+            let mut audit = Audit::of(&id, &balance(), 40);
+            audit.compare_rows(&counts);
+            audit.ok
+        };
+        assert!(compared(counts));
+        assert!(!compared(Counts { holders: 39, ..counts }));
+        assert!(!compared(Counts { last_serial: 41, ..counts }));
+        assert!(!compared(Counts { contested: 1, ..counts }));
+    }
+}

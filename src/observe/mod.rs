@@ -1,0 +1,214 @@
+//! What is true right now: of a coupon, and of the whole service.
+
+mod backlog;
+mod balance;
+mod ready;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::domain::coupon::{Coupon, CouponId, State};
+use crate::domain::limits::DEFINITIONS_MAX;
+use crate::domain::time::UnixMs;
+use crate::lua::audit::{self, Balance};
+use crate::redis::{self, Redis};
+use crate::store::{self, Counts, Store};
+
+pub use backlog::Backlog;
+pub use balance::Audit;
+pub use ready::Readiness;
+
+/// How long a coupon's row is remembered for the public page; its name hardly ever changes, and
+/// everything that does comes from Redis.
+const REMEMBERED: Duration = Duration::from_secs(1);
+
+/// Why something cannot be told.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such coupon, or it is a draft.
+    #[error("there is no such coupon")]
+    CouponNotFound,
+    /// The coupon was preloaded, and Redis does not have it.
+    #[error("the coupon waits for its recovery")]
+    Recovering,
+    /// The database did not answer.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// Redis did not answer.
+    #[error(transparent)]
+    Redis(#[from] redis::Error),
+}
+
+/// What everybody may know of a coupon.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PublicView {
+    /// Its id.
+    pub id: CouponId,
+    /// Its name for people.
+    pub name: String,
+    /// `scheduled`, `open`, `sold_out`, `paused`, `closed` or `recovering`.
+    pub state: &'static str,
+    /// Tickets in all.
+    pub total: u64,
+    /// Stock that nobody has.
+    pub remaining: u64,
+    /// Tickets that one user may hold.
+    pub per_user_limit: u8,
+    /// First instant of issuing.
+    pub opens_at: Option<UnixMs>,
+    /// First instant after issuing.
+    pub closes_at: Option<UnixMs>,
+    /// The time of Redis, for countdowns.
+    pub server_time: UnixMs,
+}
+
+/// What an admin sees of a coupon.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Stats {
+    /// The balance at this instant.
+    #[serde(flatten)]
+    pub audit: Audit,
+    /// Its rows, counted one by one.
+    pub rows: u64,
+    /// Different (user, claim) pairs among the rows; equal to `rows` as long as I2 holds.
+    pub row_holders: u64,
+    /// Rows that are cancelled.
+    pub cancelled: u64,
+    /// Contested tickets.
+    pub contested: u64,
+    /// Records of the coupon's shard that wait for the database.
+    pub shard_records: u64,
+    /// Tickets in them.
+    pub shard_unpersisted: u64,
+}
+
+/// Observes; cheap to clone.
+#[derive(Clone)]
+pub struct Observer {
+    redis: Redis,
+    store: Arc<dyn Store>,
+    remembered: Arc<Mutex<HashMap<CouponId, (Instant, Arc<Coupon>)>>>,
+}
+
+impl Observer {
+    /// An observer of this Redis and this database.
+    pub fn new(redis: &Redis, store: Arc<dyn Store>) -> Self {
+        Self { redis: redis.clone(), store, remembered: Arc::default() }
+    }
+
+    /// What everybody may know of a coupon, at this instant.
+    ///
+    /// # Errors
+    /// [`Error::CouponNotFound`] for drafts too.
+    pub async fn public_view(&self, id: &CouponId) -> Result<PublicView, Error> {
+        let coupon = self.remember(id).await?;
+        let balance = self.balance(id).await?;
+        Ok(PublicView {
+            id: id.clone(),
+            name: coupon.definition.name.clone(),
+            state: state_at(&balance),
+            total: balance.total,
+            remaining: balance.remaining,
+            per_user_limit: balance.per_user_limit,
+            opens_at: balance.opens_at,
+            closes_at: balance.closes_at,
+            server_time: balance.now,
+        })
+    }
+
+    /// The balance of a coupon at this instant (I1, I2, I5).
+    ///
+    /// # Errors
+    /// [`Error::CouponNotFound`] for drafts too.
+    pub async fn audit(&self, id: &CouponId) -> Result<Audit, Error> {
+        // The rows first: what they say can only be overtaken by Redis, never the other way round.
+        let coupon = self.preloaded(id).await?;
+        let balance = self.balance(id).await?;
+        Ok(Audit::of(id, &balance, coupon.persisted))
+    }
+
+    /// The balance with counts over all rows of the coupon, for admins.
+    ///
+    /// # Errors
+    /// [`Error::CouponNotFound`] for drafts too.
+    pub async fn stats(&self, id: &CouponId) -> Result<Stats, Error> {
+        let counts: Counts = self.store.counts(id).await?;
+        let coupon = self.preloaded(id).await?;
+        let balance = self.balance(id).await?;
+        let mut audit = Audit::of(id, &balance, coupon.persisted);
+        audit.compare_rows(&counts);
+        Ok(Stats {
+            audit,
+            rows: counts.rows,
+            row_holders: counts.holders,
+            cancelled: counts.cancelled,
+            contested: counts.contested,
+            shard_records: balance.shard_records,
+            shard_unpersisted: balance.shard_unpersisted,
+        })
+    }
+
+    /// The state of a coupon as everybody sees it; a draft is one only to admins.
+    ///
+    /// # Errors
+    /// Those of Redis.
+    pub async fn state(&self, coupon: &Coupon) -> Result<&'static str, Error> {
+        if coupon.state == State::Draft {
+            return Ok("draft");
+        }
+        match self.balance(&coupon.definition.id).await {
+            Ok(balance) => Ok(state_at(&balance)),
+            Err(Error::Recovering) => Ok("recovering"),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn balance(&self, id: &CouponId) -> Result<Balance, Error> {
+        match audit::audit(&self.redis, id).await? {
+            audit::Reply::Balance(balance) => Ok(*balance),
+            audit::Reply::Unknown => Err(Error::Recovering),
+        }
+    }
+
+    async fn preloaded(&self, id: &CouponId) -> Result<Coupon, Error> {
+        let coupon = self.store.find_coupon(id).await?;
+        coupon.filter(|coupon| coupon.state != State::Draft).ok_or(Error::CouponNotFound)
+    }
+
+    /// The row, at most a second old, so that a page that everybody reloads costs the database
+    /// nothing. At the bound the memory is emptied.
+    async fn remember(&self, id: &CouponId) -> Result<Arc<Coupon>, Error> {
+        let remembered = {
+            let memory = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+            memory.get(id).filter(|(since, _)| since.elapsed() < REMEMBERED).cloned()
+        };
+        if let Some((_, coupon)) = remembered {
+            return Ok(coupon);
+        }
+        let coupon = Arc::new(self.preloaded(id).await?);
+        let mut memory = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        if memory.len() >= DEFINITIONS_MAX {
+            memory.clear();
+        }
+        memory.insert(id.clone(), (Instant::now(), coupon.clone()));
+        Ok(coupon)
+    }
+}
+
+/// The state at the instant of the balance. The same order as in `issue.lua`.
+fn state_at(balance: &Balance) -> &'static str {
+    let is_over = balance.closes_at.is_some_and(|at| at <= balance.now);
+    let is_early = balance.opens_at.is_some_and(|at| balance.now < at);
+    match balance.state.as_str() {
+        "recovering" => "recovering",
+        "closed" => "closed",
+        _ if is_over => "closed",
+        "paused" => "paused",
+        _ if is_early => "scheduled",
+        _ if balance.available == 0 => "sold_out",
+        _ => "open",
+    }
+}

@@ -1,0 +1,194 @@
+//! From the stream into the database. A record is acknowledged after its tickets' commit and never
+//! before, so a crash at any moment means that it comes again, and coming again changes nothing
+//! (I3, I9).
+
+mod consume;
+mod write;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::coupon::Shard;
+use crate::domain::limits::{READ_BLOCK, TAKE_OVER_IDLE};
+use crate::redis::Redis;
+use crate::redis::stream::{Entry, Reader};
+use crate::store::Store;
+
+/// The bounds of a persister.
+#[derive(Debug, Clone)]
+pub struct Bounds {
+    /// Tickets of one transaction.
+    pub batch_max_tickets: usize,
+    /// How long a batch that is not full may gather.
+    pub batch_max_age: Duration,
+    /// How long the read of new records blocks.
+    pub read_block: Duration,
+    /// Entries of a consumer that was silent for this long are taken over.
+    pub take_over_idle: Duration,
+    /// How often silent consumers are looked for.
+    pub take_over_every: Duration,
+    /// How often a record that the database refuses is tried again, and logged.
+    pub refused_retry: Duration,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            batch_max_tickets: crate::domain::limits::BATCH_MAX_TICKETS,
+            batch_max_age: Duration::from_millis(10),
+            read_block: READ_BLOCK,
+            take_over_idle: TAKE_OVER_IDLE,
+            take_over_every: TAKE_OVER_IDLE / 2,
+            refused_retry: Duration::from_secs(30),
+        }
+    }
+}
+
+/// What a step did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// This many tickets were committed and acknowledged.
+    Persisted(usize),
+    /// There was nothing to do.
+    Idle,
+    /// Redis or the database was away; the step has waited before it returned.
+    Waited,
+}
+
+/// One consumer of the group; any number may run at once, in any number of processes.
+pub struct Persister {
+    redis: Redis,
+    store: Arc<dyn Store>,
+    reader: Reader,
+    bounds: Bounds,
+    now_ms: fn() -> i64,
+    /// While own pending entries are read: after which id of each shard. They come first at the
+    /// start, after a failure and after a take-over.
+    pending_after: Option<Vec<String>>,
+    /// When silent consumers are looked for again.
+    take_over_at: Instant,
+    /// Entries that stay pending because they are refused, and when they are tried again. Bounded by
+    /// the stream; a later release parks them as dead letters.
+    refused: HashMap<(Shard, String), Instant>,
+    /// The most tickets that one record of the last read had; how many records to ask for.
+    record_tickets: usize,
+    /// Failures in a row, for the back-off.
+    failures: u32,
+}
+
+impl Persister {
+    /// A consumer with this name, unique among all processes. `now_ms` is the clock of the lag.
+    pub fn new(
+        redis: &Redis,
+        store: Arc<dyn Store>,
+        consumer: &str,
+        bounds: Bounds,
+        now_ms: fn() -> i64,
+    ) -> Self {
+        Self {
+            redis: redis.clone(),
+            store,
+            reader: Reader::new(redis.clone(), consumer, bounds.read_block),
+            bounds,
+            now_ms,
+            pending_after: Some(from_the_beginning()),
+            take_over_at: Instant::now(),
+            refused: HashMap::new(),
+            record_tickets: 1,
+            failures: 0,
+        }
+    }
+
+    /// Repeats [`Persister::step`] until shutdown, then drains within `grace` and retires.
+    pub async fn run(mut self, shutdown: CancellationToken, grace: Duration) {
+        while !shutdown.is_cancelled() {
+            tokio::select! {
+                _ = self.step() => {}
+                // A cancelled step loses nothing: what it had read is pending, and read again below.
+                () = shutdown.cancelled() => {}
+            }
+        }
+        if tokio::time::timeout(grace, self.drain()).await.is_err() {
+            tracing::warn!("the stream was not drained in time; its records stay in Redis");
+        }
+    }
+
+    /// Reads a batch and persists it; waits when there is nothing, or when something is away.
+    pub async fn step(&mut self) -> Step {
+        self.step_with(true).await
+    }
+
+    /// Persists all that stands in the stream by now, own pending entries first, and takes this
+    /// consumer out of the group.
+    pub async fn drain(&mut self) {
+        self.pending_after = Some(from_the_beginning());
+        while self.step_with(false).await != Step::Idle {}
+        if let Err(error) = self.reader.retire().await {
+            tracing::warn!(%error, "the consumer could not be retired");
+        }
+    }
+
+    async fn step_with(&mut self, block: bool) -> Step {
+        let accepted = match self.redis.generation().current() {
+            Ok(accepted) => accepted,
+            Err(_) => {
+                let changed = self.redis.generation().changed();
+                let _ = tokio::time::timeout(self.bounds.read_block, changed).await;
+                return Step::Waited;
+            }
+        };
+        let entries = match self.read(block).await {
+            Ok(entries) => entries,
+            Err(error) => {
+                tracing::warn!(%error, "the stream cannot be read");
+                return self.back_off().await;
+            }
+        };
+        if entries.is_empty() {
+            return Step::Idle;
+        }
+        let mut persisted = 0;
+        for batch in cut(entries, self.bounds.batch_max_tickets) {
+            match self.write(&accepted, batch).await {
+                Ok(tickets) => persisted += tickets,
+                Err(write::Away) => return self.back_off().await,
+            }
+        }
+        self.failures = 0;
+        Step::Persisted(persisted)
+    }
+
+    /// Waits 0.1, 0.2, 0.4 … at most 5 seconds. What was read is pending and comes first afterwards.
+    async fn back_off(&mut self) -> Step {
+        self.pending_after = Some(from_the_beginning());
+        let wait = Duration::from_millis(100 << self.failures.min(6)).min(Duration::from_secs(5));
+        self.failures += 1;
+        tokio::time::sleep(wait).await;
+        Step::Waited
+    }
+}
+
+fn from_the_beginning() -> Vec<String> {
+    vec!["0".to_owned(); Shard::all().count()]
+}
+
+/// Cuts entries into batches of at most this many tickets, never through a record.
+fn cut(entries: Vec<Entry>, max_tickets: usize) -> Vec<Vec<Entry>> {
+    let mut batches: Vec<Vec<Entry>> = Vec::new();
+    let mut tickets = 0;
+    for entry in entries {
+        let more = consume::tickets_of(&entry);
+        if batches.is_empty() || tickets + more > max_tickets {
+            batches.push(Vec::new());
+            tickets = 0;
+        }
+        tickets += more;
+        if let Some(batch) = batches.last_mut() {
+            batch.push(entry);
+        }
+    }
+    batches
+}

@@ -1,0 +1,127 @@
+//! One batch: a transaction, then the acknowledgement of exactly its records (P5 steps 3, 6, 7).
+
+use std::time::{Duration, Instant};
+
+use super::consume::tickets_of;
+use super::{Persister, from_the_beginning};
+use crate::domain::coupon::Shard;
+use crate::domain::record::Record;
+use crate::lua::acknowledge::{self, Args, RECORDS_MAX, Reply};
+use crate::redis::generation::Accepted;
+use crate::redis::stream::Entry;
+use crate::store;
+use crate::telemetry::metrics;
+
+/// The database is away; what was read stays pending.
+#[derive(Debug)]
+pub(super) struct Away;
+
+impl Persister {
+    /// Persists a batch and says how many tickets it acknowledged. When the database refuses the
+    /// batch, it is tried again record by record, so that a bad record holds up nobody.
+    pub(super) async fn write(
+        &mut self,
+        accepted: &Accepted,
+        batch: Vec<Entry>,
+    ) -> Result<usize, Away> {
+        let mut good = Vec::with_capacity(batch.len());
+        for entry in batch {
+            match &entry.record {
+                Ok(_) => good.push(entry),
+                Err(malformed) => self.refuse(&entry, &malformed.to_string()),
+            }
+        }
+        if good.is_empty() {
+            return Ok(0);
+        }
+        match self.commit(&good).await {
+            Ok(()) => Ok(self.acknowledge(accepted, &good).await),
+            Err(store::Error::Unavailable(error)) => Err(self.away(&error)),
+            Err(error) => {
+                metrics::persist_failed("data");
+                tracing::warn!(%error, records = good.len(), "a batch is tried record by record");
+                self.write_one_by_one(accepted, good).await
+            }
+        }
+    }
+
+    async fn write_one_by_one(
+        &mut self,
+        accepted: &Accepted,
+        entries: Vec<Entry>,
+    ) -> Result<usize, Away> {
+        let mut persisted = 0;
+        for entry in entries {
+            match self.commit(std::slice::from_ref(&entry)).await {
+                Ok(()) => persisted += self.acknowledge(accepted, &[entry]).await,
+                Err(store::Error::Unavailable(error)) => return Err(self.away(&error)),
+                Err(error) => self.refuse(&entry, &error.to_string()),
+            }
+        }
+        Ok(persisted)
+    }
+
+    /// One transaction. An interrupted commit counts as failed: coming again is a no-op (I9).
+    async fn commit(&mut self, entries: &[Entry]) -> store::Result<()> {
+        let records: Vec<Record> =
+            entries.iter().filter_map(|entry| entry.record.as_ref().ok()).cloned().collect();
+        let since = Instant::now();
+        let persisted = self.store.persist(&records, self.now_ms).await?;
+        metrics::persisted(entries.iter().map(tickets_of).sum(), since.elapsed());
+        for record in &records {
+            let lag_ms = persisted.committed_at_ms.saturating_sub(record.issued_at.0).max(0);
+            let lag = Duration::from_millis(lag_ms.unsigned_abs());
+            metrics::persist_lag(lag, record.holders.len());
+        }
+        for ticket_id in &persisted.contested {
+            tracing::error!(ticket.id = %ticket_id, "contested: another ticket stands where one may be");
+        }
+        metrics::contested(persisted.contested.len());
+        Ok(())
+    }
+
+    /// Drops the records of a committed batch from their streams. Whatever fails here leaves them
+    /// pending, and they come again.
+    async fn acknowledge(&mut self, accepted: &Accepted, entries: &[Entry]) -> usize {
+        let mut acknowledged = 0;
+        for shard in Shard::all() {
+            let of_shard = entries.iter().filter(|entry| entry.shard == shard);
+            let records: Vec<(String, usize)> =
+                of_shard.map(|entry| (entry.id.clone(), tickets_of(entry))).collect();
+            for records in records.chunks(RECORDS_MAX) {
+                let args = Args { accepted, shard, records };
+                match acknowledge::acknowledge(&self.redis, &args).await {
+                    Ok(Reply::Acknowledged(tickets)) => acknowledged += tickets as usize,
+                    Ok(Reply::OtherGeneration) => {
+                        self.redis.generation().doubt();
+                        self.pending_after = Some(from_the_beginning());
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "records could not be acknowledged");
+                        self.pending_after = Some(from_the_beginning());
+                    }
+                }
+            }
+        }
+        for entry in entries {
+            self.refused.remove(&(entry.shard, entry.id.clone()));
+        }
+        metrics::refused_records(self.refused.len());
+        acknowledged
+    }
+
+    fn away(&mut self, error: &dyn std::error::Error) -> Away {
+        metrics::persist_failed("unavailable");
+        tracing::warn!(%error, "the database is away; records wait in the stream");
+        Away
+    }
+
+    /// The record stays pending, is logged once per interval, and is counted.
+    fn refuse(&mut self, entry: &Entry, reason: &str) {
+        let retry_at = Instant::now() + self.bounds.refused_retry;
+        self.refused.insert((entry.shard, entry.id.clone()), retry_at);
+        metrics::refused_records(self.refused.len());
+        let shard = entry.shard.number();
+        tracing::error!(record.id = %entry.id, shard, reason, "a record is refused and stays pending");
+    }
+}

@@ -1,0 +1,139 @@
+//! How an act is carried out: intended, applied, settled. Repeating any step is harmless, so a lost
+//! reply or a crash between two of them is finished by whoever comes next (I8, P9 steps 1-3).
+
+use super::{Preparer, Refusal, Request};
+use crate::domain::act::{Act, ActResult, Change};
+use crate::domain::coupon::CouponId;
+use crate::lua::{self, ActArgs, ActReply};
+use crate::redis::generation::Accepted;
+use crate::store::Intended;
+
+/// How often an act gives way to another one that is under way.
+pub(super) const ATTEMPTS: usize = 8;
+
+impl Preparer {
+    /// Intends an act and carries it out.
+    pub(super) async fn act(
+        &self,
+        id: &CouponId,
+        change: Change,
+        request: &Request,
+    ) -> Result<ActResult, Refusal> {
+        let new = self.new_act(id, change, request);
+        for _ in 0..ATTEMPTS {
+            match self.store.intend_act(&new).await? {
+                Intended::New(act) => return self.carry_out(&act).await,
+                Intended::Repeated(act) | Intended::AlreadyPreloaded(act) => {
+                    return match &act.result {
+                        Some(result) => told(result.clone()),
+                        None => self.carry_out(&act).await,
+                    };
+                }
+                Intended::Busy(other) => self.give_way(&other).await?,
+                Intended::KeyReused => return Err(Refusal::KeyReused),
+                Intended::Unknown => return Err(Refusal::CouponNotFound),
+                Intended::VersionConflict(current) => {
+                    let seen = request.if_version.unwrap_or_default();
+                    return Err(Refusal::VersionConflict { seen, current });
+                }
+            }
+        }
+        Err(Refusal::ActInProgress)
+    }
+
+    /// Finishes somebody else's act. What it came to is its own caller's business.
+    pub(super) async fn give_way(&self, other: &Act) -> Result<(), Refusal> {
+        match self.carry_out(other).await {
+            Ok(_) | Err(Refusal::BelowIssued | Refusal::TotalTooLarge) => Ok(()),
+            Err(Refusal::AlreadyClosed) => Ok(()),
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    /// Applies an intended act in Redis and settles it in the database.
+    pub(super) async fn carry_out(&self, act: &Act) -> Result<ActResult, Refusal> {
+        let accepted = self.redis.generation().current().map_err(Refusal::Recovering)?;
+        let recovering = |sentence: &str| Err(Refusal::Recovering(sentence.to_owned()));
+        match self.apply(&accepted, act).await? {
+            ActReply::Settled(result) => {
+                self.store.settle_act(act, &result).await?;
+                told(result)
+            }
+            ActReply::OutOfOrder(last) if last > act.act_no => Err(Refusal::ActInProgress),
+            ActReply::OutOfOrder(_) => recovering("Redis lacks acts that the database has"),
+            ActReply::Recovering => recovering("the coupon waits for its recovery"),
+            ActReply::Unknown => recovering("Redis lacks a coupon that was preloaded"),
+            ActReply::OtherGeneration | ActReply::StaleEpoch(_) => {
+                self.redis.generation().doubt();
+                recovering("Redis changed; ask again")
+            }
+        }
+    }
+
+    /// A pause or close before its row. The relay sees that Redis is ahead, and writes the act.
+    pub(super) async fn redis_first(
+        &self,
+        id: &CouponId,
+        change: &Change,
+    ) -> Result<ActResult, Refusal> {
+        let accepted = self.redis.generation().current().map_err(Refusal::Recovering)?;
+        let args = ActArgs { accepted: &accepted, coupon_id: id, act_no: None };
+        let reply = match change {
+            Change::Pause => lua::pause::pause(&self.redis, &args).await?,
+            _ => lua::close::close(&self.redis, &args).await?,
+        };
+        match reply {
+            ActReply::Settled(result) => told(result),
+            ActReply::Unknown => Err(Refusal::CouponNotFound),
+            _ => Err(Refusal::Recovering("Redis cannot take the act now".to_owned())),
+        }
+    }
+
+    async fn apply(&self, accepted: &Accepted, act: &Act) -> Result<ActReply, Refusal> {
+        let args = ActArgs { accepted, coupon_id: &act.coupon_id, act_no: Some(act.act_no) };
+        let redis = &self.redis;
+        Ok(match &act.change {
+            Change::Preload => {
+                let coupon = self.find(&act.coupon_id).await?;
+                let args = lua::preload::Args {
+                    accepted,
+                    definition: &coupon.definition,
+                    key_id: &coupon.key_id,
+                };
+                lua::preload::preload(redis, &args).await?
+            }
+            Change::Restock { delta } => {
+                let args = lua::restock::Args { act: args, delta: *delta };
+                lua::restock::restock(redis, &args).await?
+            }
+            Change::Window { opens_at_ms, closes_at_ms, per_user_limit } => {
+                let args = lua::window::Args {
+                    act: args,
+                    opens_at_ms: *opens_at_ms,
+                    closes_at_ms: *closes_at_ms,
+                    per_user_limit: *per_user_limit,
+                };
+                lua::window::window(redis, &args).await?
+            }
+            Change::Pause => lua::pause::pause(redis, &args).await?,
+            Change::Resume => lua::resume::resume(redis, &args).await?,
+            Change::Close => lua::close::close(redis, &args).await?,
+            Change::Return { returns } => {
+                let args = lua::r#return::Args { act: args, returns };
+                lua::r#return::return_tickets(redis, &args).await?
+            }
+        })
+    }
+}
+
+/// What a script refused is a refusal to the caller too.
+fn told(result: ActResult) -> Result<ActResult, Refusal> {
+    match &result {
+        ActResult::Applied(_) => Ok(result),
+        ActResult::Refused { reason } => Err(match reason.as_str() {
+            "below_issued" => Refusal::BelowIssued,
+            "total_too_large" => Refusal::TotalTooLarge,
+            _ => Refusal::AlreadyClosed,
+        }),
+    }
+}

@@ -1,0 +1,278 @@
+//! An admin prepares a coupon and changes it. Rows first, Redis second: every change is an act with
+//! a number, intended in the database, applied by a script, settled in the database (P9).
+
+mod act;
+mod refusal;
+mod relay;
+
+use std::sync::Arc;
+
+use crate::domain::act::{ActResult, Change, IdempotencyKey, NewAct};
+use crate::domain::code::CodeKeys;
+use crate::domain::coupon::{Coupon, CouponId, Definition, State};
+use crate::domain::ticket::TicketId;
+use crate::domain::time::{UnixMs, ValidFor};
+use crate::redis::Redis;
+use crate::store::{Cancelled, Store};
+
+pub use refusal::Refusal;
+pub use relay::Relay;
+
+/// What an admin may change of a coupon by `PATCH`; `None` leaves a field alone, and the inner
+/// `None` removes it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Patch {
+    /// Its name, in any state.
+    pub name: Option<String>,
+    /// Its tickets, as a draft only; later by restock.
+    pub total: Option<u64>,
+    /// How long its tickets are valid, as a draft only.
+    pub valid_for: Option<Option<ValidFor>>,
+    /// The limit per user.
+    pub per_user_limit: Option<u8>,
+    /// When it opens.
+    pub opens_at: Option<Option<UnixMs>>,
+    /// When it closes.
+    pub closes_at: Option<Option<UnixMs>>,
+}
+
+/// Who asks for an act, with what in hand.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// The caller's key, when it gave one.
+    pub idempotency_key: Option<IdempotencyKey>,
+    /// The version that the caller saw, when it gave one.
+    pub if_version: Option<u64>,
+    /// `admin` or `cli`.
+    pub who: String,
+}
+
+/// Prepares coupons; cheap to clone.
+#[derive(Clone)]
+pub struct Preparer {
+    redis: Redis,
+    store: Arc<dyn Store>,
+    keys: Arc<CodeKeys>,
+    now: fn() -> UnixMs,
+}
+
+impl Preparer {
+    /// A preparer for this Redis and this database.
+    pub fn new(
+        redis: &Redis,
+        store: Arc<dyn Store>,
+        keys: Arc<CodeKeys>,
+        now: fn() -> UnixMs,
+    ) -> Self {
+        Self { redis: redis.clone(), store, keys, now }
+    }
+
+    /// Creates a draft.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`] or [`Refusal::Exists`]; nothing was changed.
+    pub async fn create(&self, definition: Definition) -> Result<Coupon, Refusal> {
+        check(&definition)?;
+        let coupon = Coupon {
+            shard: definition.id.shard(),
+            definition,
+            state: State::Draft,
+            key_id: self.keys.newest().id().to_owned(),
+            version: 0,
+            act_no: 0,
+            persisted: 0,
+            created_at: (self.now)(),
+        };
+        match self.store.insert_coupon(&coupon).await? {
+            true => Ok(coupon),
+            false => Err(Refusal::Exists),
+        }
+    }
+
+    /// The coupon's row.
+    ///
+    /// # Errors
+    /// [`Refusal::CouponNotFound`].
+    pub async fn find(&self, id: &CouponId) -> Result<Coupon, Refusal> {
+        self.store.find_coupon(id).await?.ok_or(Refusal::CouponNotFound)
+    }
+
+    /// Rows in the order of their ids, at most `limit_rows`.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn list(
+        &self,
+        after: Option<&CouponId>,
+        limit_rows: u32,
+    ) -> Result<Vec<Coupon>, Refusal> {
+        Ok(self.store.list_coupons(after, limit_rows).await?)
+    }
+
+    /// Deletes a draft.
+    ///
+    /// # Errors
+    /// [`Refusal::CouponNotFound`] or [`Refusal::NotDraft`].
+    pub async fn delete(&self, id: &CouponId) -> Result<(), Refusal> {
+        if self.store.delete_draft(id).await? {
+            return Ok(());
+        }
+        self.find(id).await?;
+        Err(Refusal::NotDraft)
+    }
+
+    /// Changes a draft at will; of a live coupon the name, and by an act the window and the limit
+    /// per user (P9 step 5).
+    ///
+    /// # Errors
+    /// [`Refusal::UseRestock`] for a live coupon's total or validity, [`Refusal::Invalid`],
+    /// [`Refusal::VersionConflict`], and those of an act.
+    pub async fn patch(
+        &self,
+        id: &CouponId,
+        patch: &Patch,
+        request: &Request,
+    ) -> Result<Coupon, Refusal> {
+        let coupon = self.find(id).await?;
+        if let Some(version) = request.if_version.filter(|version| *version != coupon.version) {
+            return Err(Refusal::VersionConflict { seen: version, current: coupon.version });
+        }
+        let definition = patched(&coupon.definition, patch);
+        check(&definition)?;
+        if coupon.state == State::Draft {
+            let updated = self.store.update_draft(&definition, coupon.version).await?;
+            return updated.ok_or(Refusal::ActInProgress);
+        }
+        let before = &coupon.definition;
+        if (definition.total, definition.valid_for) != (before.total, before.valid_for) {
+            return Err(Refusal::UseRestock);
+        }
+        if (definition.window(), definition.per_user_limit)
+            != (before.window(), before.per_user_limit)
+        {
+            let change = Change::Window {
+                opens_at_ms: definition.opens_at.map(|at| at.0),
+                closes_at_ms: definition.closes_at.map(|at| at.0),
+                per_user_limit: definition.per_user_limit,
+            };
+            // The window was read at this version; moving another one would lose an act in between.
+            let if_version = Some(request.if_version.unwrap_or(coupon.version));
+            self.act(id, change, &Request { if_version, ..request.clone() }).await?;
+        }
+        if definition.name != before.name {
+            self.store.rename_coupon(id, &definition.name).await?;
+        }
+        self.find(id).await
+    }
+
+    /// Puts a draft into Redis with all its stock; a preloaded coupon is left as it is.
+    ///
+    /// # Errors
+    /// Those of an act.
+    pub async fn preload(&self, id: &CouponId, who: &str) -> Result<Coupon, Refusal> {
+        let request = Request { who: who.to_owned(), ..Request::default() };
+        self.act(id, Change::Preload, &request).await?;
+        self.find(id).await
+    }
+
+    /// Gives stock or takes it away.
+    ///
+    /// # Errors
+    /// [`Refusal::BelowIssued`], [`Refusal::TotalTooLarge`], and those of an act.
+    pub async fn restock(
+        &self,
+        id: &CouponId,
+        delta: i64,
+        request: &Request,
+    ) -> Result<ActResult, Refusal> {
+        if delta == 0 || delta.unsigned_abs() > crate::domain::limits::TOTAL_MAX {
+            let bound = crate::domain::limits::TOTAL_MAX;
+            let detail = format!("must be -{bound}..={bound} and not 0");
+            return Err(Refusal::Invalid(vec![("/delta", detail)]));
+        }
+        self.act(id, Change::Restock { delta }, request).await
+    }
+
+    /// Pauses, resumes or closes. A pause or close goes to Redis first when the database is away or
+    /// when `redis_first` asks for it; its act is written afterwards (P9 step 7).
+    ///
+    /// # Errors
+    /// [`Refusal::AlreadyClosed`] and those of an act.
+    pub async fn change_state(
+        &self,
+        id: &CouponId,
+        change: Change,
+        request: &Request,
+        redis_first: bool,
+    ) -> Result<ActResult, Refusal> {
+        let may_go_first = matches!(change, Change::Pause | Change::Close);
+        if redis_first && may_go_first {
+            self.redis_first(id, &change).await?;
+        }
+        match self.act(id, change.clone(), request).await {
+            Err(Refusal::Store(error)) if may_go_first => {
+                tracing::warn!(%error, coupon.id = %id, act = change.word(),
+                    "the database is away: the act goes to Redis first");
+                self.redis_first(id, &change).await
+            }
+            done => done,
+        }
+    }
+
+    /// Cancels a ticket: its row and the return of its stock are one transaction (P9 step 4). Done
+    /// before, it changes nothing.
+    ///
+    /// # Errors
+    /// [`Refusal::TicketNotFound`], [`Refusal::InProgress`] while the row is not there, and those of
+    /// an act.
+    pub async fn cancel(&self, id: &TicketId, who: &str) -> Result<(), Refusal> {
+        for _ in 0..act::ATTEMPTS {
+            match self.store.cancel_ticket(id, who, (self.now)()).await? {
+                Cancelled::Now(act) => return self.carry_out(&act).await.map(drop),
+                Cancelled::Before => return Ok(()),
+                Cancelled::Busy(other) => self.give_way(&other).await?,
+                Cancelled::Unknown => return Err(self.why_no_row(id).await),
+            }
+        }
+        Err(Refusal::ActInProgress)
+    }
+
+    /// A serial that Redis gave has a row soon; every other one has no ticket.
+    async fn why_no_row(&self, id: &TicketId) -> Refusal {
+        match self.redis.last_serial(&id.coupon_id).await {
+            Ok(Some(last)) if id.serial <= last => Refusal::InProgress,
+            Ok(_) => Refusal::TicketNotFound,
+            Err(error) => Refusal::Redis(error),
+        }
+    }
+
+    fn new_act(&self, id: &CouponId, change: Change, request: &Request) -> NewAct {
+        NewAct {
+            coupon_id: id.clone(),
+            change,
+            idempotency_key: request.idempotency_key.clone(),
+            if_version: request.if_version,
+            who: request.who.clone(),
+            at: (self.now)(),
+        }
+    }
+}
+
+fn check(definition: &Definition) -> Result<(), Refusal> {
+    let faults = definition.faults();
+    if faults.is_empty() { Ok(()) } else { Err(Refusal::Invalid(faults)) }
+}
+
+fn patched(before: &Definition, patch: &Patch) -> Definition {
+    Definition {
+        id: before.id.clone(),
+        name: patch.name.clone().unwrap_or_else(|| before.name.clone()),
+        total: patch.total.unwrap_or(before.total),
+        per_user_limit: patch.per_user_limit.unwrap_or(before.per_user_limit),
+        opens_at: patch.opens_at.unwrap_or(before.opens_at),
+        closes_at: patch.closes_at.unwrap_or(before.closes_at),
+        valid_for: patch.valid_for.unwrap_or(before.valid_for),
+        kind: before.kind,
+        supply: before.supply,
+    }
+}

@@ -1,0 +1,64 @@
+//! Why a change was not made, by what the caller can do about it.
+
+use crate::{redis, store};
+
+/// A change that was not made. Unless the variant says otherwise, nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// Fields are out of bounds: (JSON pointer, detail).
+    #[error("the definition is not valid")]
+    Invalid(Vec<(&'static str, String)>),
+    /// The id is taken.
+    #[error("a coupon with this id exists")]
+    Exists,
+    /// There is no such coupon, or it is a draft and the change is for live coupons.
+    #[error("there is no such coupon")]
+    CouponNotFound,
+    /// There is no such ticket.
+    #[error("there is no such ticket")]
+    TicketNotFound,
+    /// The ticket's row is not there yet.
+    #[error("the ticket is not in the database yet")]
+    InProgress,
+    /// Only a draft can be deleted.
+    #[error("only a draft can be deleted")]
+    NotDraft,
+    /// A live coupon's total changes by restock, and its validity not at all.
+    #[error(
+        "total and valid_for change in a draft only; change the total of a live coupon by restock"
+    )]
+    UseRestock,
+    /// The idempotency key was used for another change.
+    #[error("this Idempotency-Key was used for another change of this coupon")]
+    KeyReused,
+    /// The coupon changed since the caller looked.
+    #[error("the coupon is at version {current}, not {seen}")]
+    VersionConflict {
+        /// What the caller saw.
+        seen: u64,
+        /// What it is.
+        current: u64,
+    },
+    /// Stock can only go down to what is out.
+    #[error("the total cannot go below what is out")]
+    BelowIssued,
+    /// The total would pass its bound.
+    #[error("the total would exceed 1000000000")]
+    TotalTooLarge,
+    /// Closed is for good.
+    #[error("the coupon is closed for good")]
+    AlreadyClosed,
+    /// Other acts of the coupon kept coming; ask again.
+    #[error("another change of this coupon is in progress")]
+    ActInProgress,
+    /// Redis is not proven to have its data. The act may stand as intended; it is then applied as
+    /// soon as Redis is proven.
+    #[error("Redis is not proven to have its data: {0}")]
+    Recovering(String),
+    /// The database did not answer. The act may stand as intended; it is then applied by the relay.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// Redis did not answer. The act stands as intended and is applied by the relay.
+    #[error(transparent)]
+    Redis(#[from] redis::Error),
+}

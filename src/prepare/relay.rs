@@ -1,0 +1,109 @@
+//! The relay finishes what a crash or a lost reply left: acts that are intended and not settled, and
+//! pauses and closes that went to Redis first. Every server has one; they do not mind each other.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::{Preparer, Refusal, Request};
+use crate::domain::act::Change;
+use crate::domain::coupon::{Coupon, State};
+use crate::domain::limits::PAGE_DEFAULT_ROWS;
+use crate::domain::time::UnixMs;
+use crate::lua::audit;
+
+/// How often it looks.
+const EVERY: Duration = Duration::from_millis(500);
+/// An act younger than this is still in its own caller's hands.
+const YOUNG_MS: i64 = 500;
+
+/// Finishes acts; its loop is [`Relay::step`] repeated.
+pub struct Relay {
+    preparer: Preparer,
+    /// Set at start and whenever the database was away: only then may Redis be ahead.
+    redis_may_be_ahead: bool,
+}
+
+impl Relay {
+    /// A relay that finishes acts through this preparer.
+    pub fn new(preparer: &Preparer) -> Self {
+        Self { preparer: preparer.clone(), redis_may_be_ahead: true }
+    }
+
+    /// Repeats [`Relay::step`] twice a second until shutdown.
+    pub async fn run(mut self, shutdown: CancellationToken) {
+        while !shutdown.is_cancelled() {
+            if let Err(error) = self.step().await {
+                tracing::debug!(%error, "the relay could not finish");
+                self.redis_may_be_ahead = true;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(EVERY) => {}
+                () = shutdown.cancelled() => {}
+            }
+        }
+    }
+
+    /// Finishes the acts that somebody left, and writes those that went to Redis first. Says how
+    /// many.
+    ///
+    /// # Errors
+    /// When Redis or the database is away; the next step begins anew.
+    pub async fn step(&mut self) -> Result<usize, Refusal> {
+        let before = UnixMs((self.preparer.now)().0 - YOUNG_MS);
+        let left = self.preparer.store.unsettled_acts(before, PAGE_DEFAULT_ROWS).await?;
+        let mut finished = 0;
+        for act in &left {
+            match self.preparer.carry_out(act).await {
+                Ok(_) => finished += 1,
+                Err(Refusal::Store(error)) => return Err(error.into()),
+                Err(Refusal::Redis(error)) => return Err(error.into()),
+                Err(refusal) => {
+                    let (id, act_no) = (&act.coupon_id, act.act_no);
+                    tracing::debug!(%refusal, coupon.id = %id, act_no, "an act was not finished");
+                }
+            }
+        }
+        if self.redis_may_be_ahead {
+            finished += self.write_what_went_first().await?;
+            self.redis_may_be_ahead = false;
+        }
+        Ok(finished)
+    }
+
+    /// Compares the state of every live coupon's row with Redis, page by page.
+    async fn write_what_went_first(&self) -> Result<usize, Refusal> {
+        let (mut written, mut after) = (0, None);
+        loop {
+            let page = self.preparer.list(after.as_ref(), PAGE_DEFAULT_ROWS).await?;
+            let Some(last) = page.last() else { return Ok(written) };
+            after = Some(last.definition.id.clone());
+            for coupon in &page {
+                let Some(change) = self.went_first(coupon).await? else { continue };
+                let request = Request { who: "relay".to_owned(), ..Request::default() };
+                self.preparer.act(&coupon.definition.id, change, &request).await?;
+                written += 1;
+            }
+        }
+    }
+
+    async fn went_first(&self, coupon: &Coupon) -> Result<Option<Change>, Refusal> {
+        if !matches!(coupon.state, State::Open | State::Paused) {
+            return Ok(None);
+        }
+        let audit::Reply::Balance(balance) =
+            audit::audit(&self.preparer.redis, &coupon.definition.id).await?
+        else {
+            return Ok(None);
+        };
+        // An act that is applied and not settled is finished by its own number above.
+        if balance.act_no != coupon.act_no {
+            return Ok(None);
+        }
+        Ok(match (coupon.state, State::from_word(&balance.state)) {
+            (State::Open, Some(State::Paused)) => Some(Change::Pause),
+            (State::Open | State::Paused, Some(State::Closed)) => Some(Change::Close),
+            _ => None,
+        })
+    }
+}

@@ -1,0 +1,8 @@
+//! When Redis may have forgotten. This release proves that it has not, or fails closed: whatever
+//! would need a recovery answers `recovering`, issues nothing and loads nothing over it.
+
+mod judge;
+mod prover;
+
+pub use judge::Topology;
+pub use prover::Prover;

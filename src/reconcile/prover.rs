@@ -1,0 +1,215 @@
+//! The prover: once a second, and at once when somebody doubts, it compares this life of Redis with
+//! the one in the database, and tells the whole process what it may do.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::judge::{Evidence, Topology, Verdict, judge};
+use crate::domain::coupon::CouponId;
+use crate::domain::generation::Generation;
+use crate::domain::limits::PAGE_MAX_ROWS;
+use crate::domain::time::UnixMs;
+use crate::lua::heartbeat::{Reply, heartbeat};
+use crate::redis::Redis;
+use crate::redis::facts::Facts;
+use crate::redis::generation::Accepted;
+use crate::store::{self, Store};
+
+/// How often it looks without being asked.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Why this life of Redis cannot be accepted now.
+#[derive(Debug, thiserror::Error)]
+enum Unproven {
+    #[error("Redis is not reachable: {0}")]
+    Redis(#[from] crate::redis::Error),
+    #[error("this life of Redis cannot be proven while the database is away: {0}")]
+    Store(#[from] store::Error),
+    #[error("{0}")]
+    Doubtful(String),
+    #[error("another server is proving this life of Redis")]
+    Overtaken,
+}
+
+/// Proves the generation; its loop is [`Prover::step`] repeated.
+pub struct Prover {
+    redis: Redis,
+    store: Arc<dyn Store>,
+    topology: Topology,
+    now: fn() -> UnixMs,
+    /// What this process proved itself; believed without the database as long as Redis tells the
+    /// same identity.
+    proven: Option<Accepted>,
+    complained: Option<String>,
+}
+
+impl Prover {
+    /// A prover for this Redis and this database.
+    pub fn new(
+        redis: &Redis,
+        store: Arc<dyn Store>,
+        topology: Topology,
+        now: fn() -> UnixMs,
+    ) -> Self {
+        Self { redis: redis.clone(), store, topology, now, proven: None, complained: None }
+    }
+
+    /// Repeats [`Prover::step`] every second, and at once on doubt, until shutdown.
+    pub async fn run(mut self, shutdown: CancellationToken) {
+        while !shutdown.is_cancelled() {
+            self.step().await;
+            tokio::select! {
+                () = tokio::time::sleep(EVERY) => {}
+                () = self.redis.generation().doubted() => {}
+                () = shutdown.cancelled() => {}
+            }
+        }
+    }
+
+    /// Looks once and publishes what it found.
+    pub async fn step(&mut self) {
+        let mut found = self.prove().await;
+        if matches!(found, Err(Unproven::Overtaken)) {
+            self.proven = None;
+            found = self.prove().await;
+        }
+        match found {
+            Ok(accepted) => {
+                if self.complained.take().is_some() {
+                    tracing::info!(epoch = accepted.epoch, "this life of Redis is proven");
+                }
+                self.proven = Some(accepted.clone());
+                self.redis.generation().publish(Ok(accepted));
+            }
+            // Whoever calls Redis meets the same; what was proven stays true until it tells another
+            // identity.
+            Err(Unproven::Redis(error)) if self.proven.is_some() => {
+                self.complain(&error.to_string())
+            }
+            Err(unproven) => {
+                let sentence = unproven.to_string();
+                self.complain(&sentence);
+                self.proven = None;
+                self.redis.generation().publish(Err(sentence));
+            }
+        }
+    }
+
+    /// Logs a sentence once, not once a second.
+    fn complain(&mut self, sentence: &str) {
+        if self.complained.as_deref() != Some(sentence) {
+            tracing::warn!(reason = sentence, "not proven");
+            self.complained = Some(sentence.to_owned());
+        }
+    }
+
+    async fn prove(&mut self) -> Result<Accepted, Unproven> {
+        let facts = self.redis.facts().await?;
+        if !facts.is_master {
+            return Err(Unproven::Doubtful("Redis is a replica".to_owned()));
+        }
+        if facts.is_loading {
+            return Err(Unproven::Doubtful("Redis is still loading its data".to_owned()));
+        }
+        let is_known = |known: &&Accepted| {
+            (&known.run_id, &known.replid, known.durability)
+                == (&facts.run_id, &facts.replid, facts.durability)
+        };
+        let accepted = match self.proven.as_ref().filter(is_known) {
+            Some(known) => known.clone(),
+            None => self.accept(&facts).await?,
+        };
+        self.beat(accepted).await
+    }
+
+    /// Compares with the database, and writes a new generation of the same data down by
+    /// compare-and-set.
+    async fn accept(&self, facts: &Facts) -> Result<Accepted, Unproven> {
+        let last = self.store.last_generation().await?;
+        let evidence = self.evidence().await?;
+        let (generation_no, epoch) = match judge(facts, last.as_ref(), &evidence) {
+            Verdict::Doubtful(sentence) => return Err(Unproven::Doubtful(sentence)),
+            Verdict::Same => last.as_ref().map_or((1, 1), |last| (last.generation_no, last.epoch)),
+            Verdict::Next(reason) => {
+                let epoch = last.as_ref().map_or(1, |last| last.epoch);
+                let next = Generation {
+                    generation_no: last.as_ref().map_or(0, |last| last.generation_no) + 1,
+                    epoch,
+                    run_id: facts.run_id.clone(),
+                    replid: facts.replid.clone(),
+                    durability: facts.durability,
+                    reason: reason.to_owned(),
+                    heartbeat: evidence.heartbeat,
+                    seen_at: evidence.now,
+                };
+                if !self.store.append_generation(&next).await? {
+                    return Err(Unproven::Overtaken);
+                }
+                tracing::info!(generation = next.generation_no, epoch, reason, "accepted");
+                (next.generation_no, epoch)
+            }
+        };
+        Ok(Accepted {
+            generation_no,
+            epoch,
+            run_id: facts.run_id.clone(),
+            replid: facts.replid.clone(),
+            durability: facts.durability,
+        })
+    }
+
+    async fn evidence(&self) -> Result<Evidence, Unproven> {
+        Ok(Evidence {
+            topology: self.topology,
+            was_preloaded: self.store.has_preloaded_coupon().await?,
+            has_coupon: self.redis.has_coupon().await?,
+            heartbeat: self.redis.heartbeat().await?,
+            serials_reach: self.serials_reach().await?,
+            now: (self.now)(),
+        })
+    }
+
+    /// Whether Redis has every coupon, and no ticket less than the database. A coupon whose preload
+    /// never left a serial behind may be missing: its act is still to be applied.
+    async fn serials_reach(&self) -> Result<bool, Unproven> {
+        let mut after = None;
+        loop {
+            let page = self.store.last_serials(after.as_ref(), PAGE_MAX_ROWS).await?;
+            let Some((last_id, _)) = page.last() else { return Ok(true) };
+            let last_id = last_id.clone();
+            for (id, in_store) in page {
+                match self.redis.last_serial(&id).await? {
+                    Some(in_redis) if in_redis >= in_store => {}
+                    None if in_store.0 == 0 && self.is_preload_pending(&id).await? => {}
+                    _ => return Ok(false),
+                }
+            }
+            after = Some(last_id);
+        }
+    }
+
+    async fn is_preload_pending(&self, id: &CouponId) -> Result<bool, Unproven> {
+        let unsettled = self.store.unsettled_acts(UnixMs(i64::MAX), PAGE_MAX_ROWS).await?;
+        Ok(unsettled.iter().any(|act| act.act_no == 1 && act.coupon_id == *id))
+    }
+
+    /// Counts a second in Redis, then takes it into the database (P2 step 8).
+    async fn beat(&self, accepted: Accepted) -> Result<Accepted, Unproven> {
+        match heartbeat(&self.redis, &accepted).await? {
+            Reply::OtherGeneration => Err(Unproven::Overtaken),
+            Reply::Beat(count) => {
+                match self.store.beat(accepted.generation_no, count, (self.now)()).await {
+                    Ok(true) => Ok(accepted),
+                    Ok(false) => Err(Unproven::Overtaken),
+                    // The heartbeat proves old data, never fresh data: missing one is harmless.
+                    Err(error) => {
+                        tracing::debug!(%error, "the heartbeat was not written down");
+                        Ok(accepted)
+                    }
+                }
+            }
+        }
+    }
+}

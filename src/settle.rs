@@ -1,0 +1,144 @@
+//! Tickets after they were issued: one by its id, and a user's own.
+
+use std::sync::Arc;
+
+use crate::domain::code::{CodeKeys, Proof};
+use crate::domain::coupon::Coupon;
+use crate::domain::ticket::{Status, Ticket, TicketId};
+use crate::domain::time::UnixMs;
+use crate::domain::user::{Claim, UserId};
+use crate::redis::{self, Redis};
+use crate::store::{self, Store, TicketRow, UserCursor};
+
+/// Why a ticket cannot be shown.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is none, or it is another user's.
+    #[error("there is no such ticket")]
+    NotFound,
+    /// Its coupon's code key is not among this server's.
+    #[error("the code key {0} is missing")]
+    MissingKey(String),
+    /// The database did not answer.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// Redis did not answer.
+    #[error(transparent)]
+    Redis(#[from] redis::Error),
+}
+
+/// A ticket with all that is derived from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// What was issued.
+    pub ticket: Ticket,
+    /// Its code and receipt.
+    pub proof: Proof,
+    /// When it stops being valid.
+    pub expires_at: Option<UnixMs>,
+    /// Where it stands now.
+    pub status: Status,
+}
+
+/// Looks tickets up; cheap to clone.
+#[derive(Clone)]
+pub struct Settler {
+    redis: Redis,
+    store: Arc<dyn Store>,
+    keys: Arc<CodeKeys>,
+    now: fn() -> UnixMs,
+}
+
+impl Settler {
+    /// A settler for this Redis and this database.
+    pub fn new(
+        redis: &Redis,
+        store: Arc<dyn Store>,
+        keys: Arc<CodeKeys>,
+        now: fn() -> UnixMs,
+    ) -> Self {
+        Self { redis: redis.clone(), store, keys, now }
+    }
+
+    /// A user's ticket: `in_progress` until the row is there, then as the row says (I10).
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] also for the ticket of somebody else.
+    pub async fn find(&self, id: &TicketId, user_id: &UserId) -> Result<Shown, Error> {
+        let coupon = self.store.find_coupon(&id.coupon_id).await?.ok_or(Error::NotFound)?;
+        match self.store.find_ticket(id).await? {
+            Some(row) if row.ticket.user_id == *user_id => self.show(row, &coupon),
+            Some(_) => Err(Error::NotFound),
+            None => self.find_in_progress(id, user_id, &coupon).await,
+        }
+    }
+
+    /// A user's tickets that have rows, in the order of (coupon, claim), after the cursor.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn of_user(
+        &self,
+        user_id: &UserId,
+        after: Option<&UserCursor>,
+        limit_rows: u32,
+    ) -> Result<Vec<Shown>, Error> {
+        let rows = self.store.tickets_of_user(user_id, after, limit_rows).await?;
+        let mut shown = Vec::with_capacity(rows.len());
+        let mut known: Option<Coupon> = None;
+        for row in rows {
+            let id = &row.ticket.coupon_id;
+            let coupon = match known.take().filter(|coupon| coupon.definition.id == *id) {
+                Some(coupon) => coupon,
+                None => self.store.find_coupon(id).await?.ok_or(Error::NotFound)?,
+            };
+            shown.push(self.show(row, &coupon)?);
+            known = Some(coupon);
+        }
+        Ok(shown)
+    }
+
+    /// A row as it is shown; for exports of a coupon's rows too.
+    ///
+    /// # Errors
+    /// [`Error::MissingKey`].
+    pub fn show(&self, row: TicketRow, coupon: &Coupon) -> Result<Shown, Error> {
+        let key = self.keys.find(&coupon.key_id);
+        let key = key.ok_or_else(|| Error::MissingKey(coupon.key_id.clone()))?;
+        let expires_at = row.ticket.expires_at(coupon.definition.valid_for);
+        let is_over = expires_at.is_some_and(|at| at <= (self.now)());
+        let status = match row.status {
+            Status::Accepted if is_over => Status::Expired,
+            status => status,
+        };
+        Ok(Shown { proof: key.proof(&row.ticket), ticket: row.ticket, expires_at, status })
+    }
+
+    async fn find_in_progress(
+        &self,
+        id: &TicketId,
+        user_id: &UserId,
+        coupon: &Coupon,
+    ) -> Result<Shown, Error> {
+        let claims: Vec<Claim> =
+            (1..=crate::domain::limits::PER_USER_LIMIT_MAX).filter_map(Claim::new).collect();
+        let holdings = self.redis.holdings(&id.coupon_id, user_id, &claims).await?;
+        let held = claims.iter().zip(holdings).find_map(|(claim, holding)| {
+            holding.filter(|holding| holding.serial == id.serial).map(|holding| (*claim, holding))
+        });
+        let (claim, holding) = held.ok_or(Error::NotFound)?;
+        // Between the look at the database and the look at Redis the row may have come.
+        if let Some(row) = self.store.find_ticket(id).await? {
+            return self.show(row, coupon);
+        }
+        let ticket = Ticket {
+            coupon_id: id.coupon_id.clone(),
+            epoch: holding.epoch,
+            serial: holding.serial,
+            user_id: user_id.clone(),
+            claim,
+            issued_at: holding.issued_at,
+        };
+        self.show(TicketRow { ticket, status: Status::InProgress }, coupon)
+    }
+}
