@@ -1,4 +1,6 @@
+pub mod auth;
 pub mod domain;
+pub mod http;
 pub mod issue;
 pub mod lua;
 pub mod observe;

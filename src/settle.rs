@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use crate::domain::code::{CodeKeys, Proof};
 use crate::domain::coupon::Coupon;
-use crate::domain::ticket::{Status, Ticket, TicketId};
+use crate::domain::ticket::{Serial, Status, Ticket, TicketId};
 use crate::domain::time::UnixMs;
 use crate::domain::user::{Claim, UserId};
 use crate::redis::{self, Redis};
-use crate::store::{self, Store, TicketRow, UserCursor};
+use crate::store::{self, Store, TicketRow};
+
+pub use crate::store::UserCursor;
 
 /// Why a ticket cannot be shown.
 #[derive(Debug, thiserror::Error)]
@@ -98,11 +100,22 @@ impl Settler {
         Ok(shown)
     }
 
-    /// A row as it is shown; for exports of a coupon's rows too.
+    /// A coupon's tickets that have rows, in the order of their serials, after this one.
     ///
     /// # Errors
-    /// [`Error::MissingKey`].
-    pub fn show(&self, row: TicketRow, coupon: &Coupon) -> Result<Shown, Error> {
+    /// Those of the database.
+    pub async fn of_coupon(
+        &self,
+        coupon: &Coupon,
+        after: Serial,
+        limit_rows: u32,
+    ) -> Result<Vec<Shown>, Error> {
+        let rows = self.store.tickets_of_coupon(&coupon.definition.id, after, limit_rows).await?;
+        rows.into_iter().map(|row| self.show(row, coupon)).collect()
+    }
+
+    /// A row with all that is derived from it.
+    fn show(&self, row: TicketRow, coupon: &Coupon) -> Result<Shown, Error> {
         let key = self.keys.find(&coupon.key_id);
         let key = key.ok_or_else(|| Error::MissingKey(coupon.key_id.clone()))?;
         let expires_at = row.ticket.expires_at(coupon.definition.valid_for);

@@ -15,6 +15,7 @@ use super::outcome::{Outcome, of_answer};
 use super::queue::{Group, Queue, Waiting};
 use super::{Bounds, UnknownIds};
 use crate::domain::code::CodeKeys;
+use crate::domain::generation::Durability;
 use crate::domain::record::SOURCE_ISSUE;
 use crate::domain::user::{Claim, UserId};
 use crate::lua::issue::{Answered, Args, Reply, issue};
@@ -98,7 +99,7 @@ impl Batcher {
         self.metrics.called(holders.len(), sent.elapsed());
         match reply {
             Ok(Reply::Answered(answered)) => {
-                self.answer_all(group, &holders, &positions, &answered);
+                self.answer_all(group, &holders, &positions, &answered, accepted.durability);
             }
             Ok(Reply::Recovering | Reply::StaleEpoch(_)) => {
                 self.redis.generation().doubt();
@@ -119,6 +120,7 @@ impl Batcher {
         holders: &[(UserId, Claim)],
         positions: &[usize],
         answered: &Answered,
+        durability: Durability,
     ) {
         let Some(key) = self.keys.find(&answered.key_id) else {
             // Taken, and told as soon as a server has the key: the retry is exact (P3 step 5).
@@ -132,7 +134,7 @@ impl Batcher {
             let told = outcomes[*position].as_ref().map(as_replay);
             let outcome = told.unwrap_or_else(|| {
                 let answer = answered.answers[*position];
-                of_answer(answer, answered, key, &group.coupon_id, &holders[*position])
+                of_answer(answer, answered, key, &group.coupon_id, &holders[*position], durability)
             });
             outcomes[*position] = Some(outcome.clone());
             waiting.answer(outcome);

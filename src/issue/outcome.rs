@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use crate::domain::code::{CodeKey, Proof};
 use crate::domain::coupon::CouponId;
+use crate::domain::generation::Durability;
 use crate::domain::ticket::Ticket;
 use crate::domain::time::UnixMs;
 use crate::domain::user::{Claim, UserId};
@@ -22,6 +23,8 @@ pub struct Issued {
     pub expires_at: Option<UnixMs>,
     /// Whether the user held it already.
     pub is_replay: bool,
+    /// What this answer survives: the durability level in force.
+    pub durability: Durability,
 }
 
 /// How a request ends.
@@ -90,6 +93,7 @@ pub(super) fn of_answer(
     key: &CodeKey,
     coupon_id: &CouponId,
     holder: &(UserId, Claim),
+    durability: Durability,
 ) -> Outcome {
     let told = |holding: Holding, is_replay: bool| {
         let ticket = Ticket {
@@ -102,7 +106,7 @@ pub(super) fn of_answer(
         };
         let proof = key.proof(&ticket);
         let expires_at = ticket.expires_at(answered.valid_for);
-        Outcome::Issued(Rc::new(Issued { ticket, proof, expires_at, is_replay }))
+        Outcome::Issued(Rc::new(Issued { ticket, proof, expires_at, is_replay, durability }))
     };
     match answer {
         Answer::Issued(holding) => told(holding, false),

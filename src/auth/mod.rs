@@ -1,0 +1,138 @@
+//! Who asks: a user on the public listener, an admin on the other one.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use subtle::ConstantTimeEq;
+
+use crate::domain::code::hex;
+use crate::domain::user::UserId;
+
+/// How users are known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Users {
+    /// Everybody says who they are: the header, else the query, else a fresh anonymous id. For
+    /// loopback, or where something in front decides.
+    Open,
+    /// A gateway says it in the header, and only these gateways are believed.
+    Header {
+        /// Their networks.
+        trusted_proxies: Vec<IpNet>,
+    },
+}
+
+/// Why a user is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unknown {
+    /// The id is empty, longer than 128 bytes, not UTF-8, or holds a control character.
+    Malformed,
+    /// The header is missing.
+    Missing,
+    /// The header came from somewhere that is not trusted.
+    Untrusted,
+}
+
+impl Users {
+    /// The user of a request. `header` is the value of `X-User-Id`, `query` that of `?user_id=`,
+    /// both already decoded; a cookie is never looked at.
+    ///
+    /// # Errors
+    /// Why the user is not known.
+    pub fn identify(
+        &self,
+        peer: Option<IpAddr>,
+        header: Option<&[u8]>,
+        query: Option<&str>,
+    ) -> Result<UserId, Unknown> {
+        let parse = |text: &str| UserId::parse(text).ok_or(Unknown::Malformed);
+        let header = header
+            .map(|bytes| std::str::from_utf8(bytes).map_err(|_| Unknown::Malformed))
+            .transpose()?;
+        match self {
+            Self::Open => match header.or(query) {
+                Some(text) => parse(text),
+                None => anonymous(),
+            },
+            Self::Header { trusted_proxies } => {
+                let peer = peer.map(|address| address.to_canonical());
+                let is_trusted =
+                    |peer: IpAddr| trusted_proxies.iter().any(|net| net.contains(&peer));
+                if !peer.is_some_and(is_trusted) {
+                    return Err(Unknown::Untrusted);
+                }
+                parse(header.ok_or(Unknown::Missing)?)
+            }
+        }
+    }
+}
+
+/// 128 random bits, so no two requests without a name are one user.
+fn anonymous() -> Result<UserId, Unknown> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|_| Unknown::Missing)?;
+    UserId::parse(&format!("anonymous-{}", hex(&bytes))).ok_or(Unknown::Malformed)
+}
+
+/// The secret of the admin listener.
+#[derive(Clone)]
+pub struct AdminToken(String);
+
+impl AdminToken {
+    /// A token of 16..=512 printable ASCII bytes without spaces; shorter ones can be guessed.
+    pub fn parse(text: &str) -> Option<Self> {
+        let fits = (16..=512).contains(&text.len());
+        let printable = text.bytes().all(|byte| byte.is_ascii_graphic());
+        (fits && printable).then(|| Self(text.to_owned()))
+    }
+
+    /// Whether an `Authorization` header carries it, compared in constant time.
+    pub fn admits(&self, authorization: Option<&[u8]>) -> bool {
+        let Some(given) = authorization.and_then(bearer) else { return false };
+        given.ct_eq(self.0.as_bytes()).into()
+    }
+}
+
+fn bearer(authorization: &[u8]) -> Option<&[u8]> {
+    let (scheme, token) = authorization.split_at_checked(7)?;
+    scheme.eq_ignore_ascii_case(b"bearer ").then_some(token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_open_server_believes_the_header_then_the_query_then_nobody() {
+        let open = Users::Open;
+        let named = |header: Option<&[u8]>, query| open.identify(None, header, query);
+        assert_eq!(named(Some(b"u1"), Some("u2")).unwrap().as_str(), "u1");
+        assert_eq!(named(None, Some("u2")).unwrap().as_str(), "u2");
+        assert_ne!(named(None, None).unwrap(), named(None, None).unwrap());
+        assert_eq!(named(Some(b"\xff"), None), Err(Unknown::Malformed));
+        assert_eq!(named(Some(b""), None), Err(Unknown::Malformed));
+    }
+
+    #[test]
+    fn only_a_trusted_proxy_may_name_a_user() {
+        let users = Users::Header { trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()] };
+        let from =
+            |peer: &str, header| users.identify(Some(peer.parse().unwrap()), header, Some("q"));
+        assert_eq!(from("10.1.2.3", Some(b"u1".as_slice())).unwrap().as_str(), "u1");
+        assert_eq!(from("::ffff:10.1.2.3", Some(b"u1".as_slice())).unwrap().as_str(), "u1");
+        assert_eq!(from("192.0.2.1", Some(b"u1".as_slice())), Err(Unknown::Untrusted));
+        assert_eq!(from("10.1.2.3", None), Err(Unknown::Missing));
+        assert_eq!(users.identify(None, Some(b"u1"), None), Err(Unknown::Untrusted));
+    }
+
+    #[test]
+    fn an_admin_is_admitted_by_the_whole_token_only() {
+        let token = AdminToken::parse("0123456789abcdef").unwrap();
+        assert!(token.admits(Some(b"Bearer 0123456789abcdef")));
+        assert!(token.admits(Some(b"bearer 0123456789abcdef")));
+        for wrong in [&b"Bearer 0123456789abcde"[..], b"0123456789abcdef", b"Bearer ", b""] {
+            assert!(!token.admits(Some(wrong)));
+        }
+        assert!(!token.admits(None));
+        assert!(AdminToken::parse("short").is_none());
+    }
+}

@@ -1,0 +1,105 @@
+//! What every request meets first: its id, its body's bounds, and the answers for paths and methods
+//! that do not exist.
+
+use std::cell::Cell;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpRequest, HttpResponse, web};
+use serde::de::DeserializeOwned;
+
+use super::problem::{Code, Problem};
+use super::settings::BODY_WITHIN;
+use crate::domain::limits::ADMIN_BODY_MAX_BYTES;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// A longer or unprintable id of the caller is replaced.
+const REQUEST_ID_MAX_BYTES: usize = 128;
+
+/// Gives every response the request's `X-Request-Id`, or a new one.
+pub(super) async fn request_id(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let given = request.headers().get(&REQUEST_ID).filter(|id| {
+        id.len() <= REQUEST_ID_MAX_BYTES && id.as_bytes().iter().all(u8::is_ascii_graphic)
+    });
+    let id = given.cloned().unwrap_or_else(new_request_id);
+    let mut response = next.call(request).await?;
+    response.headers_mut().insert(REQUEST_ID, id);
+    Ok(response)
+}
+
+/// Unique without a system call: the thread's start and address, and a count.
+fn new_request_id() -> HeaderValue {
+    thread_local! {
+        static COUNT: Cell<u64> = const { Cell::new(0) };
+        static THREAD: u64 = {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            let place = COUNT.with(|count| std::ptr::from_ref(count) as u64);
+            (since.as_nanos() as u64) ^ place.rotate_left(32)
+        };
+    }
+    let count = COUNT.with(|count| count.replace(count.get() + 1));
+    let id = THREAD.with(|thread| format!("{thread:016x}-{count:x}"));
+    HeaderValue::from_str(&id).unwrap_or_else(|_| HeaderValue::from_static("-"))
+}
+
+/// The answer for a path that does not exist.
+pub(super) async fn not_found() -> HttpResponse {
+    Problem::new(Code::NotFound, "There is nothing at this path.").response()
+}
+
+/// The answer for a method that a path does not have.
+pub(super) async fn method_not_allowed(allow: &'static str) -> HttpResponse {
+    let detail = format!("This path takes {allow}.");
+    Problem::new(Code::MethodNotAllowed, detail).response_with(("Allow", allow))
+}
+
+/// The body as JSON of this shape, within the bounds of size and time.
+pub(super) async fn json<T: DeserializeOwned>(
+    request: &HttpRequest,
+    payload: web::Payload,
+) -> Result<T, Problem> {
+    let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media_type = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    if !media_type.eq_ignore_ascii_case("application/json") {
+        let detail = "The body must be application/json, and Content-Type must say so.";
+        return Err(Problem::new(Code::UnsupportedMediaType, detail));
+    }
+    let body = body(payload).await?;
+    serde_json::from_slice(&body).map_err(|error| {
+        let code = if error.is_data() { Code::ValidationFailed } else { Code::InvalidJson };
+        Problem::new(code, error.to_string())
+    })
+}
+
+/// Accepts no body, or an empty JSON object.
+pub(super) async fn no_body(payload: web::Payload) -> Result<(), Problem> {
+    let body = body(payload).await?;
+    let text = body.trim_ascii();
+    if text.is_empty() || serde_json::from_slice::<Nothing>(text).is_ok() {
+        return Ok(());
+    }
+    Err(Problem::new(Code::ValidationFailed, "This path takes no body, or {}."))
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+async fn body(payload: web::Payload) -> Result<web::Bytes, Problem> {
+    let read = payload.to_bytes_limited(ADMIN_BODY_MAX_BYTES);
+    match tokio::time::timeout(BODY_WITHIN, read).await {
+        Ok(Ok(Ok(body))) => Ok(body),
+        Ok(Ok(Err(_))) => Err(Problem::new(Code::InvalidJson, "The body was cut off.")),
+        Ok(Err(_)) => {
+            let detail = format!("A body may have {ADMIN_BODY_MAX_BYTES} bytes.");
+            Err(Problem::new(Code::BodyTooLarge, detail))
+        }
+        Err(_) => Err(Problem::new(Code::BodyTooSlow, "The body did not arrive in time.")),
+    }
+}

@@ -1,0 +1,70 @@
+//! Who asks: the user of a public request, and the guard of the admin paths.
+
+use std::sync::Arc;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpRequest, web};
+
+use super::Services;
+use super::problem::{Code, Problem};
+use crate::auth::{Unknown, Users};
+use crate::domain::user::UserId;
+
+/// The user of a request; see [`Users::identify`].
+pub(super) fn user(request: &HttpRequest) -> Result<UserId, Problem> {
+    let Some(users) = request.app_data::<Arc<Users>>() else {
+        return Err(Problem::new(Code::Internal, "This listener knows no users."));
+    };
+    let header = request.headers().get("x-user-id").map(|value| value.as_bytes());
+    let query = match (header, request.query_string()) {
+        (Some(_), _) | (None, "") => None,
+        (None, text) => parameter(text, "user_id")?,
+    };
+    let peer = request.peer_addr().map(|address| address.ip());
+    users.identify(peer, header, query.as_deref()).map_err(|unknown| match unknown {
+        Unknown::Malformed => Problem::new(
+            Code::InvalidUserId,
+            "A user id is 1..=128 bytes of UTF-8 without control characters.",
+        ),
+        Unknown::Missing => Problem::new(Code::Unauthenticated, "X-User-Id is missing."),
+        Unknown::Untrusted => Problem::new(
+            Code::UntrustedProxy,
+            "Users are named by trusted proxies only; this address is none of them.",
+        ),
+    })
+}
+
+/// A parameter of the query, decoded; given twice it is malformed, because two places could read
+/// two values.
+pub(super) fn parameter(query: &str, name: &str) -> Result<Option<String>, Problem> {
+    let malformed = |detail: String| Problem::new(Code::InvalidQuery, detail);
+    let pairs = web::Query::<Vec<(String, String)>>::from_query(query)
+        .map_err(|error| malformed(error.to_string()))?;
+    let mut values = pairs.into_inner().into_iter().filter(|(key, _)| key == name);
+    let value = values.next().map(|(_, value)| value);
+    match values.next() {
+        Some(_) => Err(malformed(format!("The parameter {name} is given twice."))),
+        None => Ok(value),
+    }
+}
+
+/// Lets only admins pass.
+pub(super) async fn admins_only(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let authorization = request.headers().get(AUTHORIZATION).map(|value| value.as_bytes());
+    let admitted = request
+        .app_data::<web::ThinData<Services>>()
+        .is_some_and(|services| services.admin_token.admits(authorization));
+    if !admitted {
+        let detail = "Authorization: Bearer <admin token> is missing or wrong.";
+        let response = Problem::new(Code::Unauthenticated, detail)
+            .response_with(("WWW-Authenticate", "Bearer"));
+        return Ok(request.into_response(response));
+    }
+    Ok(next.call(request).await?.map_into_boxed_body())
+}

@@ -1,0 +1,141 @@
+//! `GET` and `POST /coupons/{id}/issue`: one handler, one script, one answer.
+//!
+//! A `GET` that changes something is made safe here: it is idempotent by nature, never cached, takes
+//! its user from a header and never from a cookie, and refuses what a browser or a proxy sends
+//! without anybody having asked (prefetch, early data, `HEAD`).
+
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Serialize;
+
+use super::identity::{parameter, user};
+use super::problem::{Code, Problem};
+use super::tickets::TicketBody;
+use crate::domain::coupon::CouponId;
+use crate::domain::limits::PUBLIC_BODY_MAX_BYTES;
+use crate::domain::user::Claim;
+use crate::issue::{Issued, Issuer, Outcome};
+
+/// The body of a ticket; `error` is always there.
+#[derive(Serialize)]
+struct IssuedBody<'a> {
+    error: Option<&'static str>,
+    ticket: TicketBody<'a>,
+}
+
+/// Issues one ticket, or says why not.
+pub(super) async fn issue(request: HttpRequest) -> HttpResponse {
+    match admitted(&request).await {
+        Ok((coupon_id, outcome)) => response(&coupon_id, &outcome),
+        Err(problem) => problem.response(),
+    }
+}
+
+async fn admitted(request: &HttpRequest) -> Result<(CouponId, Outcome), Problem> {
+    refuse_unasked(request.headers())?;
+    let id = request.match_info().query("id");
+    let coupon_id = CouponId::parse(id).ok_or_else(invalid_coupon_id)?;
+    let claim = match request.query_string() {
+        "" => Claim::FIRST,
+        query => claim(query)?,
+    };
+    let user_id = user(request)?;
+    let Some(issuer) = request.app_data::<Issuer>() else {
+        return Err(Problem::new(Code::Internal, "This listener issues nothing."));
+    };
+    let outcome = issuer.issue(coupon_id.clone(), user_id, claim).await;
+    Ok((coupon_id, outcome))
+}
+
+/// The answer for an id outside its character set.
+pub(super) fn invalid_coupon_id() -> Problem {
+    Problem::new(Code::InvalidCouponId, "A coupon id matches [A-Za-z0-9_-]{1,64}.")
+}
+
+/// Without the parameter a request always means claim 1, so that a retry is never a second wish.
+fn claim(query: &str) -> Result<Claim, Problem> {
+    match parameter(query, "claim")? {
+        None => Ok(Claim::FIRST),
+        Some(text) => Claim::parse(&text)
+            .ok_or_else(|| Problem::new(Code::InvalidClaim, "claim must be 1..=100.")),
+    }
+}
+
+fn refuse_unasked(headers: &HeaderMap) -> Result<(), Problem> {
+    let says = |name: &str, word: &str| {
+        let value = headers.get(name).and_then(|value| value.to_str().ok());
+        value.is_some_and(|value| value.to_ascii_lowercase().contains(word))
+    };
+    if ["sec-purpose", "purpose", "x-moz"].iter().any(|name| says(name, "prefetch")) {
+        let detail = "A prefetch gets no ticket; ask again when the user did.";
+        return Err(Problem::new(Code::SpeculativeRequest, detail));
+    }
+    if says("early-data", "1") {
+        let detail = "Early data can be replayed by anybody; ask again after the handshake.";
+        return Err(Problem::new(Code::TooEarly, detail));
+    }
+    let length = headers.get("content-length").and_then(|value| value.to_str().ok());
+    let length: Option<usize> = length.and_then(|value| value.parse().ok());
+    if length.is_some_and(|bytes| bytes > PUBLIC_BODY_MAX_BYTES) {
+        let detail =
+            format!("This path takes no body, and reads over {PUBLIC_BODY_MAX_BYTES} bytes.");
+        return Err(Problem::new(Code::BodyTooLarge, detail));
+    }
+    Ok(())
+}
+
+/// Outcome words to HTTP.
+fn response(coupon_id: &CouponId, outcome: &Outcome) -> HttpResponse {
+    let problem = |code, detail: String| Problem::new(code, detail).of_coupon(coupon_id).response();
+    match outcome {
+        Outcome::Issued(issued) => told(issued),
+        Outcome::SoldOut { total } => {
+            problem(Code::SoldOut, format!("All {total} tickets of {coupon_id} are taken."))
+        }
+        Outcome::NotOpen { opens_at, opens_in_ms } => {
+            let detail = format!("{coupon_id} opens at {opens_at}.");
+            let problem = Problem::new(Code::NotOpen, detail).of_coupon(coupon_id);
+            problem.opening(*opens_at, *opens_in_ms).response()
+        }
+        Outcome::Closed => problem(Code::Closed, format!("{coupon_id} is closed.")),
+        Outcome::Paused => problem(Code::Paused, format!("{coupon_id} is paused.")),
+        Outcome::UserLimitReached => problem(
+            Code::UserLimitReached,
+            format!("The claim lies above what one user may hold of {coupon_id}."),
+        ),
+        Outcome::TicketCancelled => problem(
+            Code::TicketCancelled,
+            format!("The ticket of {coupon_id} was cancelled, and its claim is spent."),
+        ),
+        Outcome::CouponNotFound => {
+            problem(Code::CouponNotFound, format!("There is no coupon {coupon_id}."))
+        }
+        Outcome::OutcomeUnknown => problem(
+            Code::OutcomeUnknown,
+            "It may have been issued. Ask again: the answer will be exact.".to_owned(),
+        ),
+        Outcome::Overloaded => {
+            problem(Code::Overloaded, "Too many requests wait. Nothing happened.".to_owned())
+        }
+        Outcome::Recovering => problem(
+            Code::Recovering,
+            "Issuing is interrupted. Nothing is lost; ask again.".to_owned(),
+        ),
+        Outcome::BacklogFull => problem(
+            Code::BacklogFull,
+            "Too many tickets wait for the database. Nothing happened.".to_owned(),
+        ),
+    }
+}
+
+/// The same ticket is the same body, byte for byte; whether it is a replay stands in a header.
+fn told(issued: &Issued) -> HttpResponse {
+    let body = IssuedBody { error: None, ticket: TicketBody::of_issued(issued) };
+    let replayed = if issued.is_replay { "true" } else { "false" };
+    HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
+        .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .insert_header(("Idempotency-Replayed", HeaderValue::from_static(replayed)))
+        .insert_header(("Firstcome-Durability", HeaderValue::from_static(issued.durability.word())))
+        .body(serde_json::to_vec(&body).unwrap_or_default())
+}

@@ -1,0 +1,283 @@
+//! Every refusal and error as it is told: RFC 9457 `application/problem+json` with a stable code.
+//! The one place where an outcome becomes a status.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
+use serde::Serialize;
+
+use crate::domain::coupon::CouponId;
+use crate::domain::time::UnixMs;
+use crate::{observe, prepare, settle};
+
+/// Every code, with its page in docs/errors.md.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Code {
+    SoldOut,
+    NotOpen,
+    Closed,
+    Paused,
+    UserLimitReached,
+    TicketCancelled,
+    CouponNotFound,
+    TicketNotFound,
+    OutcomeUnknown,
+    Overloaded,
+    Recovering,
+    BacklogFull,
+    InvalidCouponId,
+    InvalidTicketId,
+    InvalidUserId,
+    InvalidClaim,
+    InvalidQuery,
+    Unauthenticated,
+    UntrustedProxy,
+    SpeculativeRequest,
+    TooEarly,
+    NotFound,
+    MethodNotAllowed,
+    InvalidJson,
+    ValidationFailed,
+    BodyTooLarge,
+    BodyTooSlow,
+    UnsupportedMediaType,
+    IdempotencyKeyRequired,
+    IdempotencyKeyInvalid,
+    IdempotencyKeyReused,
+    VersionConflict,
+    CouponExists,
+    NotDraft,
+    UseRestock,
+    BelowIssued,
+    TotalTooLarge,
+    AlreadyClosed,
+    ActInProgress,
+    InProgress,
+    DatabaseUnavailable,
+    RedisUnavailable,
+    Internal,
+}
+
+impl Code {
+    /// Code, status, title, and after how many seconds asking again may help.
+    fn row(self) -> (&'static str, u16, &'static str, Option<u64>) {
+        match self {
+            Self::SoldOut => ("sold_out", 409, "Sold out", None),
+            Self::NotOpen => ("not_open", 409, "Not open yet", Some(1)),
+            Self::Closed => ("closed", 409, "Closed", None),
+            Self::Paused => ("paused", 409, "Paused", Some(5)),
+            Self::UserLimitReached => ("user_limit_reached", 409, "Limit per user reached", None),
+            Self::TicketCancelled => ("ticket_cancelled", 409, "Ticket cancelled", None),
+            Self::CouponNotFound => ("coupon_not_found", 404, "No such coupon", None),
+            Self::TicketNotFound => ("ticket_not_found", 404, "No such ticket", None),
+            Self::OutcomeUnknown => ("outcome_unknown", 503, "Outcome unknown", Some(1)),
+            Self::Overloaded => ("overloaded", 503, "Overloaded", Some(1)),
+            Self::Recovering => ("recovering", 503, "Recovering", Some(2)),
+            Self::BacklogFull => ("backlog_full", 503, "Backlog full", Some(5)),
+            Self::InvalidCouponId => ("invalid_coupon_id", 400, "Malformed coupon id", None),
+            Self::InvalidTicketId => ("invalid_ticket_id", 400, "Malformed ticket id", None),
+            Self::InvalidUserId => ("invalid_user_id", 400, "Malformed user id", None),
+            Self::InvalidClaim => ("invalid_claim", 400, "Malformed claim", None),
+            Self::InvalidQuery => ("invalid_query", 400, "Malformed query", None),
+            Self::Unauthenticated => ("unauthenticated", 401, "Unauthenticated", None),
+            Self::UntrustedProxy => ("untrusted_proxy", 401, "Untrusted proxy", None),
+            Self::SpeculativeRequest => ("speculative_request", 403, "Speculative request", None),
+            Self::TooEarly => ("too_early", 425, "Too early", Some(0)),
+            Self::NotFound => ("not_found", 404, "Not found", None),
+            Self::MethodNotAllowed => ("method_not_allowed", 405, "Method not allowed", None),
+            Self::InvalidJson => ("invalid_json", 400, "Malformed JSON", None),
+            Self::ValidationFailed => ("validation_failed", 422, "Validation failed", None),
+            Self::BodyTooLarge => ("body_too_large", 413, "Body too large", None),
+            Self::BodyTooSlow => ("body_too_slow", 408, "Body too slow", None),
+            Self::UnsupportedMediaType => {
+                ("unsupported_media_type", 415, "Unsupported media type", None)
+            }
+            Self::IdempotencyKeyRequired => {
+                ("idempotency_key_required", 400, "Idempotency-Key required", None)
+            }
+            Self::IdempotencyKeyInvalid => {
+                ("idempotency_key_invalid", 400, "Malformed Idempotency-Key", None)
+            }
+            Self::IdempotencyKeyReused => {
+                ("idempotency_key_reused", 422, "Idempotency-Key reused", None)
+            }
+            Self::VersionConflict => ("version_conflict", 412, "Version conflict", None),
+            Self::CouponExists => ("coupon_exists", 409, "Coupon exists", None),
+            Self::NotDraft => ("not_draft", 409, "Not a draft", None),
+            Self::UseRestock => ("use_restock", 409, "Use restock", None),
+            Self::BelowIssued => ("below_issued", 409, "Below what is out", None),
+            Self::TotalTooLarge => ("total_too_large", 409, "Total too large", None),
+            Self::AlreadyClosed => ("already_closed", 409, "Already closed", None),
+            Self::ActInProgress => ("act_in_progress", 409, "Another change in progress", Some(1)),
+            Self::InProgress => ("in_progress", 409, "Ticket in progress", Some(1)),
+            Self::DatabaseUnavailable => {
+                ("database_unavailable", 503, "Database unavailable", Some(2))
+            }
+            Self::RedisUnavailable => ("redis_unavailable", 503, "Redis unavailable", Some(2)),
+            Self::Internal => ("internal", 500, "Internal error", None),
+        }
+    }
+}
+
+/// One field that is out of bounds.
+#[derive(Debug, Serialize)]
+struct Fault {
+    pointer: String,
+    detail: String,
+}
+
+/// A refusal or an error on its way out.
+#[derive(Debug, Serialize)]
+pub(super) struct Problem {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    code: &'static str,
+    /// The code again: `JSON.parse(body).error === null` tells a ticket from everything else.
+    error: &'static str,
+    detail: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    coupon_id: Option<CouponId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    opens_at: Option<UnixMs>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<Fault>,
+    retryable: bool,
+    #[serde(skip)]
+    retry_after_seconds: Option<u64>,
+}
+
+impl Problem {
+    /// A problem with this code, told in this sentence.
+    pub(super) fn new(code: Code, detail: impl Into<String>) -> Self {
+        let (word, status, title, retry_after_seconds) = code.row();
+        Self {
+            r#type: format!("/docs/errors#{word}"),
+            title,
+            status,
+            code: word,
+            error: word,
+            detail: detail.into(),
+            coupon_id: None,
+            opens_at: None,
+            errors: Vec::new(),
+            retryable: retry_after_seconds.is_some(),
+            retry_after_seconds,
+        }
+    }
+
+    /// With the coupon that it is about.
+    pub(super) fn of_coupon(mut self, id: &CouponId) -> Self {
+        self.coupon_id = Some(id.clone());
+        self
+    }
+
+    /// With the instant of opening, and the seconds until then in `Retry-After`.
+    pub(super) fn opening(mut self, opens_at: UnixMs, opens_in_ms: u64) -> Self {
+        self.opens_at = Some(opens_at);
+        self.retry_after_seconds = Some(opens_in_ms.div_ceil(1_000).max(1));
+        self
+    }
+
+    /// The response; never cached, because a restock may come at any time.
+    pub(super) fn response(&self) -> HttpResponse {
+        self.builder().body(serde_json::to_vec(self).unwrap_or_default())
+    }
+
+    /// The response with one header more.
+    pub(super) fn response_with(&self, header: (&'static str, &'static str)) -> HttpResponse {
+        self.builder().insert_header(header).body(serde_json::to_vec(self).unwrap_or_default())
+    }
+
+    fn builder(&self) -> HttpResponseBuilder {
+        let mut response = HttpResponse::build(self.status_code());
+        response
+            .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/problem+json")));
+        response.insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")));
+        if let Some(seconds) = self.retry_after_seconds {
+            response.insert_header((RETRY_AFTER, seconds.to_string()));
+        }
+        response
+    }
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{}: {}", self.code, self.detail)
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        self.response()
+    }
+}
+
+impl From<prepare::Refusal> for Problem {
+    fn from(refusal: prepare::Refusal) -> Self {
+        use prepare::Refusal;
+        let detail = refusal.to_string();
+        let code = match &refusal {
+            Refusal::Invalid(_) => Code::ValidationFailed,
+            Refusal::Exists => Code::CouponExists,
+            Refusal::CouponNotFound => Code::CouponNotFound,
+            Refusal::TicketNotFound => Code::TicketNotFound,
+            Refusal::InProgress => Code::InProgress,
+            Refusal::NotDraft => Code::NotDraft,
+            Refusal::UseRestock => Code::UseRestock,
+            Refusal::KeyReused => Code::IdempotencyKeyReused,
+            Refusal::VersionConflict { .. } => Code::VersionConflict,
+            Refusal::BelowIssued => Code::BelowIssued,
+            Refusal::TotalTooLarge => Code::TotalTooLarge,
+            Refusal::AlreadyClosed => Code::AlreadyClosed,
+            Refusal::ActInProgress => Code::ActInProgress,
+            Refusal::Recovering(_) => Code::Recovering,
+            Refusal::Store(_) => return unavailable(Code::DatabaseUnavailable, &detail),
+            Refusal::Redis(_) => return unavailable(Code::RedisUnavailable, &detail),
+        };
+        let mut problem = Self::new(code, detail);
+        if let Refusal::Invalid(faults) = refusal {
+            let fault =
+                |(pointer, detail): (&str, String)| Fault { pointer: pointer.to_owned(), detail };
+            problem.errors = faults.into_iter().map(fault).collect();
+        }
+        problem
+    }
+}
+
+impl From<observe::Error> for Problem {
+    fn from(error: observe::Error) -> Self {
+        let detail = error.to_string();
+        match error {
+            observe::Error::CouponNotFound => Self::new(Code::CouponNotFound, detail),
+            observe::Error::Recovering => Self::new(Code::Recovering, detail),
+            observe::Error::Store(_) => unavailable(Code::DatabaseUnavailable, &detail),
+            observe::Error::Redis(_) => unavailable(Code::RedisUnavailable, &detail),
+        }
+    }
+}
+
+impl From<settle::Error> for Problem {
+    fn from(error: settle::Error) -> Self {
+        let detail = error.to_string();
+        match error {
+            settle::Error::NotFound => Self::new(Code::TicketNotFound, detail),
+            settle::Error::MissingKey(_) => {
+                tracing::error!(%detail, "a ticket cannot be shown");
+                Self::new(Code::Recovering, "This server lacks the coupon's code key.")
+            }
+            settle::Error::Store(_) => unavailable(Code::DatabaseUnavailable, &detail),
+            settle::Error::Redis(_) => unavailable(Code::RedisUnavailable, &detail),
+        }
+    }
+}
+
+/// The cause is for the log; a stranger learns only that it was not their fault.
+fn unavailable(code: Code, cause: &str) -> Problem {
+    tracing::warn!(code = code.row().0, cause, "a request could not be served");
+    Problem::new(code, "The service cannot do this right now. Nothing was lost; ask again.")
+}

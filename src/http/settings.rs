@@ -1,0 +1,14 @@
+//! The bounds of both listeners: time-outs, connections, shutdown.
+
+use std::time::Duration;
+
+/// Connections that one worker serves at once; more wait in the backlog.
+pub(super) const CONNECTIONS_PER_WORKER: usize = 25_000;
+/// Connections that wait to be accepted.
+pub(super) const ACCEPT_BACKLOG: u32 = 4_096;
+/// A client must have sent its headers after this long, so that slow ones cannot hold a worker.
+pub(super) const HEADERS_WITHIN: Duration = Duration::from_secs(5);
+/// A client must have sent its body after this long.
+pub(super) const BODY_WITHIN: Duration = Duration::from_secs(5);
+/// An idle connection is kept for this long.
+pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(15);
