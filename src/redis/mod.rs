@@ -1,0 +1,3 @@
+//! Redis: how it is reached, and the private one of the embedded set-up.
+
+pub mod local;
