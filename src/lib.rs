@@ -1,4 +1,5 @@
 pub mod auth;
+pub mod config;
 pub mod domain;
 pub mod http;
 pub mod issue;

@@ -6,6 +6,7 @@ pub mod generation;
 pub mod holders;
 pub mod hot;
 pub mod keys;
+pub mod local;
 pub mod pool;
 pub mod script;
 pub mod stream;

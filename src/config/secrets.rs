@@ -1,0 +1,218 @@
+//! The secrets that the embedded set-up makes for itself, once, and keeps in the data directory.
+//!
+//! A secret that is there is never replaced: with other code keys every code that was told would be
+//! wrong. Servers that start at the same time agree, because only one of them can make the file.
+
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use crate::domain::code::{CodeKeys, hex};
+
+/// Far more than any secret has; what is longer is no secret of ours.
+const FILE_MAX_BYTES: u64 = 16 * 1024;
+/// An operator may put a token of his own in the file; a shorter one could be guessed.
+const TOKEN_MIN_BYTES: usize = 32;
+
+/// A secret, and whether it was made by this very call (and should be shown to the operator).
+#[derive(Clone)]
+pub struct Kept<T> {
+    /// The secret.
+    pub secret: T,
+    /// Where it is kept.
+    pub path: PathBuf,
+    /// It was made now.
+    pub fresh: bool,
+}
+
+/// Why there is no secret. No error shows one.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The operating system refused something.
+    #[error("cannot {doing} {path}: {source}")]
+    Io {
+        /// What was tried, as a verb.
+        doing: &'static str,
+        /// With which file.
+        path: PathBuf,
+        /// What it answered.
+        source: io::Error,
+    },
+    /// The file was changed by a stranger, or damaged.
+    #[error("{path} holds no valid secret: {fault}")]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: String,
+    },
+}
+
+impl Error {
+    fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { doing, path, source }
+    }
+}
+
+/// The admin token in `<data_dir>/admin-token`: 64 hex digits, made when there is no such file.
+///
+/// # Errors
+/// `Malformed` when the file holds anything but one line of at least 32 visible ASCII characters;
+/// `Io`, also when others may read the file and it cannot be made private.
+pub fn admin_token(data_dir: &Path) -> Result<Kept<String>, Error> {
+    keep_once(&data_dir.join("admin-token"), |digits| digits, read_token)
+}
+
+/// The code keys in `<data_dir>/code-keys`, `k1:` and 64 hex digits, made when there is no such
+/// file. A key may be put before it by hand, with a comma between.
+///
+/// # Errors
+/// `Malformed` when [`CodeKeys::parse`] refuses the file; `Io` as for [`admin_token`].
+pub fn code_keys(data_dir: &Path) -> Result<Kept<CodeKeys>, Error> {
+    keep_once(&data_dir.join("code-keys"), |digits| format!("k1:{digits}"), CodeKeys::parse)
+}
+
+/// 32 random bytes in hexadecimal digits.
+///
+/// # Errors
+/// The operating system has no random bytes.
+pub fn random_hex() -> io::Result<String> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes)?;
+    Ok(hex(&bytes))
+}
+
+fn read_token(text: &str) -> Result<String, String> {
+    if text.len() < TOKEN_MIN_BYTES || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(format!("a token has at least {TOKEN_MIN_BYTES} visible ASCII characters"));
+    }
+    Ok(text.to_owned())
+}
+
+fn keep_once<T>(
+    path: &Path,
+    write: impl FnOnce(String) -> String,
+    read: impl FnOnce(&str) -> Result<T, String>,
+) -> Result<Kept<T>, Error> {
+    let is_missing = || match path.symlink_metadata() {
+        Err(fault) if fault.kind() == ErrorKind::NotFound => Ok(true),
+        found => found.map(|_| false),
+    };
+    let fresh = is_missing().map_err(Error::io("find", path))?
+        && make(path, write).map_err(Error::io("make", path))?;
+    let mut file = File::open(path).map_err(Error::io("open", path))?;
+    make_private(&file).map_err(Error::io("make private (chmod 600)", path))?;
+    let malformed = |fault| Error::Malformed { path: path.to_owned(), fault };
+    let text = read_bounded(&mut file).map_err(Error::io("read", path))?;
+    let secret = read(text.trim()).map_err(malformed)?;
+    Ok(Kept { secret, path: path.to_owned(), fresh })
+}
+
+/// Makes the file, complete from the instant at which it has its name. False when another process
+/// was first.
+fn make(path: &Path, write: impl FnOnce(String) -> String) -> io::Result<bool> {
+    let random = random_hex()?;
+    let dir = path.parent().unwrap_or(Path::new("."));
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    let draft = path.with_extension(format!("{}.new", &random_hex()?[..16]));
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+    let linked = writeln!(file, "{}", write(random))
+        .and_then(|()| file.sync_all())
+        // A link never replaces a file, as a rename would.
+        .and_then(|()| std::fs::hard_link(&draft, path));
+    std::fs::remove_file(&draft)?;
+    match linked {
+        Ok(()) => File::open(dir)?.sync_all().map(|()| true),
+        Err(fault) if fault.kind() == ErrorKind::AlreadyExists => Ok(false),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// Takes from everybody else what a copy or a backup may have given them.
+fn make_private(file: &File) -> io::Result<()> {
+    let mode = file.metadata()?.permissions().mode();
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    file.set_permissions(Permissions::from_mode(0o600))
+}
+
+fn read_bounded(file: &mut File) -> io::Result<String> {
+    let mut text = String::new();
+    file.take(FILE_MAX_BYTES).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        path.metadata().unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_token_is_made_once_and_private() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path().join("new");
+        let made = admin_token(&dir).unwrap();
+        assert!(made.fresh && made.secret.len() == 64, "{} bytes", made.secret.len());
+        assert_eq!((mode(&made.path), mode(&dir)), (0o600, 0o700));
+        let again = admin_token(&dir).unwrap();
+        assert!(!again.fresh && again.secret == made.secret);
+        assert_eq!(dir.read_dir().unwrap().count(), 1, "no draft is left");
+    }
+
+    #[test]
+    fn code_keys_are_made_once_and_their_first_is_k1() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(code_keys(dir.path()).unwrap().secret.newest().id(), "k1");
+        let text = std::fs::read_to_string(dir.path().join("code-keys")).unwrap();
+        assert_eq!(text.trim().len(), "k1:".len() + 64);
+        assert!(!code_keys(dir.path()).unwrap().fresh);
+        assert_eq!(std::fs::read_to_string(dir.path().join("code-keys")).unwrap(), text);
+    }
+
+    #[test]
+    fn starts_at_the_same_time_agree_and_one_made_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let start = || {
+            std::thread::scope(|scope| {
+                let threads: Vec<_> =
+                    (0..8).map(|_| scope.spawn(|| admin_token(dir.path()))).collect();
+                threads
+                    .into_iter()
+                    .map(|thread| thread.join().unwrap().unwrap())
+                    .collect::<Vec<_>>()
+            })
+        };
+        let kept = start();
+        assert!(kept.iter().all(|other| other.secret == kept[0].secret));
+        assert_eq!(kept.iter().filter(|other| other.fresh).count(), 1);
+    }
+
+    #[test]
+    fn a_file_that_others_may_read_is_made_private() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = admin_token(dir.path()).unwrap().path;
+        std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        admin_token(dir.path()).unwrap();
+        assert_eq!(mode(&path), 0o600);
+    }
+
+    #[test]
+    fn a_damaged_file_is_refused_kept_and_not_shown() {
+        let dir = tempfile::tempdir().unwrap();
+        for text in ["", "short", "with space 0123456789abcdef0123456789abcdef"] {
+            std::fs::write(dir.path().join("admin-token"), text).unwrap();
+            let said = admin_token(dir.path()).map(|kept| kept.secret).unwrap_err().to_string();
+            assert!(said.contains("admin-token") && !said.contains("0123"), "{said}");
+            assert_eq!(std::fs::read_to_string(dir.path().join("admin-token")).unwrap(), text);
+        }
+        std::fs::write(dir.path().join("code-keys"), "k1:0123").unwrap();
+        let said = code_keys(dir.path()).map(|kept| kept.fresh).unwrap_err().to_string();
+        assert!(said.contains("code-keys") && !said.contains("0123"), "{said}");
+    }
+}

@@ -1,0 +1,150 @@
+//! Where everything of the private Redis lies in the data directory.
+
+use std::fs::DirBuilder;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Component, Path, PathBuf};
+
+use super::error::Error;
+
+/// The longest path that fits in `sun_path` with its zero byte; BSD and macOS have four bytes less.
+const SOCKET_PATH_MAX: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
+
+/// A data directory, as an absolute path whose socket has an allowed length.
+#[derive(Debug)]
+pub(super) struct Place {
+    dir: PathBuf,
+    url: String,
+}
+
+impl Place {
+    /// The place in this data directory; nothing is made.
+    pub(super) fn of(data_dir: &Path) -> Result<Self, Error> {
+        let resolve = || {
+            let dir = std::path::absolute(data_dir)?;
+            // A URL takes `..` out by its text, the system by following links.
+            if climbs(&dir) { dir.canonicalize() } else { Ok(dir) }
+        };
+        let dir = resolve().map_err(Error::io("find the data directory", data_dir))?;
+        let socket = dir.join("redis.sock");
+        let length = socket.as_os_str().len();
+        if length > SOCKET_PATH_MAX {
+            return Err(Error::SocketPathTooLong { socket, length, max: SOCKET_PATH_MAX });
+        }
+        let url = format!("redis+unix://{}", percent_encoded(socket.as_os_str().as_bytes()));
+        Ok(Self { dir, url })
+    }
+
+    /// The place in this data directory, which is made, private to its owner, where it is missing.
+    pub(super) fn make(data_dir: &Path) -> Result<Self, Error> {
+        if climbs(data_dir) {
+            make_dir(data_dir)?;
+        }
+        let place = Self::of(data_dir)?;
+        make_dir(&place.redis_dir())?;
+        Ok(place)
+    }
+
+    /// The data directory.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The socket as the redis crate takes it.
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The unix socket.
+    pub(super) fn socket(&self) -> PathBuf {
+        self.dir.join("redis.sock")
+    }
+
+    /// What Redis keeps: its append-only file.
+    pub(super) fn redis_dir(&self) -> PathBuf {
+        self.dir.join("redis")
+    }
+
+    /// What Redis and the shell around it say.
+    pub(super) fn log(&self) -> PathBuf {
+        self.dir.join("redis.log")
+    }
+
+    /// Held by the server alone.
+    pub(super) fn server_lock(&self) -> PathBuf {
+        self.dir.join("server.lock")
+    }
+
+    /// Held by the child alone, for as long as any part of it lives.
+    pub(super) fn redis_lock(&self) -> PathBuf {
+        self.dir.join("redis.lock")
+    }
+}
+
+fn climbs(path: &Path) -> bool {
+    path.components().any(|part| part == Component::ParentDir)
+}
+
+fn make_dir(path: &Path) -> Result<(), Error> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(Error::io("make the directory", path))
+}
+
+fn percent_encoded(path: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    let mut text = String::with_capacity(path.len());
+    for byte in path {
+        if byte.is_ascii_alphanumeric() || b"/-._~".contains(byte) {
+            text.push(char::from(*byte));
+        } else {
+            text.push('%');
+            text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+            text.push(char::from(DIGITS[usize::from(byte & 15)]));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+
+    use redis::{ConnectionAddr, IntoConnectionInfo as _};
+
+    use super::*;
+
+    fn read_by_the_redis_crate(url: &str) -> PathBuf {
+        match url.into_connection_info().unwrap().addr() {
+            ConnectionAddr::Unix(path) => path.clone(),
+            other => panic!("{other} is no unix socket"),
+        }
+    }
+
+    #[test]
+    fn the_redis_crate_finds_the_socket_behind_any_path() {
+        for name in ["plain", "with space", "한 글", "a%20b?c#d&e=f", "quote'\"\\", "c:d@e"] {
+            let place = Place::of(&Path::new("/tmp").join(name)).unwrap();
+            assert_eq!(read_by_the_redis_crate(place.url()), place.socket());
+        }
+        let place = Place::of(Path::new(OsStr::from_bytes(b"/tmp/not-\xff-text"))).unwrap();
+        assert_eq!(read_by_the_redis_crate(place.url()), place.socket());
+    }
+
+    #[test]
+    fn a_path_that_climbs_is_resolved_as_the_system_would() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path().canonicalize().unwrap();
+        std::fs::create_dir_all(root.join("far/away")).unwrap();
+        std::os::unix::fs::symlink(root.join("far/away"), root.join("link")).unwrap();
+        let place = Place::make(&root.join("link/../near")).unwrap();
+        assert_eq!(place.dir(), root.join("far/near"));
+    }
+
+    #[test]
+    fn the_longest_socket_path_is_allowed_and_one_byte_more_is_not() {
+        let fitting = SOCKET_PATH_MAX - "//redis.sock".len();
+        assert!(Place::of(&Path::new("/").join("d".repeat(fitting))).is_ok());
+        let refused = Place::of(&Path::new("/").join("d".repeat(fitting + 1))).unwrap_err();
+        assert!(matches!(refused, Error::SocketPathTooLong { .. }), "{refused}");
+    }
+}

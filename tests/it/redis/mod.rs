@@ -1,0 +1,3 @@
+//! The private Redis of the embedded set-up.
+
+mod local;
