@@ -1,1 +1,4 @@
+//! The integration tests: one binary, against real servers of their own.
 
+mod store;
+mod support;
