@@ -58,6 +58,12 @@ pub const UNKNOWN_IDS_MAX: usize = 4_096;
 /// Coupon definitions remembered for the public page of a coupon.
 pub const DEFINITIONS_MAX: usize = 1_024;
 
+/// A connection to the database, new or from the pool, is waited for this long.
+pub const CONNECTION_WAIT: Duration = Duration::from_secs(3);
+/// SQLite waits this long for the lock of another process.
+pub const LOCK_WAIT: Duration = Duration::from_secs(5);
+/// Servers that start at once wait this long for the one that creates the SQLite file.
+pub const CREATION_WAIT: Duration = Duration::from_secs(30);
 /// A statement of the database may take this long.
 pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Entries of a consumer that was silent for this long are taken over. Longer than any statement,

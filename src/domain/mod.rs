@@ -8,4 +8,5 @@ pub mod limits;
 pub mod record;
 pub mod ticket;
 pub mod time;
+pub mod told;
 pub mod user;

@@ -10,9 +10,9 @@ use serde::Serialize;
 
 use super::identity::{parameter, user};
 use super::problem::{Code, Problem};
-use super::tickets::TicketBody;
 use crate::domain::coupon::CouponId;
 use crate::domain::limits::PUBLIC_BODY_MAX_BYTES;
+use crate::domain::told::Told;
 use crate::domain::user::Claim;
 use crate::issue::{Issued, Issuer, Outcome};
 
@@ -20,7 +20,7 @@ use crate::issue::{Issued, Issuer, Outcome};
 #[derive(Serialize)]
 struct IssuedBody<'a> {
     error: Option<&'static str>,
-    ticket: TicketBody<'a>,
+    ticket: Told<'a>,
 }
 
 /// Issues one ticket, or says why not.
@@ -130,7 +130,10 @@ fn response(coupon_id: &CouponId, outcome: &Outcome) -> HttpResponse {
 
 /// The same ticket is the same body, byte for byte; whether it is a replay stands in a header.
 fn told(issued: &Issued) -> HttpResponse {
-    let body = IssuedBody { error: None, ticket: TicketBody::of_issued(issued) };
+    let body = IssuedBody {
+        error: None,
+        ticket: Told::of(&issued.ticket, &issued.proof, issued.expires_at, None),
+    };
     let replayed = if issued.is_replay { "true" } else { "false" };
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))

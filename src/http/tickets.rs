@@ -10,66 +10,14 @@ use super::identity::{parameter, user};
 use super::problem::{Code, Problem};
 use crate::domain::coupon::CouponId;
 use crate::domain::limits::{PAGE_DEFAULT_ROWS, PAGE_MAX_ROWS};
-use crate::domain::ticket::{Serial, Status, TicketId};
-use crate::domain::time::UnixMs;
+use crate::domain::ticket::{Status, TicketId};
+use crate::domain::told::Told;
 use crate::domain::user::Claim;
-use crate::issue::Issued;
 use crate::settle::{Shown, UserCursor};
-
-/// A ticket as it is told, shown and exported: the same fields everywhere (I10).
-#[derive(Serialize)]
-pub(super) struct TicketBody<'a> {
-    pub(super) id: TicketId,
-    pub(super) coupon_id: &'a CouponId,
-    pub(super) user_id: &'a str,
-    pub(super) serial: Serial,
-    pub(super) claim: u8,
-    pub(super) code: &'a str,
-    pub(super) receipt: &'a str,
-    pub(super) issued_at: UnixMs,
-    pub(super) expires_at: Option<UnixMs>,
-    /// Absent when the ticket is told: what a user is told never changes, and a status does.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) status: Option<Status>,
-}
-
-impl<'a> TicketBody<'a> {
-    pub(super) fn of_issued(issued: &'a Issued) -> Self {
-        let ticket = &issued.ticket;
-        Self {
-            id: ticket.id(),
-            coupon_id: &ticket.coupon_id,
-            user_id: ticket.user_id.as_str(),
-            serial: ticket.serial,
-            claim: ticket.claim.number(),
-            code: &issued.proof.code,
-            receipt: &issued.proof.receipt,
-            issued_at: ticket.issued_at,
-            expires_at: issued.expires_at,
-            status: None,
-        }
-    }
-
-    pub(super) fn of_shown(shown: &'a Shown) -> Self {
-        let ticket = &shown.ticket;
-        Self {
-            id: ticket.id(),
-            coupon_id: &ticket.coupon_id,
-            user_id: ticket.user_id.as_str(),
-            serial: ticket.serial,
-            claim: ticket.claim.number(),
-            code: &shown.proof.code,
-            receipt: &shown.proof.receipt,
-            issued_at: ticket.issued_at,
-            expires_at: shown.expires_at,
-            status: Some(shown.status),
-        }
-    }
-}
 
 #[derive(Serialize)]
 struct TicketPage<'a> {
-    tickets: Vec<TicketBody<'a>>,
+    tickets: Vec<Told<'a>>,
     next_cursor: Option<String>,
 }
 
@@ -81,7 +29,7 @@ pub(super) async fn find(
     let id = ticket_id(&request)?;
     let user_id = user(&request)?;
     let shown = services.settler.find(&id, &user_id).await?;
-    Ok(private(&TicketBody::of_shown(&shown)))
+    Ok(private(&shown.told()))
 }
 
 /// `GET /me/tickets?cursor=&limit=`: the caller's own tickets that have rows.
@@ -103,7 +51,7 @@ pub(super) async fn mine(
     let page = TicketPage {
         next_cursor: next
             .map(|last| format!("{}.{}", last.ticket.coupon_id, last.ticket.claim.number())),
-        tickets: shown.iter().map(TicketBody::of_shown).collect(),
+        tickets: shown.iter().map(Shown::told).collect(),
     };
     Ok(private(&page))
 }

@@ -1,5 +1,8 @@
 //! What can go wrong with the database, by what the caller can do about it.
 
+use sqlx::error::DatabaseError;
+use sqlx::sqlite::SqliteError;
+
 /// A failed call to the database. Nothing of it was committed, unless the commit itself was
 /// interrupted; so every call can be made again.
 #[derive(Debug, thiserror::Error)]
@@ -17,4 +20,30 @@ pub enum Error {
     /// It could not be opened or migrated.
     #[error("{0}")]
     Open(String),
+}
+
+impl From<sqlx::Error> for Error {
+    /// What is not clearly the fault of the values is an outage: a persister that mistook an outage
+    /// for bad values would throw away good tickets (P5 step 5).
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Database(refusal) if refuses_values(refusal.as_ref()) => Self::Data(error),
+            sqlx::Error::Encode(_) => Self::Data(error),
+            sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } => Self::Corrupt("column"),
+            _ => Self::Unavailable(error),
+        }
+    }
+}
+
+fn refuses_values(refusal: &dyn DatabaseError) -> bool {
+    // The low byte of SQLite's extended code.
+    const TOO_BIG: u32 = 18;
+    const CONSTRAINT: u32 = 19;
+    const MISMATCH: u32 = 20;
+    let Some(code) = refusal.code() else { return false };
+    if refusal.try_downcast_ref::<SqliteError>().is_some() {
+        let primary = code.parse::<u32>().map(|extended| extended & 0xff);
+        return matches!(primary, Ok(TOO_BIG | CONSTRAINT | MISMATCH));
+    }
+    code.starts_with("22") || code.starts_with("23")
 }

@@ -3,9 +3,12 @@
 //! One trait, one implementation per dialect, one test text over all of them. The folders of the
 //! dialects match file by file.
 
+mod batch;
+mod decide;
 mod error;
 mod open;
 pub mod postgres;
+mod rows;
 pub mod sqlite;
 
 use async_trait::async_trait;

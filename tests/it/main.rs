@@ -1,4 +1,5 @@
-//! One binary for all integration tests, so that they link once.
+//! The integration tests: one binary, so that it links once, against real servers of its own.
 
 mod redis;
+mod store;
 mod support;

@@ -1,4 +1,5 @@
-//! What several tests need.
+//! What tests stand on.
 
 pub mod eventually;
+pub mod postgres;
 pub mod processes;

@@ -1,16 +1,20 @@
 //! Tickets after they were issued: one by its id, and a user's own.
 
+mod export;
+
 use std::sync::Arc;
 
 use crate::domain::code::{CodeKeys, Proof};
 use crate::domain::coupon::Coupon;
 use crate::domain::ticket::{Serial, Status, Ticket, TicketId};
 use crate::domain::time::UnixMs;
+use crate::domain::told::Told;
 use crate::domain::user::{Claim, UserId};
 use crate::redis::{self, Redis};
 use crate::store::{self, Store, TicketRow};
 
 pub use crate::store::UserCursor;
+pub use export::{Export, Format};
 
 /// Why a ticket cannot be shown.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +25,9 @@ pub enum Error {
     /// Its coupon's code key is not among this server's.
     #[error("the code key {0} is missing")]
     MissingKey(String),
+    /// The export could not be written.
+    #[error("the export could not be written: {0}")]
+    Export(std::io::Error),
     /// The database did not answer.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -40,6 +47,13 @@ pub struct Shown {
     pub expires_at: Option<UnixMs>,
     /// Where it stands now.
     pub status: Status,
+}
+
+impl Shown {
+    /// Its fields on the wire.
+    pub fn told(&self) -> Told<'_> {
+        Told::of(&self.ticket, &self.proof, self.expires_at, Some(self.status))
+    }
 }
 
 /// Looks tickets up; cheap to clone.

@@ -1,0 +1,115 @@
+//! What the persister writes at once, and how it is compared when it does not all go in (I9).
+
+use std::collections::HashMap;
+
+use super::rows::{StoredTicket, stored};
+use super::{Persisted, Result};
+use crate::domain::coupon::CouponId;
+use crate::domain::record::Record;
+use crate::domain::ticket::{Serial, TicketId};
+use crate::domain::user::UserId;
+
+/// A ticket as it is to become a row. The order of the fields is the order of the rows: all writers
+/// insert by key, so that two with the same batch wait for each other and do not deadlock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct NewTicket<'a> {
+    pub(super) coupon_id: &'a CouponId,
+    pub(super) serial: i64,
+    pub(super) epoch: i32,
+    pub(super) user_id: &'a UserId,
+    pub(super) claim: i16,
+    pub(super) issued_at_ms: i64,
+    pub(super) source: &'a str,
+}
+
+impl NewTicket<'_> {
+    fn id(&self) -> TicketId {
+        TicketId { coupon_id: self.coupon_id.clone(), serial: Serial(self.serial.unsigned_abs()) }
+    }
+
+    fn has_holder(&self, row: &StoredTicket) -> bool {
+        self.user_id.as_str() == row.user_id && i64::from(self.claim) == row.claim
+    }
+
+    /// Whether the row holds this very ticket, cancelled or not.
+    fn equals(&self, row: &StoredTicket) -> bool {
+        self.coupon_id.as_str() == row.coupon_id
+            && self.serial == row.serial
+            && i64::from(self.epoch) == row.epoch
+            && self.has_holder(row)
+            && self.issued_at_ms == row.issued_at_ms
+            && self.source == row.source
+    }
+}
+
+/// A ticket that met a different row, and the word for why.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Contested<'a> {
+    pub(super) ticket: NewTicket<'a>,
+    pub(super) reason: &'static str,
+}
+
+/// The different tickets of these records in the order of their keys. The stream may bring a ticket
+/// twice in one batch; it stands here once.
+///
+/// # Errors
+/// [`super::Error::Data`] for a number that no column can hold.
+pub(super) fn tickets_of(records: &[Record]) -> Result<Vec<NewTicket<'_>>> {
+    let mut tickets = Vec::with_capacity(records.iter().map(|record| record.holders.len()).sum());
+    for record in records {
+        let epoch = stored(record.epoch)?;
+        let first_serial: i64 = stored(record.first_serial.0)?;
+        for (position, (user_id, claim)) in (0_i64..).zip(&record.holders) {
+            tickets.push(NewTicket {
+                coupon_id: &record.coupon_id,
+                // What saturates is out of the column's bounds, and refused there.
+                serial: first_serial.saturating_add(position),
+                epoch,
+                user_id,
+                claim: i16::from(claim.number()),
+                issued_at_ms: record.issued_at.0,
+                source: &record.source,
+            });
+        }
+    }
+    tickets.sort_unstable();
+    tickets.dedup();
+    Ok(tickets)
+}
+
+/// Compares tickets with the rows that have their keys: those that met a different row, and those
+/// whose key has no row, which therefore met a row with their (user, coupon, claim).
+pub(super) fn compare_by_key<'a>(
+    tickets: &[NewTicket<'a>],
+    rows: &[StoredTicket],
+) -> (Vec<Contested<'a>>, Vec<NewTicket<'a>>) {
+    let rows: HashMap<_, _> =
+        rows.iter().map(|row| ((row.coupon_id.as_str(), row.serial), row)).collect();
+    let mut contested = Vec::new();
+    let mut without_row = Vec::new();
+    for ticket in tickets {
+        match rows.get(&(ticket.coupon_id.as_str(), ticket.serial)) {
+            None => without_row.push(*ticket),
+            Some(row) if ticket.equals(row) => {}
+            Some(row) => {
+                let reason = if ticket.has_holder(row) { "fields_differ" } else { "serial_taken" };
+                contested.push(Contested { ticket: *ticket, reason });
+            }
+        }
+    }
+    (contested, without_row)
+}
+
+/// The account of a committed batch.
+pub(super) fn account(
+    records: &[Record],
+    inserted: i64,
+    contested: &[Contested<'_>],
+    committed_at_ms: i64,
+) -> Persisted {
+    let came: usize = records.iter().map(|record| record.holders.len()).sum();
+    let inserted = inserted.unsigned_abs();
+    let contested: Vec<_> = contested.iter().map(|one| one.ticket.id()).collect();
+    let replayed = (came as u64).saturating_sub(inserted + contested.len() as u64);
+    Persisted { inserted, replayed, contested, committed_at_ms }
+}

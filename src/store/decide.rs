@@ -1,0 +1,82 @@
+//! What an act means: decided once, for every dialect.
+
+use super::rows::KeyedAct;
+use super::{Error, Intended, Result};
+use crate::domain::act::{Act, Applied, Change, NewAct};
+use crate::domain::coupon::{Coupon, State};
+use crate::domain::time::UnixMs;
+
+/// The answer to a new act, if it may not be written; `coupon` stands under its row lock, `acts` are
+/// at least those with the same idempotency key, the intended one and the first one.
+///
+/// # Errors
+/// [`Error::Corrupt`] when the coupon was preloaded by no act.
+pub(super) fn refusal(
+    new: &NewAct,
+    coupon: &Coupon,
+    acts: Vec<KeyedAct>,
+) -> Result<Option<Intended>> {
+    let is_preload = new.change == Change::Preload;
+    let mut first = None;
+    let mut intended = None;
+    for KeyedAct { act, idempotency_key } in acts {
+        let same_key = new.idempotency_key.as_ref().map(|key| key.as_str());
+        if same_key.is_some() && same_key == idempotency_key.as_deref() {
+            let repeated = act.change == new.change;
+            let answer = if repeated { Intended::Repeated(act) } else { Intended::KeyReused };
+            return Ok(Some(answer));
+        }
+        if act.result.is_none() {
+            intended = Some(act.clone());
+        }
+        if act.act_no == 1 {
+            first = Some(act);
+        }
+    }
+    Ok(match (coupon.state, is_preload) {
+        (State::Draft, false) => Some(Intended::Unknown),
+        (State::Open | State::Paused | State::Closed, true) => {
+            let preload = first.ok_or(Error::Corrupt("coupon: no act preloaded it"))?;
+            Some(Intended::AlreadyPreloaded(preload))
+        }
+        _ => intended
+            .map(Intended::Busy)
+            .or_else(|| version_conflict(new, coupon).map(Intended::VersionConflict)),
+    })
+}
+
+fn version_conflict(new: &NewAct, coupon: &Coupon) -> Option<u64> {
+    new.if_version.is_some_and(|seen| seen != coupon.version).then_some(coupon.version)
+}
+
+/// The act that follows the coupon's last one, and the state that writing it leaves the coupon in:
+/// a preload opens it before Redis hears of it (P9 step 6).
+pub(super) fn next_act(new: &NewAct, coupon: &Coupon) -> (Act, State) {
+    let act = Act {
+        coupon_id: new.coupon_id.clone(),
+        act_no: coupon.act_no + 1,
+        change: new.change.clone(),
+        result: None,
+    };
+    let state = if new.change == Change::Preload { State::Open } else { coupon.state };
+    (act, state)
+}
+
+/// The coupon after an applied act (I7: nothing reopens a closed coupon).
+pub(super) fn after(mut coupon: Coupon, change: &Change, applied: &Applied) -> Coupon {
+    coupon.version = applied.version;
+    coupon.definition.total = applied.total;
+    match change {
+        Change::Preload | Change::Restock { .. } | Change::Return { .. } => {}
+        Change::Window { opens_at_ms, closes_at_ms, per_user_limit } => {
+            coupon.definition.opens_at = opens_at_ms.map(UnixMs);
+            coupon.definition.closes_at = closes_at_ms.map(UnixMs);
+            coupon.definition.per_user_limit = *per_user_limit;
+        }
+        Change::Pause if coupon.state != State::Closed => coupon.state = State::Paused,
+        Change::Resume if coupon.state != State::Closed => coupon.state = State::Open,
+        Change::Pause | Change::Resume => {}
+        Change::Close => coupon.state = State::Closed,
+    }
+    coupon
+}

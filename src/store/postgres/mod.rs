@@ -1,0 +1,194 @@
+//! PostgreSQL 14 and later.
+
+mod acts;
+mod coupons;
+mod generations;
+mod persist;
+mod tickets;
+
+use std::str::FromStr;
+
+use async_trait::async_trait;
+use sqlx::ConnectOptions;
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+
+use super::open::{connect_failure, migrate_failure};
+use super::{Cancelled, Counts, Intended, Persisted, Result, Store, TicketRow, UserCursor};
+use crate::domain::act::{Act, ActResult, NewAct};
+use crate::domain::coupon::{Coupon, CouponId, Definition};
+use crate::domain::generation::Generation;
+use crate::domain::limits::{CONNECTION_WAIT, STATEMENT_TIMEOUT};
+use crate::domain::record::Record;
+use crate::domain::ticket::{Serial, TicketId};
+use crate::domain::time::UnixMs;
+use crate::domain::user::UserId;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("src/store/postgres/migrations");
+
+type Transaction = sqlx::Transaction<'static, sqlx::Postgres>;
+
+/// A pool of connections to one PostgreSQL database.
+pub struct PostgresStore {
+    pool: PgPool,
+}
+
+impl PostgresStore {
+    /// Migrates the database and makes the pool; see [`super::open`].
+    pub(super) async fn open(url: &str, pool_max_connections: u32) -> Result<Self> {
+        let options = PgConnectOptions::from_str(url).map_err(connect_failure)?;
+        migrate(&options).await?;
+        let timeout_ms = STATEMENT_TIMEOUT.as_millis();
+        let pool = PgPoolOptions::new()
+            .max_connections(pool_max_connections)
+            .acquire_timeout(CONNECTION_WAIT)
+            .connect_lazy_with(options.options([("statement_timeout", timeout_ms)]));
+        Ok(Self { pool })
+    }
+}
+
+/// Migrates on a connection of its own without a statement time-out: an index over many rows takes
+/// longer than any other statement may. The migrator holds an advisory lock, so servers that start
+/// at once do it in turn.
+async fn migrate(options: &PgConnectOptions) -> Result<()> {
+    let waited = tokio::time::timeout(CONNECTION_WAIT, options.connect()).await;
+    let connected = waited.unwrap_or(Err(sqlx::Error::PoolTimedOut));
+    let mut connection = connected.map_err(connect_failure)?;
+    MIGRATIONS.run(&mut connection).await.map_err(migrate_failure)?;
+    // The lock goes with the connection; a failed farewell changes nothing.
+    let _ = sqlx::Connection::close(connection).await;
+    Ok(())
+}
+
+/// Begins a transaction in which every statement sees what was committed before it, whatever the
+/// server's default is: a comparison after a conflict must see the row that it met.
+async fn begin(pool: &PgPool) -> Result<Transaction> {
+    Ok(pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE").await?)
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    fn dialect(&self) -> &'static str {
+        "postgres"
+    }
+
+    async fn ping(&self) -> Result<()> {
+        sqlx::query("SELECT 1").execute(&self.pool).await?;
+        Ok(())
+    }
+
+    async fn unsafe_settings(&self) -> Result<Vec<String>> {
+        let off: Vec<String> = sqlx::query_scalar(
+            "SELECT name FROM pg_settings WHERE setting = 'off'
+             AND name IN ('fsync', 'full_page_writes', 'synchronous_commit') ORDER BY name",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let sentence = |name| {
+            format!("PostgreSQL runs with {name} = off: a crash can lose committed tickets.")
+        };
+        Ok(off.into_iter().map(sentence).collect())
+    }
+
+    async fn insert_coupon(&self, coupon: &Coupon) -> Result<bool> {
+        coupons::insert(&self.pool, coupon).await
+    }
+
+    async fn find_coupon(&self, id: &CouponId) -> Result<Option<Coupon>> {
+        coupons::find(&self.pool, id).await
+    }
+
+    async fn list_coupons(&self, after: Option<&CouponId>, limit_rows: u32) -> Result<Vec<Coupon>> {
+        coupons::list(&self.pool, after, limit_rows).await
+    }
+
+    async fn has_preloaded_coupon(&self) -> Result<bool> {
+        coupons::has_preloaded(&self.pool).await
+    }
+
+    async fn key_ids(&self) -> Result<Vec<String>> {
+        coupons::key_ids(&self.pool).await
+    }
+
+    async fn update_draft(&self, definition: &Definition, version: u64) -> Result<Option<Coupon>> {
+        coupons::update_draft(&self.pool, definition, version).await
+    }
+
+    async fn rename_coupon(&self, id: &CouponId, name: &str) -> Result<bool> {
+        coupons::rename(&self.pool, id, name).await
+    }
+
+    async fn delete_draft(&self, id: &CouponId) -> Result<bool> {
+        coupons::delete_draft(&self.pool, id).await
+    }
+
+    async fn intend_act(&self, act: &NewAct) -> Result<Intended> {
+        acts::intend(&self.pool, act).await
+    }
+
+    async fn settle_act(&self, act: &Act, result: &ActResult) -> Result<()> {
+        acts::settle(&self.pool, act, result).await
+    }
+
+    async fn unsettled_acts(&self, before: UnixMs, limit_rows: u32) -> Result<Vec<Act>> {
+        acts::unsettled(&self.pool, before, limit_rows).await
+    }
+
+    async fn cancel_ticket(&self, id: &TicketId, who: &str, at: UnixMs) -> Result<Cancelled> {
+        acts::cancel_ticket(&self.pool, id, who, at).await
+    }
+
+    async fn last_generation(&self) -> Result<Option<Generation>> {
+        generations::last(&self.pool).await
+    }
+
+    async fn append_generation(&self, generation: &Generation) -> Result<bool> {
+        generations::append(&self.pool, generation).await
+    }
+
+    async fn beat(&self, generation_no: u64, heartbeat: u64, seen_at: UnixMs) -> Result<bool> {
+        generations::beat(&self.pool, generation_no, heartbeat, seen_at).await
+    }
+
+    async fn last_serials(
+        &self,
+        after: Option<&CouponId>,
+        limit_rows: u32,
+    ) -> Result<Vec<(CouponId, Serial)>> {
+        tickets::last_serials(&self.pool, after, limit_rows).await
+    }
+
+    async fn persist(&self, records: &[Record], now_ms: fn() -> i64) -> Result<Persisted> {
+        persist::persist(&self.pool, records, now_ms).await
+    }
+
+    async fn find_ticket(&self, id: &TicketId) -> Result<Option<TicketRow>> {
+        tickets::find(&self.pool, id).await
+    }
+
+    async fn tickets_of_user(
+        &self,
+        user_id: &UserId,
+        after: Option<&UserCursor>,
+        limit_rows: u32,
+    ) -> Result<Vec<TicketRow>> {
+        tickets::of_user(&self.pool, user_id, after, limit_rows).await
+    }
+
+    async fn tickets_of_coupon(
+        &self,
+        coupon_id: &CouponId,
+        after: Serial,
+        limit_rows: u32,
+    ) -> Result<Vec<TicketRow>> {
+        tickets::of_coupon(&self.pool, coupon_id, after, limit_rows).await
+    }
+
+    async fn counts(&self, coupon_id: &CouponId) -> Result<Counts> {
+        tickets::counts(&self.pool, coupon_id).await
+    }
+
+    async fn close(&self) {
+        self.pool.close().await;
+    }
+}

@@ -1,0 +1,234 @@
+//! What rows look like in every dialect, and the nouns made from them.
+
+use sqlx::FromRow;
+
+use super::{Error, Result, TicketRow};
+use crate::domain::act::{Act, ActResult, Change};
+use crate::domain::coupon::{Coupon, CouponId, Definition, Kind, Shard, State, Supply};
+use crate::domain::generation::{Durability, Generation};
+use crate::domain::ticket::{Serial, Status, Ticket};
+use crate::domain::time::{UnixMs, ValidFor};
+use crate::domain::user::{Claim, UserId};
+
+/// The columns of [`CouponRow`].
+pub(super) const COUPON_COLUMNS: &str = "id, name, total, per_user_limit, opens_at_ms, \
+     closes_at_ms, valid_for_ms, kind, supply, state, shard, key_id, version, act_no, persisted, \
+     created_at_ms";
+
+/// The columns of [`ActRow`].
+pub(super) const ACT_COLUMNS: &str =
+    "coupon_id, act_no, kind, arguments, idempotency_key, state, result";
+
+/// A row of `coupons`.
+#[derive(FromRow)]
+pub(super) struct CouponRow {
+    id: String,
+    name: String,
+    total: i64,
+    per_user_limit: i64,
+    opens_at_ms: Option<i64>,
+    closes_at_ms: Option<i64>,
+    valid_for_ms: Option<i64>,
+    kind: String,
+    supply: String,
+    state: String,
+    shard: i64,
+    key_id: String,
+    version: i64,
+    act_no: i64,
+    persisted: i64,
+    created_at_ms: i64,
+}
+
+impl TryFrom<CouponRow> for Coupon {
+    type Error = Error;
+
+    fn try_from(row: CouponRow) -> Result<Self> {
+        let valid_for = |ms: i64| u64::try_from(ms).ok().and_then(ValidFor::from_ms);
+        let valid_for = match row.valid_for_ms {
+            Some(ms) => Some(valid_for(ms).ok_or(Error::Corrupt("valid_for_ms"))?),
+            None => None,
+        };
+        let shard = u8::try_from(row.shard).ok().and_then(Shard::new);
+        Ok(Self {
+            definition: Definition {
+                id: CouponId::parse(&row.id).ok_or(Error::Corrupt("coupon id"))?,
+                name: row.name,
+                total: natural(row.total, "total")?,
+                per_user_limit: natural(row.per_user_limit, "per_user_limit")?,
+                opens_at: row.opens_at_ms.map(UnixMs),
+                closes_at: row.closes_at_ms.map(UnixMs),
+                valid_for,
+                kind: kind_from_word(&row.kind).ok_or(Error::Corrupt("kind"))?,
+                supply: supply_from_word(&row.supply).ok_or(Error::Corrupt("supply"))?,
+            },
+            state: State::from_word(&row.state).ok_or(Error::Corrupt("state"))?,
+            shard: shard.ok_or(Error::Corrupt("shard"))?,
+            key_id: row.key_id,
+            version: natural(row.version, "version")?,
+            act_no: natural(row.act_no, "act_no")?,
+            persisted: natural(row.persisted, "persisted")?,
+            created_at: UnixMs(row.created_at_ms),
+        })
+    }
+}
+
+/// The word of a kind in its row.
+pub(super) fn kind_word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::FirstCome => "first_come",
+    }
+}
+
+fn kind_from_word(word: &str) -> Option<Kind> {
+    [Kind::FirstCome].into_iter().find(|kind| kind_word(*kind) == word)
+}
+
+/// The word of a supply in its row.
+pub(super) fn supply_word(supply: Supply) -> &'static str {
+    match supply {
+        Supply::Counter => "counter",
+    }
+}
+
+fn supply_from_word(word: &str) -> Option<Supply> {
+    [Supply::Counter].into_iter().find(|supply| supply_word(*supply) == word)
+}
+
+/// A row of `acts`.
+#[derive(FromRow)]
+pub(super) struct ActRow {
+    coupon_id: String,
+    act_no: i64,
+    kind: String,
+    arguments: String,
+    idempotency_key: Option<String>,
+    state: String,
+    result: Option<String>,
+}
+
+/// An act with the key that it was asked for with.
+pub(super) struct KeyedAct {
+    pub(super) act: Act,
+    pub(super) idempotency_key: Option<String>,
+}
+
+impl TryFrom<ActRow> for KeyedAct {
+    type Error = Error;
+
+    fn try_from(row: ActRow) -> Result<Self> {
+        let change: Change =
+            serde_json::from_str(&row.arguments).map_err(|_| Error::Corrupt("act's arguments"))?;
+        let result = match row.result.as_deref().map(ActResult::parse) {
+            Some(None) => return Err(Error::Corrupt("act's result")),
+            Some(result) => result,
+            None => None,
+        };
+        if row.kind != change.word() || row.state != state_word(result.as_ref()) {
+            return Err(Error::Corrupt("act"));
+        }
+        let act = Act {
+            coupon_id: CouponId::parse(&row.coupon_id).ok_or(Error::Corrupt("coupon id"))?,
+            act_no: natural(row.act_no, "act_no")?,
+            change,
+            result,
+        };
+        Ok(Self { act, idempotency_key: row.idempotency_key })
+    }
+}
+
+/// The state of an act with this result.
+pub(super) fn state_word(result: Option<&ActResult>) -> &'static str {
+    match result {
+        None => "intended",
+        Some(ActResult::Applied(_)) => "applied",
+        Some(ActResult::Refused { .. }) => "refused",
+    }
+}
+
+/// A change as the text in its row.
+pub(super) fn change_text(change: &Change) -> Result<String> {
+    serde_json::to_string(change).map_err(|error| Error::Data(sqlx::Error::Encode(error.into())))
+}
+
+/// A row of `tickets`.
+#[derive(FromRow)]
+pub(super) struct StoredTicket {
+    pub(super) coupon_id: String,
+    pub(super) epoch: i64,
+    pub(super) serial: i64,
+    pub(super) user_id: String,
+    pub(super) claim: i64,
+    pub(super) issued_at_ms: i64,
+    pub(super) source: String,
+    pub(super) status: String,
+}
+
+impl TryFrom<StoredTicket> for TicketRow {
+    type Error = Error;
+
+    fn try_from(row: StoredTicket) -> Result<Self> {
+        let claim = u8::try_from(row.claim).ok().and_then(Claim::new);
+        Ok(Self {
+            ticket: Ticket {
+                coupon_id: CouponId::parse(&row.coupon_id).ok_or(Error::Corrupt("coupon id"))?,
+                epoch: natural(row.epoch, "epoch")?,
+                serial: Serial(natural(row.serial, "serial")?),
+                user_id: UserId::parse(&row.user_id).ok_or(Error::Corrupt("user id"))?,
+                claim: claim.ok_or(Error::Corrupt("claim"))?,
+                issued_at: UnixMs(row.issued_at_ms),
+            },
+            status: Status::from_word(&row.status).ok_or(Error::Corrupt("status"))?,
+        })
+    }
+}
+
+/// A row of `generations`.
+#[derive(FromRow)]
+pub(super) struct GenerationRow {
+    generation_no: i64,
+    epoch: i64,
+    run_id: String,
+    replid: String,
+    durability: String,
+    reason: String,
+    heartbeat: i64,
+    seen_at_ms: i64,
+}
+
+impl TryFrom<GenerationRow> for Generation {
+    type Error = Error;
+
+    fn try_from(row: GenerationRow) -> Result<Self> {
+        let durability = Durability::from_word(&row.durability);
+        Ok(Self {
+            generation_no: natural(row.generation_no, "generation_no")?,
+            epoch: natural(row.epoch, "epoch")?,
+            run_id: row.run_id,
+            replid: row.replid,
+            durability: durability.ok_or(Error::Corrupt("durability"))?,
+            reason: row.reason,
+            heartbeat: natural(row.heartbeat, "heartbeat")?,
+            seen_at: UnixMs(row.seen_at_ms),
+        })
+    }
+}
+
+/// Reads a number that is never negative.
+pub(super) fn natural<T: TryFrom<i64>>(number: i64, column: &'static str) -> Result<T> {
+    T::try_from(number).map_err(|_| Error::Corrupt(column))
+}
+
+/// A number as a column holds it; [`Error::Data`] when it does not fit.
+pub(super) fn stored<T, U>(number: T) -> Result<U>
+where
+    U: TryFrom<T>,
+    U::Error: std::error::Error + Send + Sync + 'static,
+{
+    U::try_from(number).map_err(|error| Error::Data(sqlx::Error::Encode(Box::new(error))))
+}
+
+/// Every row as its noun.
+pub(super) fn all<R, N: TryFrom<R, Error = Error>>(rows: Vec<R>) -> Result<Vec<N>> {
+    rows.into_iter().map(N::try_from).collect()
+}

@@ -1,0 +1,120 @@
+-- Text compares bytewise, the default here. Types are checked (STRICT) and every table is its own
+-- primary key (WITHOUT ROWID), so that a ticket stands in two trees, not three. Instants are
+-- milliseconds since 1970.
+
+CREATE TABLE coupons (
+    id             TEXT    NOT NULL,
+    name           TEXT    NOT NULL,
+    total          INTEGER NOT NULL,
+    per_user_limit INTEGER NOT NULL,
+    opens_at_ms    INTEGER,
+    closes_at_ms   INTEGER,
+    valid_for_ms   INTEGER,
+    kind           TEXT    NOT NULL,
+    supply         TEXT    NOT NULL,
+    state          TEXT    NOT NULL,
+    shard          INTEGER NOT NULL,
+    key_id         TEXT    NOT NULL,
+    version        INTEGER NOT NULL,
+    act_no         INTEGER NOT NULL,
+    persisted      INTEGER NOT NULL,
+    created_at_ms  INTEGER NOT NULL,
+    CONSTRAINT coupons_pk PRIMARY KEY (id),
+    CONSTRAINT coupons_id_form CHECK (
+        length(id) BETWEEN 1 AND 64 AND id NOT GLOB '*[^A-Za-z0-9_-]*'
+    ),
+    CONSTRAINT coupons_total_bounds CHECK (total BETWEEN 0 AND 1000000000),
+    CONSTRAINT coupons_per_user_limit_bounds CHECK (per_user_limit BETWEEN 1 AND 100),
+    CONSTRAINT coupons_window_ordered CHECK (opens_at_ms < closes_at_ms),
+    CONSTRAINT coupons_state_word CHECK (state IN ('draft', 'open', 'paused', 'closed')),
+    CONSTRAINT coupons_persisted_bounds CHECK (persisted >= 0)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE acts (
+    coupon_id       TEXT    NOT NULL,
+    act_no          INTEGER NOT NULL,
+    kind            TEXT    NOT NULL,
+    arguments       TEXT    NOT NULL,
+    idempotency_key TEXT,
+    state           TEXT    NOT NULL DEFAULT 'intended',
+    result          TEXT,
+    who             TEXT    NOT NULL,
+    intended_at_ms  INTEGER NOT NULL,
+    settled_at_ms   INTEGER,
+    CONSTRAINT acts_pk PRIMARY KEY (coupon_id, act_no),
+    CONSTRAINT acts_coupon FOREIGN KEY (coupon_id) REFERENCES coupons (id),
+    CONSTRAINT acts_idempotency_key_once UNIQUE (coupon_id, idempotency_key),
+    CONSTRAINT acts_state_word CHECK (state IN ('intended', 'applied', 'refused')),
+    CONSTRAINT acts_settled_whole CHECK (
+        (state = 'intended') = (result IS NULL) AND (result IS NULL) = (settled_at_ms IS NULL)
+    )
+) STRICT, WITHOUT ROWID;
+
+-- At most one intended act per coupon (P9 step 1); the relay reads what a crash left from it.
+CREATE UNIQUE INDEX acts_one_intended ON acts (coupon_id) WHERE state = 'intended';
+
+-- No foreign key: a ticket that was told is written whatever became of its coupon (I3). No index but
+-- these two (DESIGN section 9).
+CREATE TABLE tickets (
+    serial          INTEGER NOT NULL,
+    issued_at_ms    INTEGER NOT NULL,
+    epoch           INTEGER NOT NULL,
+    claim           INTEGER NOT NULL,
+    coupon_id       TEXT    NOT NULL,
+    user_id         TEXT    NOT NULL,
+    source          TEXT    NOT NULL,
+    status          TEXT    NOT NULL DEFAULT 'accepted',
+    cancelled_at_ms INTEGER,
+    CONSTRAINT tickets_pk PRIMARY KEY (coupon_id, serial),
+    CONSTRAINT tickets_claim_once UNIQUE (user_id, coupon_id, claim),
+    CONSTRAINT tickets_serial_bounds CHECK (serial BETWEEN 1 AND 1099511627775),
+    CONSTRAINT tickets_claim_bounds CHECK (claim BETWEEN 1 AND 100),
+    CONSTRAINT tickets_status_word CHECK (status IN ('accepted', 'cancelled')),
+    CONSTRAINT tickets_cancelled_whole CHECK (
+        (status = 'cancelled') = (cancelled_at_ms IS NOT NULL)
+    )
+) STRICT, WITHOUT ROWID;
+
+-- One row per stream record, written with its tickets; sha256 is empty until it is sealed (P4).
+CREATE TABLE records (
+    coupon_id    TEXT    NOT NULL,
+    epoch        INTEGER NOT NULL,
+    first_serial INTEGER NOT NULL,
+    n            INTEGER NOT NULL,
+    issued_at_ms INTEGER NOT NULL,
+    source       TEXT    NOT NULL,
+    sha256       BLOB,
+    CONSTRAINT records_pk PRIMARY KEY (coupon_id, epoch, first_serial),
+    CONSTRAINT records_n_bounds CHECK (n >= 1),
+    CONSTRAINT records_sha256_length CHECK (length(sha256) = 32)
+) STRICT, WITHOUT ROWID;
+
+-- Tickets that met a different row where only one may be (I9). Never read by the issue path.
+CREATE TABLE contested (
+    coupon_id    TEXT    NOT NULL,
+    epoch        INTEGER NOT NULL,
+    serial       INTEGER NOT NULL,
+    user_id      TEXT    NOT NULL,
+    claim        INTEGER NOT NULL,
+    issued_at_ms INTEGER NOT NULL,
+    source       TEXT    NOT NULL,
+    reason       TEXT    NOT NULL,
+    seen_at_ms   INTEGER NOT NULL,
+    CONSTRAINT contested_pk PRIMARY KEY (coupon_id, epoch, serial, user_id, claim),
+    CONSTRAINT contested_reason_word CHECK (
+        reason IN ('serial_taken', 'claim_taken', 'fields_differ')
+    )
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE generations (
+    generation_no INTEGER NOT NULL,
+    epoch         INTEGER NOT NULL,
+    run_id        TEXT    NOT NULL,
+    replid        TEXT    NOT NULL,
+    durability    TEXT    NOT NULL,
+    reason        TEXT    NOT NULL,
+    heartbeat     INTEGER NOT NULL,
+    seen_at_ms    INTEGER NOT NULL,
+    CONSTRAINT generations_pk PRIMARY KEY (generation_no),
+    CONSTRAINT generations_durability_word CHECK (durability IN ('always', 'everysec', 'none'))
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,126 @@
+//! Tickets, one by one and in pages.
+
+use sqlx::AssertSqlSafe;
+use sqlx::sqlite::{SqliteExecutor, SqlitePool};
+
+use crate::domain::coupon::CouponId;
+use crate::domain::ticket::{Serial, TicketId};
+use crate::domain::time::UnixMs;
+use crate::domain::user::UserId;
+use crate::store::rows::{StoredTicket, all, natural, stored};
+use crate::store::{Counts, Error, Result, TicketRow, UserCursor};
+
+use super::Transaction;
+
+/// The columns of [`StoredTicket`].
+pub(super) const TICKET_COLUMNS: &str = "tickets.coupon_id, epoch, tickets.serial, \
+     tickets.user_id, tickets.claim, issued_at_ms, source, status";
+
+pub(super) async fn find(
+    executor: impl SqliteExecutor<'_>,
+    id: &TicketId,
+) -> Result<Option<TicketRow>> {
+    let sql = format!("SELECT {TICKET_COLUMNS} FROM tickets WHERE coupon_id = $1 AND serial = $2");
+    let row: Option<StoredTicket> = sqlx::query_as(AssertSqlSafe(sql))
+        .bind(id.coupon_id.as_str())
+        .bind(stored::<_, i64>(id.serial.0)?)
+        .fetch_optional(executor)
+        .await?;
+    row.map(TicketRow::try_from).transpose()
+}
+
+/// Moves a row from accepted to cancelled (I7).
+pub(super) async fn cancel(transaction: &mut Transaction, id: &TicketId, at: UnixMs) -> Result<()> {
+    let cancelled = sqlx::query(
+        "UPDATE tickets SET status = 'cancelled', cancelled_at_ms = $3
+         WHERE coupon_id = $1 AND serial = $2 AND status = 'accepted'",
+    )
+    .bind(id.coupon_id.as_str())
+    .bind(stored::<_, i64>(id.serial.0)?)
+    .bind(at.0)
+    .execute(&mut **transaction)
+    .await?;
+    if cancelled.rows_affected() == 1 { Ok(()) } else { Err(Error::Corrupt("status")) }
+}
+
+pub(super) async fn of_user(
+    pool: &SqlitePool,
+    user_id: &UserId,
+    after: Option<&UserCursor>,
+    limit_rows: u32,
+) -> Result<Vec<TicketRow>> {
+    let sql = format!(
+        "SELECT {TICKET_COLUMNS} FROM tickets
+         WHERE user_id = $1 AND (coupon_id, claim) > ($2, $3)
+         ORDER BY coupon_id, claim LIMIT $4"
+    );
+    let rows: Vec<StoredTicket> = sqlx::query_as(AssertSqlSafe(sql))
+        .bind(user_id.as_str())
+        .bind(after.map_or("", |cursor| cursor.coupon_id.as_str()))
+        .bind(after.map_or(0, |cursor| i16::from(cursor.claim.number())))
+        .bind(i64::from(limit_rows))
+        .fetch_all(pool)
+        .await?;
+    all(rows)
+}
+
+pub(super) async fn of_coupon(
+    pool: &SqlitePool,
+    coupon_id: &CouponId,
+    after: Serial,
+    limit_rows: u32,
+) -> Result<Vec<TicketRow>> {
+    let sql = format!(
+        "SELECT {TICKET_COLUMNS} FROM tickets WHERE coupon_id = $1 AND serial > $2
+         ORDER BY serial LIMIT $3"
+    );
+    let rows: Vec<StoredTicket> = sqlx::query_as(AssertSqlSafe(sql))
+        .bind(coupon_id.as_str())
+        .bind(stored::<_, i64>(after.0)?)
+        .bind(i64::from(limit_rows))
+        .fetch_all(pool)
+        .await?;
+    all(rows)
+}
+
+pub(super) async fn last_serials(
+    pool: &SqlitePool,
+    after: Option<&CouponId>,
+    limit_rows: u32,
+) -> Result<Vec<(CouponId, Serial)>> {
+    let rows: Vec<(String, i64)> = sqlx::query_as(
+        "SELECT id, COALESCE((SELECT MAX(serial) FROM tickets WHERE coupon_id = id), 0)
+         FROM coupons WHERE state <> 'draft' AND id > $1 ORDER BY id LIMIT $2",
+    )
+    .bind(after.map_or("", CouponId::as_str))
+    .bind(i64::from(limit_rows))
+    .fetch_all(pool)
+    .await?;
+    let pair = |(id, serial): (String, i64)| {
+        let id = CouponId::parse(&id).ok_or(Error::Corrupt("coupon id"))?;
+        Ok((id, Serial(natural(serial, "serial")?)))
+    };
+    rows.into_iter().map(pair).collect()
+}
+
+pub(super) async fn counts(pool: &SqlitePool, coupon_id: &CouponId) -> Result<Counts> {
+    let (rows, cancelled, holders, last_serial, contested): (i64, i64, i64, i64, i64) =
+        sqlx::query_as(
+            "SELECT COUNT(*), COUNT(*) FILTER (WHERE status = 'cancelled'),
+                 (SELECT COUNT(*) FROM (SELECT 1 FROM tickets WHERE coupon_id = $1
+                     GROUP BY user_id, claim) AS holders),
+                 COALESCE(MAX(serial), 0),
+                 (SELECT COUNT(*) FROM contested WHERE coupon_id = $1)
+             FROM tickets WHERE coupon_id = $1",
+        )
+        .bind(coupon_id.as_str())
+        .fetch_one(pool)
+        .await?;
+    Ok(Counts {
+        rows: natural(rows, "count")?,
+        cancelled: natural(cancelled, "count")?,
+        holders: natural(holders, "count")?,
+        last_serial: natural(last_serial, "serial")?,
+        contested: natural(contested, "count")?,
+    })
+}

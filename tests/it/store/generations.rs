@@ -1,0 +1,71 @@
+//! Generations (P2).
+
+use firstcome::domain::generation::{Durability, Generation};
+use firstcome::domain::time::UnixMs;
+
+use super::for_each_store;
+
+fn generation(generation_no: u64) -> Generation {
+    Generation {
+        generation_no,
+        epoch: 1,
+        run_id: "a".repeat(40),
+        replid: "b".repeat(40),
+        durability: Durability::Always,
+        reason: "first".to_owned(),
+        heartbeat: 7,
+        seen_at: UnixMs(10),
+    }
+}
+
+#[tokio::test]
+async fn of_many_servers_that_append_a_generation_exactly_one_is_first() {
+    for_each_store(async |database| {
+        let other = database.open_again().await;
+        assert_eq!(database.store.last_generation().await.unwrap(), None);
+        for number in 1..=10 {
+            let mine = generation(number);
+            let theirs = Generation { run_id: "c".repeat(40), ..generation(number) };
+            let (one, two) = tokio::join!(
+                database.store.append_generation(&mine),
+                other.append_generation(&theirs)
+            );
+            let (one, two) = (one.unwrap(), two.unwrap());
+            assert!(one != two, "generation {number}: {one} {two}");
+            let winner = if one { mine } else { theirs };
+            assert_eq!(other.last_generation().await.unwrap(), Some(winner));
+        }
+        other.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_generation_follows_the_last_one_without_a_gap() {
+    for_each_store(async |database| {
+        let store = &database.store;
+        assert!(!store.append_generation(&generation(2)).await.unwrap());
+        assert!(store.append_generation(&generation(1)).await.unwrap());
+        assert!(!store.append_generation(&generation(1)).await.unwrap());
+        assert!(!store.append_generation(&generation(3)).await.unwrap());
+        assert_eq!(store.last_generation().await.unwrap(), Some(generation(1)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_heartbeat_only_grows_and_only_in_the_last_generation() {
+    for_each_store(async |database| {
+        let store = &database.store;
+        assert!(!store.beat(1, 8, UnixMs(20)).await.unwrap());
+        assert!(store.append_generation(&generation(1)).await.unwrap());
+        assert!(store.beat(1, 9, UnixMs(20)).await.unwrap());
+        assert!(store.beat(1, 8, UnixMs(30)).await.unwrap());
+        let last = store.last_generation().await.unwrap().expect("it stands");
+        assert_eq!((last.heartbeat, last.seen_at), (9, UnixMs(30)));
+        assert!(store.append_generation(&generation(2)).await.unwrap());
+        assert!(!store.beat(1, 99, UnixMs(40)).await.unwrap());
+        assert_eq!(store.last_generation().await.unwrap(), Some(generation(2)));
+    })
+    .await;
+}

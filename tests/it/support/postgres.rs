@@ -1,0 +1,123 @@
+//! A private PostgreSQL: one server per test process, one fresh database per test.
+//!
+//! The server is made and watched by a small shell that holds the reading end of a pipe. The writing
+//! end belongs to this process alone, so however it ends, the shell reads the end of the file, stops
+//! the server and removes its folder.
+
+use std::ffi::OsString;
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{ChildStdin, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{AssertSqlSafe, Connection as _};
+
+use super::eventually::eventually_ok;
+
+const MISSING: &str = "PostgreSQL's server programs (initdb, postgres) were not found; install them: \
+     apt-get install postgresql, or: brew install postgresql";
+/// The server refuses to run as root, so root runs it as this user, whom its package makes.
+const UNPRIVILEGED: &str = "postgres";
+
+/// `"$@"` is empty, or what runs a command as another user. SIGQUIT stops a server at once, but not
+/// one that has hardly begun: therefore the loop.
+const WATCH: &str = r#"
+if "$@" "$PROGRAMS/initdb" --no-sync --auth=trust --username=firstcome --encoding=UTF8 \
+    --locale=C "$FOLDER/data" >"$FOLDER/log" 2>&1
+then
+    "$@" "$PROGRAMS/postgres" -D "$FOLDER/data" -k "$FOLDER" -c listen_addresses= \
+        -c max_connections=300 -c dynamic_shared_memory_type=mmap >>"$FOLDER/log" 2>&1 &
+fi
+cat >/dev/null
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+    kill -QUIT "$!" 2>/dev/null || break
+    sleep 0.2
+done
+rm -rf "$FOLDER"
+"#;
+
+static SERVER: OnceLock<Server> = OnceLock::new();
+static DATABASES: AtomicU32 = AtomicU32::new(0);
+
+struct Server {
+    folder: PathBuf,
+    /// Closed by the system when this process ends.
+    _lifeline: ChildStdin,
+}
+
+/// The URL of a fresh, empty database.
+pub async fn fresh_database() -> String {
+    let server = SERVER.get_or_init(Server::start);
+    let mut connection = eventually_ok("connect to the private PostgreSQL", async || {
+        let options = PgConnectOptions::new_without_pgpass().socket(&server.folder);
+        let options = options.username("firstcome").database("postgres");
+        PgConnection::connect_with(&options).await.map_err(|error| server.explain(error))
+    })
+    .await;
+    let name = format!("t{}", DATABASES.fetch_add(1, Ordering::Relaxed));
+    let sql = format!("CREATE DATABASE {name}");
+    sqlx::query(AssertSqlSafe(sql)).execute(&mut connection).await.expect("create a database");
+    connection.close().await.expect("close the connection");
+    format!("postgres://firstcome@localhost/{name}?host={}", server.folder.display())
+}
+
+impl Server {
+    fn start() -> Self {
+        let programs = programs().expect(MISSING);
+        let folder = tempfile::Builder::new()
+            .prefix("firstcome-postgres-")
+            .tempdir()
+            .expect("a folder under the system's temporary one")
+            .keep();
+        let mut watch = Command::new("sh");
+        watch.args(["-c", WATCH, "watch"]).args(as_unprivileged(&folder));
+        watch.env("FOLDER", &folder).env("PROGRAMS", programs).current_dir("/");
+        // In a group of its own: an interrupt at the keyboard must not stop it before its work.
+        watch.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = watch.spawn().expect("sh");
+        Self { folder, _lifeline: child.stdin.take().expect("its stdin is a pipe") }
+    }
+
+    /// A failure to connect, with what the server said last.
+    fn explain(&self, error: sqlx::Error) -> String {
+        let log = std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
+        let last = log.lines().rev().take(5).collect::<Vec<_>>();
+        format!("{error}; the server's last words, newest first: {last:?}")
+    }
+}
+
+/// What root puts before a command to run it as the unprivileged user, who is given the folder.
+fn as_unprivileged(folder: &Path) -> Vec<OsString> {
+    if !rustix::process::geteuid().is_root() {
+        return Vec::new();
+    }
+    let id = |flag| -> Option<u32> {
+        let out = Command::new("id").args([flag, UNPRIVILEGED]).output().ok()?;
+        String::from_utf8(out.stdout).ok()?.trim().parse().ok()
+    };
+    let (user, group) = id("-u").zip(id("-g")).expect(MISSING);
+    chown(folder, Some(user), Some(group)).expect("give the folder away");
+    let ids = [format!("--reuid={user}"), format!("--regid={group}")];
+    let words = ["setpriv".into(), "--clear-groups".into()].into_iter().chain(ids);
+    words.map(OsString::from).collect()
+}
+
+/// The folder of the server's programs: where pg_config says, in PATH, or where packages put it.
+fn programs() -> Option<PathBuf> {
+    let config = Command::new("pg_config").arg("--bindir").output().ok();
+    let told = config.map(|out| PathBuf::from(String::from_utf8_lossy(&out.stdout).trim()));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut packages = Vec::new();
+    let homes = ["/usr/lib/postgresql", "/opt/homebrew/opt", "/usr/local/opt"];
+    for entry in homes.iter().filter_map(|home| std::fs::read_dir(home).ok()).flatten().flatten() {
+        packages.push(entry.path().join("bin"));
+    }
+    packages.sort();
+    told.into_iter()
+        .chain(std::env::split_paths(&path))
+        .chain(packages.into_iter().rev())
+        .find(|folder| ["initdb", "postgres"].iter().all(|name| folder.join(name).is_file()))
+}
