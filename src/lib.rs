@@ -1,14 +1,30 @@
-pub mod auth;
-pub mod config;
+//! `firstcome` issues limited coupons to whoever comes first: N tickets, a million people, one
+//! second, and exactly N of them get one.
+//!
+//! The life of a coupon is a sentence, and the modules are its grammar. An admin *prepares* it; a
+//! ticket is *issued*, then *persisted*, later *settled*; we *observe* everything, and *reconcile*
+//! when Redis forgets. ARCHITECTURE.md tells the story of one coupon, and which promise is held
+//! where.
+
 pub mod domain;
-pub mod http;
-pub mod issue;
+
+pub mod config;
+pub mod telemetry;
+
+pub mod auth;
+pub mod redis;
+pub mod store;
+
 pub mod lua;
+
+pub mod issue;
 pub mod observe;
 pub mod persist;
 pub mod prepare;
 pub mod reconcile;
-pub mod redis;
 pub mod settle;
-pub mod store;
-pub mod telemetry;
+
+pub mod http;
+
+pub mod app;
+pub mod cli;

@@ -1,1 +1,7 @@
-fn main() {}
+//! `firstcome`: see `firstcome --help`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    firstcome::cli::run()
+}

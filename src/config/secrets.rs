@@ -74,6 +74,22 @@ pub fn code_keys(data_dir: &Path) -> Result<Kept<CodeKeys>, Error> {
     keep_once(&data_dir.join("code-keys"), |digits| format!("k1:{digits}"), CodeKeys::parse)
 }
 
+/// The URL of the SQLite file in the data directory, which is made when it is missing.
+///
+/// # Errors
+/// `Io` when the directory cannot be made; `Malformed` when its path is not UTF-8.
+pub fn database_url(data_dir: &Path) -> Result<String, Error> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(data_dir)
+        .map_err(Error::io("make", data_dir))?;
+    let path = data_dir.join("firstcome.db");
+    let text = path.to_str().map(|text| text.replace('%', "%25").replace('?', "%3F"));
+    text.map(|text| format!("sqlite:{text}"))
+        .ok_or_else(|| Error::Malformed { path, fault: "the path is not UTF-8".to_owned() })
+}
+
 /// 32 random bytes in hexadecimal digits.
 ///
 /// # Errors

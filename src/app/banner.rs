@@ -1,0 +1,56 @@
+//! What a server says when it is ready: where it listens, and the commands that lead to a first
+//! ticket, ready to paste.
+
+use std::net::SocketAddr;
+
+use crate::config::Settings;
+
+/// The id of the demo's coupon.
+pub(super) const DEMO_COUPON: &str = "welcome";
+
+/// Where a server listens, and what it found.
+pub(super) struct Ready<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) public: SocketAddr,
+    pub(super) admin: SocketAddr,
+    pub(super) admin_token: &'a str,
+    pub(super) dialect: &'static str,
+    pub(super) durability: String,
+    pub(super) has_demo: bool,
+}
+
+impl Ready<'_> {
+    /// The text. A token that the operator set is not shown.
+    pub(super) fn text(&self) -> String {
+        let Self { public, admin, dialect, durability, .. } = self;
+        let redis = match self.settings.has_private_redis() {
+            true => format!("private, in {}", self.settings.data_dir.display()),
+            false => "given by REDIS_URL".to_owned(),
+        };
+        let token = match self.settings.admin_token {
+            Some(_) => "$FIRSTCOME_ADMIN_TOKEN".to_owned(),
+            None => self.admin_token.to_owned(),
+        };
+        let mut text = format!(
+            "firstcome {} is ready\n\n  users   http://{public}\n  admins  http://{admin}\n  \
+             token   {token}\n  redis   {redis}, durability {durability}\n  rows    {dialect}\n\n",
+            env!("CARGO_PKG_VERSION"),
+        );
+        if self.has_demo {
+            text += &format!(
+                "A first ticket:\n\n  curl -H 'X-User-Id: ada' \
+                 http://{public}/coupons/{DEMO_COUPON}/issue\n\nA coupon of your own:\n\n"
+            );
+        } else {
+            text += "A first ticket, in three commands:\n\n";
+        }
+        text += &format!(
+            "  curl -H 'Authorization: Bearer {token}' -H 'Content-Type: application/json' \\\n       \
+             -d '{{\"id\":\"summer\",\"name\":\"Summer\",\"total\":100}}' http://{admin}/admin/coupons\n  \
+             curl -H 'Authorization: Bearer {token}' -X POST \
+             http://{admin}/admin/coupons/summer/preload\n  \
+             curl -H 'X-User-Id: ada' http://{public}/coupons/summer/issue\n"
+        );
+        text
+    }
+}

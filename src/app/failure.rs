@@ -1,0 +1,113 @@
+//! Why a verb of the command line failed, and the exit code that says so.
+
+use std::process::ExitCode;
+
+use crate::config::secrets;
+use crate::redis::{self, local};
+use crate::store;
+use crate::{observe, prepare, settle};
+
+/// A failure with its exit code.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// 1: refused, or a check failed.
+    #[error("{0}")]
+    Refused(String),
+    /// 2: used wrongly.
+    #[error("{0}")]
+    Usage(String),
+    /// 3: something is missing or unreachable.
+    #[error("{0}")]
+    Missing(String),
+    /// 4: the data directory is in use.
+    #[error("{0}")]
+    InUse(String),
+}
+
+impl Failure {
+    /// 1, 2, 3 or 4.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Refused(_) => ExitCode::from(1),
+            Self::Usage(_) => ExitCode::from(2),
+            Self::Missing(_) => ExitCode::from(3),
+            Self::InUse(_) => ExitCode::from(4),
+        }
+    }
+}
+
+impl From<local::Error> for Failure {
+    fn from(error: local::Error) -> Self {
+        match error {
+            local::Error::InUse { .. } | local::Error::StillRunning { .. } => {
+                Self::InUse(error.to_string())
+            }
+            local::Error::SocketPathTooLong { .. } => Self::Usage(error.to_string()),
+            _ => Self::Missing(error.to_string()),
+        }
+    }
+}
+
+impl From<secrets::Error> for Failure {
+    fn from(error: secrets::Error) -> Self {
+        Self::Missing(error.to_string())
+    }
+}
+
+impl From<store::Error> for Failure {
+    fn from(error: store::Error) -> Self {
+        Self::Missing(error.to_string())
+    }
+}
+
+impl From<redis::Error> for Failure {
+    fn from(error: redis::Error) -> Self {
+        match error {
+            redis::Error::Url(_) => Self::Usage(error.to_string()),
+            _ => Self::Missing(error.to_string()),
+        }
+    }
+}
+
+impl From<prepare::Refusal> for Failure {
+    fn from(refusal: prepare::Refusal) -> Self {
+        match refusal {
+            prepare::Refusal::Invalid(faults) => {
+                let sentences: Vec<String> = faults
+                    .into_iter()
+                    .map(|(field, detail)| format!("{field}: {detail}"))
+                    .collect();
+                Self::Refused(sentences.join("; "))
+            }
+            prepare::Refusal::Store(error) => error.into(),
+            prepare::Refusal::Redis(error) => error.into(),
+            refusal => Self::Refused(refusal.to_string()),
+        }
+    }
+}
+
+impl From<observe::Error> for Failure {
+    fn from(error: observe::Error) -> Self {
+        match error {
+            observe::Error::Store(error) => error.into(),
+            observe::Error::Redis(error) => error.into(),
+            error => Self::Refused(error.to_string()),
+        }
+    }
+}
+
+impl From<settle::Error> for Failure {
+    fn from(error: settle::Error) -> Self {
+        match error {
+            settle::Error::Store(error) => error.into(),
+            settle::Error::Redis(error) => error.into(),
+            error => Self::Refused(error.to_string()),
+        }
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::Missing(error.to_string())
+    }
+}

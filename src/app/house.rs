@@ -1,0 +1,137 @@
+//! The house: Redis, the database, the keys, and handles to the verbs, for a server as for a single
+//! command.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Failure, now};
+use crate::auth::AdminToken;
+use crate::config::{RedisTopology, Settings, secrets};
+use crate::domain::code::CodeKeys;
+use crate::observe::Observer;
+use crate::prepare::Preparer;
+use crate::reconcile::{Prover, Topology};
+use crate::redis::local::LocalRedis;
+use crate::redis::{self, Redis};
+use crate::settle::Settler;
+use crate::store::{self, Store};
+
+/// Everything that is open. [`House::close`] closes it in reverse.
+pub struct House {
+    /// Coupons and their changes.
+    pub preparer: Preparer,
+    /// Tickets after they were issued.
+    pub settler: Settler,
+    /// What is true right now.
+    pub observer: Observer,
+    /// The code keys.
+    pub keys: Arc<CodeKeys>,
+    pub(super) redis: Redis,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) local: Option<LocalRedis>,
+    settings: Settings,
+}
+
+impl House {
+    /// Opens the house as the owner of its data directory: a private Redis is started here, and a
+    /// living owner is a failure.
+    ///
+    /// # Errors
+    /// With the exit code of what is missing, unreachable, in use or used wrongly.
+    pub async fn own(settings: &Settings) -> Result<Self, Failure> {
+        settings.check().map_err(Failure::Usage)?;
+        let (url, local) = match &settings.redis_url {
+            Some(url) => (url.clone(), None),
+            None => {
+                let server = settings.redis_server.as_deref();
+                let local = LocalRedis::start(&settings.data_dir, server).await?;
+                (local.url().to_owned(), Some(local))
+            }
+        };
+        Self::open(settings, &url, local).await
+    }
+
+    /// Opens the house for a single command: beside the living owner of the data directory, or,
+    /// when there is none, as its owner for a moment.
+    ///
+    /// # Errors
+    /// As [`House::own`]; and when this life of Redis cannot be proven.
+    pub async fn visit(settings: &Settings) -> Result<Self, Failure> {
+        let house = match settings.has_private_redis() {
+            true => match LocalRedis::attach(&settings.data_dir).await {
+                Some(url) => Self::open(settings, &url, None).await?,
+                None => Self::own(settings).await?,
+            },
+            false => Self::own(settings).await?,
+        };
+        house.prover().step().await;
+        Ok(house)
+    }
+
+    async fn open(
+        settings: &Settings,
+        redis_url: &str,
+        local: Option<LocalRedis>,
+    ) -> Result<Self, Failure> {
+        let bounds = &settings.bounds;
+        let redis = Redis::new(&redis::Settings {
+            url: redis_url.to_owned(),
+            key_prefix: settings.key_prefix.clone(),
+            response_timeout: Duration::from_millis(bounds.redis_timeout_ms),
+            pool_max_connections: bounds.redis_pool_max_connections as usize,
+        })?;
+        let database_url = match &settings.database_url {
+            Some(url) => url.clone(),
+            None => secrets::database_url(&settings.data_dir)?,
+        };
+        let store = store::open(&database_url, bounds.database_pool_max_connections).await?;
+        let keys = Arc::new(match &settings.code_keys {
+            Some(text) => CodeKeys::parse(text).map_err(Failure::Usage)?,
+            None => secrets::code_keys(&settings.data_dir)?.secret,
+        });
+        Ok(Self {
+            preparer: Preparer::new(&redis, store.clone(), keys.clone(), now),
+            settler: Settler::new(&redis, store.clone(), keys.clone(), now),
+            observer: Observer::new(&redis, store.clone()),
+            keys,
+            redis,
+            store,
+            local,
+            settings: settings.clone(),
+        })
+    }
+
+    /// The admin token: the one that was set, or the one that the data directory keeps.
+    pub(super) fn admin_token(&self) -> Result<(AdminToken, String), Failure> {
+        let text = match (&self.settings.admin_token, &self.settings.redis_url) {
+            (Some(text), _) => text.clone(),
+            (None, None) => secrets::admin_token(&self.settings.data_dir)?.secret,
+            (None, Some(_)) => {
+                let sentence = "with REDIS_URL every server needs the same FIRSTCOME_ADMIN_TOKEN";
+                return Err(Failure::Usage(sentence.to_owned()));
+            }
+        };
+        let sentence = "FIRSTCOME_ADMIN_TOKEN must have 16..=512 printable ASCII bytes, no space";
+        let token = AdminToken::parse(&text).ok_or_else(|| Failure::Usage(sentence.to_owned()))?;
+        Ok((token, text))
+    }
+
+    /// A prover of this house's Redis.
+    pub(super) fn prover(&self) -> Prover {
+        let topology = match self.settings.redis_topology {
+            RedisTopology::Single => Topology::Single,
+            RedisTopology::Replicated => Topology::Replicated,
+        };
+        Prover::new(&self.redis, self.store.clone(), topology, now)
+    }
+
+    /// Waits for running statements, closes the database and stops a private Redis.
+    pub async fn close(self) {
+        self.store.close().await;
+        if let Some(local) = self.local
+            && let Err(error) = local.stop().await
+        {
+            tracing::error!(%error, "the private Redis did not stop");
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! Wires everything: machines first, then verbs, then the door; and stops in reverse.
+
+mod banner;
+mod failure;
+mod house;
+mod serve;
+
+pub use failure::Failure;
+pub use house::House;
+pub use serve::{serve, work};
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::domain::time::UnixMs;
+
+/// The clock of this process, for rows and for the lag. Windows are judged by the clock of Redis.
+pub fn now() -> UnixMs {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UnixMs(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// [`now`] as a number.
+fn now_ms() -> i64 {
+    now().0
+}

@@ -1,0 +1,166 @@
+//! The command line: data on standard output, talk on standard error. Exit codes: 0 done, 1 refused
+//! or a check failed, 2 usage, 3 something is missing or unreachable, 4 the data directory is in
+//! use.
+
+mod coupon;
+mod doctor;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::app::{self, Failure, House};
+use crate::config::{LogFormat, Settings};
+use crate::domain::coupon::CouponId;
+use crate::domain::ticket::TicketId;
+use crate::telemetry::logs;
+
+/// N tickets, a million people, one second: exactly N get one.
+///
+/// Nothing set at all is the embedded set-up: `firstcome serve` starts a private Redis and a SQLite
+/// file in the data directory, and prints the commands that lead to a first ticket. With REDIS_URL
+/// and DATABASE_URL it uses those servers.
+#[derive(Parser)]
+#[command(name = "firstcome", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Serve users and admins
+    Serve {
+        /// Create and preload the coupon `welcome` with 100 tickets when there is no coupon yet
+        #[arg(long)]
+        demo: bool,
+    },
+    /// Persist only: drain the streams into the database
+    Worker,
+    /// Create coupons, change them, look at them
+    #[command(subcommand)]
+    Coupon(coupon::Verb),
+    /// Change tickets
+    #[command(subcommand)]
+    Ticket(TicketVerb),
+    /// Check the balance of a coupon; exit code 1 when it does not hold
+    Audit {
+        /// The coupon
+        #[arg(value_parser = coupon_id)]
+        id: CouponId,
+    },
+    /// Check that Redis and the database are safe to use; exit code 1 when they are not
+    Doctor {
+        /// Print a new key for FIRSTCOME_CODE_KEYS and do nothing else
+        #[arg(long)]
+        new_key: bool,
+    },
+    /// Bring the database's schema up to date; every server does it at start too
+    Migrate,
+}
+
+#[derive(Subcommand)]
+enum TicketVerb {
+    /// Give a ticket's stock back; its claim and its serial stay spent
+    Cancel {
+        /// The ticket, `<coupon_id>.<serial>`
+        #[arg(value_parser = ticket_id)]
+        id: TicketId,
+    },
+}
+
+/// Parses the arguments, does what they say, and turns the result into an exit code.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let format = match cli.settings.log_format {
+        LogFormat::Text => logs::Format::Text,
+        LogFormat::Json => logs::Format::Json,
+    };
+    if let Err(fault) = logs::install(&cli.settings.log, format) {
+        return fail(&Failure::Usage(format!("FIRSTCOME_LOG: {fault}")));
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(Failure::from);
+    match runtime.and_then(|runtime| runtime.block_on(perform(cli))) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => fail(&failure),
+    }
+}
+
+fn fail(failure: &Failure) -> ExitCode {
+    eprintln!("firstcome: {failure}");
+    failure.exit_code()
+}
+
+async fn perform(cli: Cli) -> Result<(), Failure> {
+    let settings = &cli.settings;
+    match cli.verb {
+        Verb::Serve { demo } => app::serve(settings, demo).await,
+        Verb::Worker => app::work(settings).await,
+        Verb::Doctor { new_key: true } => doctor::print_new_key(),
+        Verb::Doctor { new_key: false } => doctor::examine(settings).await,
+        Verb::Migrate => {
+            // Opening the house migrates.
+            House::visit(settings).await?.close().await;
+            Ok(())
+        }
+        Verb::Coupon(verb) => {
+            let house = House::visit(settings).await?;
+            let done = coupon::perform(&house, verb).await;
+            house.close().await;
+            done
+        }
+        Verb::Ticket(TicketVerb::Cancel { id }) => {
+            let house = House::visit(settings).await?;
+            let done = house.preparer.cancel(&id, "cli").await;
+            house.close().await;
+            done?;
+            println!("{id} is cancelled");
+            Ok(())
+        }
+        Verb::Audit { id } => {
+            let house = House::visit(settings).await?;
+            let audit = house.observer.audit(&id).await;
+            house.close().await;
+            let audit = audit?;
+            print_json(&audit)?;
+            match audit.ok {
+                true => Ok(()),
+                false => Err(Failure::Refused(audit.faults.join("; "))),
+            }
+        }
+    }
+}
+
+/// Prints a value for people and programs alike.
+fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
+    let text =
+        serde_json::to_string_pretty(value).map_err(|error| Failure::Refused(error.to_string()))?;
+    println!("{text}");
+    Ok(())
+}
+
+fn coupon_id(text: &str) -> Result<CouponId, String> {
+    CouponId::parse(text).ok_or_else(|| "must match [A-Za-z0-9_-]{1,64}".to_owned())
+}
+
+fn ticket_id(text: &str) -> Result<TicketId, String> {
+    TicketId::parse(text).ok_or_else(|| "must be <coupon_id>.<serial>".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+}
