@@ -152,7 +152,8 @@ async fn a_stop_leaves_no_process_behind_and_nothing_unwritten() {
     let group = redis.pid().unwrap();
     assert_eq!(group_of(pid_of_redis(redis.url()).await), group);
     redis.stop().await.unwrap();
-    assert_eq!(living_in_group(group), 0);
+    // A process gives its files back, and so the lock, an instant before the system calls it dead.
+    eventually_holds("its end", async || living_in_group(group) == 0).await;
     let redis = start(dir.path()).await;
     assert_all_keys(redis.url()).await;
     redis.stop().await.unwrap();
