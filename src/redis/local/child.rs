@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use redis::{ErrorKind, ServerErrorKind};
+use redis::{AsyncConnectionConfig, ErrorKind, ServerErrorKind};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{ChildStdin, Command};
 use tokio::time::{Instant, sleep, timeout};
@@ -20,8 +20,8 @@ use super::place::Place;
 const SIGN_OF_LIFE_WITHIN: Duration = Duration::from_secs(60);
 /// Between two questions whether it answers.
 const PAUSE: Duration = Duration::from_millis(20);
-/// One question.
-const QUESTION_TIMEOUT: Duration = Duration::from_secs(2);
+/// One question. A disk that is slow to sync holds up every answer.
+const QUESTION_TIMEOUT: Duration = Duration::from_secs(5);
 /// The watcher needs 10 s until it kills (child.sh); then we do.
 const END_WITHIN: Duration = Duration::from_secs(15);
 /// A log that is longer is put aside when Redis starts; the one put aside before is replaced.
@@ -44,7 +44,10 @@ pub(super) enum Answer {
 pub(super) async fn ask(url: &str) -> Answer {
     let question = async {
         let client = redis::Client::open(url)?;
-        let mut connection = client.get_multiplexed_async_connection().await?;
+        // One bound for all of it, instead of those of the redis crate for its parts.
+        let config =
+            AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
+        let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
         redis::cmd("PING").query_async::<()>(&mut connection).await
     };
     match timeout(QUESTION_TIMEOUT, question).await {

@@ -8,13 +8,12 @@
 exec 3<&0 4>&1 </dev/null >&2
 umask 077
 
-# It inherits descriptor 4, so that the directory stays locked for as long as it lives.
+# Everything here inherits descriptor 4, so that the directory stays locked until all of it is gone.
 "$@" 3<&- &
 redis=$!
 
 # A shell without job control gives a background process /dev/null as stdin: hence descriptor 3.
 (
-    exec 4>&-
     while read -r line <&3; do :; done
     kill -TERM "$redis"
     for second in 1 2 3 4 5 6 7 8 9 10; do

@@ -98,7 +98,7 @@ impl LocalRedis {
     /// `StillRunning` when it has not ended within 50 s, `Io`.
     pub async fn stop(mut self) -> Result<(), Error> {
         self.child.end().await;
-        // Usually free at once. Not so when somebody killed the shell: Redis outlives it a little.
+        // Free at once, as a rule. When somebody killed the shell, Redis outlives it a little.
         lock::lock_for_redis(&self.place).await.map(drop)
     }
 }
