@@ -1,5 +1,6 @@
 // 1.5 N users for N tickets. Three in ten of them ask again, half of those at once and half when the
 // coupon is sold out, and must get the same answer: a winner the same bytes, a loser sold_out.
+// In the end the ticket that each winner was told is the row that the database holds.
 //
 //   N=10000 VUS=300
 //   BASE_URL ADMIN_URL ADMIN_TOKEN ALLOW_REMOTE PERSIST_WAIT_SECONDS RESULT BESIDE
@@ -8,8 +9,8 @@ import { check } from 'k6';
 import exec from 'k6/execution';
 import { Counter } from 'k6/metrics';
 import { ask, isSoldOut, judge } from './lib/ask.js';
-import { prepare, timeouts, truth } from './lib/coupon.js';
-import { thresholds, verify } from './lib/promises.js';
+import { prepare, timeouts, truth, winners } from './lib/coupon.js';
+import { rowThresholds, thresholds, toldInFull, verify, verifyRows } from './lib/promises.js';
 import { summary, tags, trends } from './lib/summary.js';
 import { noRedirects } from './lib/target.js';
 
@@ -31,6 +32,7 @@ export const options = {
   ...noRedirects,
   thresholds: {
     ...thresholds,
+    ...rowThresholds,
     iterations: [`count==${users}`],
     tickets_won: [`count==${n}`],
     sold_out_answers: [`count==${users - n}`],
@@ -52,6 +54,9 @@ export default function (coupon) {
   const user = `${coupon.users}-${number}`;
   const first = ask(coupon, user);
   const won = judge(first, user);
+  if (won) {
+    toldInFull(first.json('ticket'));
+  }
 
   if (number % 10 < 3) {
     if (won && number % 20 < 10) {
@@ -81,6 +86,7 @@ function again(coupon, user, first) {
 
 export function teardown(coupon) {
   verify(truth(coupon), n);
+  verifyRows(winners(coupon));
 }
 
 export const handleSummary = summary('exact', 'http_req_duration');

@@ -49,3 +49,9 @@ export function truth(coupon) {
     sleep(0.25);
   }
 }
+
+// Every row of the coupon, as the winners' export gives it.
+export function winners(coupon) {
+  const lines = call('GET', `/admin/coupons/${coupon.id}/winners?format=ndjson`).body.split('\n');
+  return lines.filter((line) => line !== '').map((line) => JSON.parse(line));
+}

@@ -3,11 +3,13 @@
 // threshold is zero.
 
 import { check } from 'k6';
+import { md5 } from 'k6/crypto';
 import { Counter, Gauge, Rate } from 'k6/metrics';
 
 const kept = new Rate('promise_kept');
 const wonMinusIssued = new Counter('balance_won_minus_issued');
 const serialsMinusRange = new Counter('balance_serials_told_minus_1_to_issued');
+const toldMinusRows = new Counter('balance_tickets_told_minus_rows');
 const figures = Object.fromEntries(
   ['issued', 'rows', 'duplicates', 'contested', 'remaining', 'last_serial'].map((name) => [
     name,
@@ -37,6 +39,22 @@ export function fingerprint(serial) {
   bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b);
   bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35);
   return ((bits ^ (bits >>> 16)) >>> 6) + (Number.isInteger(serial) ? 0 : 0.5);
+}
+
+// Where every winner's ticket is compared with its row, at the price of a hash per request.
+export const rowThresholds = { balance_tickets_told_minus_rows: ['count==0'] };
+
+export function toldInFull(ticket) {
+  toldMinusRows.add(digest(ticket));
+}
+
+export function verifyRows(rows) {
+  toldMinusRows.add(-rows.reduce((sum, row) => sum + digest(row), 0));
+}
+
+// 26 bits again, of all that a user was told.
+function digest({ serial, user_id, claim, code, receipt, issued_at }) {
+  return parseInt(md5([serial, user_id, claim, code, receipt, issued_at].join(' '), 'hex').slice(0, 7), 16) >>> 2;
 }
 
 // Compares what the server says with what was told. `exactly` is N where N is known.
