@@ -1,0 +1,107 @@
+"""The server under test, attached to a Redis and a database of its own."""
+
+import json
+import os
+import pathlib
+import secrets
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+from . import children
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BINARY = pathlib.Path(os.environ.get("SERVER_BIN") or ROOT / "target/release/firstcome")
+
+
+def build():
+    if "SERVER_BIN" not in os.environ:
+        command = ["cargo", "build", "--release", "--locked", "--bin", "firstcome"]
+        if subprocess.run(command, cwd=ROOT).returncode != 0:
+            sys.exit(3)
+
+
+class Server:
+    def __init__(self, folder, redis, database_url, persister, workers):
+        folder.mkdir()
+        port, admin_port = children.free_port(), children.free_port()
+        self.base = f"http://127.0.0.1:{port}"
+        self.admin = f"http://127.0.0.1:{admin_port}"
+        self.token = secrets.token_hex(16)
+        self.child = children.start(
+            [BINARY, "serve"],
+            log=folder / "log",
+            env={
+                **os.environ,
+                "REDIS_URL": redis.url,
+                "DATABASE_URL": database_url,
+                "FIRSTCOME_LISTEN": f"127.0.0.1:{port}",
+                "FIRSTCOME_ADMIN_LISTEN": f"127.0.0.1:{admin_port}",
+                "FIRSTCOME_ADMIN_TOKEN": self.token,
+                "FIRSTCOME_CODE_KEYS": f"k1:{secrets.token_hex(32)}",
+                "FIRSTCOME_DATA_DIR": str(folder / "data"),
+                "FIRSTCOME_PERSISTER": "on" if persister else "off",
+                "FIRSTCOME_WORKERS": str(workers),
+                "FIRSTCOME_LOG": "warn",
+            },
+        )
+        deadline = time.monotonic() + 30
+        while self.get("/readyz")[0] != 200:
+            if self.child.poll() is not None or time.monotonic() > deadline:
+                raise SystemExit(f"the server did not become ready:\n{children.log_end(self.child)}")
+            time.sleep(0.05)
+
+    def request(self, method, url, body=None, headers=None):
+        request = urllib.request.Request(
+            url,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json", **(headers or {})},
+        )
+        # No proxy of the environment stands between us and this machine.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(request, timeout=30) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as refusal:
+            return refusal.code, refusal.read().decode()
+        except OSError as error:
+            return 0, str(error)
+
+    def get(self, path, user=None):
+        return self.request("GET", self.base + path, headers={"X-User-Id": user} if user else None)
+
+    def administer(self, method, path, body=None):
+        status, text = self.request(
+            method, self.admin + path, body, {"Authorization": f"Bearer {self.token}"}
+        )
+        if not 200 <= status <= 299:
+            raise SystemExit(f"{method} {path}: {status} {text}")
+        return text
+
+    def coupon(self, total):
+        """A new coupon, preloaded; its id."""
+        name = f"bench-{secrets.token_hex(6)}"
+        self.administer("POST", "/admin/coupons", {"id": name, "name": "bench", "total": total})
+        self.administer("POST", f"/admin/coupons/{name}/preload", {})
+        return name
+
+    def audit(self, coupon):
+        return json.loads(self.get(f"/coupons/{coupon}/audit")[1])
+
+    def stats(self, coupon):
+        return json.loads(self.administer("GET", f"/admin/coupons/{coupon}/stats"))
+
+    def persisted(self, coupon, seconds):
+        """The stats once every ticket is a row, or when the wait is over."""
+        deadline = time.monotonic() + seconds
+        while True:
+            stats = self.stats(coupon)
+            if stats["rows"] >= stats["issued"] and stats["backlog"] == 0 or time.monotonic() > deadline:
+                return stats
+            time.sleep(0.2)
+
+    def stop(self):
+        return children.stop(self.child)
