@@ -162,7 +162,8 @@ fn check_metrics(tree: &Tree) -> Vec<Finding> {
     let base = |name: &'_ str| -> bool {
         SERIES.iter().any(|end| name.strip_suffix(end).is_some_and(|base| code.contains_key(base)))
     };
-    let told = tree::words(text).filter(|(_, word)| word.starts_with("firstcome_") && !base(word));
+    let told = tree::words(text)
+        .filter(|(_, word)| word.starts_with("firstcome_") && is_snake(word) && !base(word));
     compare(tree, "metric", &code, METRICS, &told.collect::<Vec<_>>())
 }
 
@@ -224,8 +225,8 @@ fn an_error_code_that_only_one_side_has_is_found() {
 fn a_metric_that_only_one_side_has_is_found() {
     let text = "const LAG: &str = \"firstcome_persist_lag_seconds\"; // firstcome_not_this";
     let code = ("src/telemetry/metrics.rs", text);
-    let document =
-        "| `firstcome_persist_lag_seconds{x}` | ask `firstcome_persist_lag_seconds_count` |";
+    let document = "| `firstcome_persist_lag_seconds{x}` | all of `firstcome_…`, and
+        `firstcome_persist_lag_seconds_count` |";
     tree::none(check_metrics(&Tree::of(&[code, (METRICS, document)])));
     tree::caught(check_metrics(&Tree::of(&[code, (METRICS, "")])), "tell the metric");
     let more = format!("{document}\n`firstcome_queue`");
