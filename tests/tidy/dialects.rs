@@ -1,0 +1,42 @@
+//! The dialects of the store match file by file, so that two folders can be read side by side.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::tree::{self, Finding, Tree};
+
+const STORE: &str = "src/store/";
+
+/// Files that one dialect has and another has not.
+pub fn check(tree: &Tree) -> Vec<Finding> {
+    let mut dialects: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for path in tree.paths().filter_map(|path| path.strip_prefix(STORE)) {
+        if let Some((dialect, file)) = path.split_once('/') {
+            dialects.entry(dialect).or_default().insert(file);
+        }
+    }
+    let all: BTreeSet<&str> = dialects.values().flatten().copied().collect();
+    let mut findings = Vec::new();
+    for (dialect, files) in &dialects {
+        for file in all.difference(files) {
+            let say = "write it: the other dialects have a file of this name";
+            findings.push(Finding::at(format!("{STORE}{dialect}/{file}"), say));
+        }
+    }
+    findings
+}
+
+#[test]
+fn the_dialects_match_file_by_file() {
+    tree::none(check(&Tree::load()));
+}
+
+#[test]
+fn a_file_that_one_dialect_lacks_is_found() {
+    let files = [
+        ("src/store/mod.rs", ""),
+        ("src/store/sqlite/mod.rs", ""),
+        ("src/store/sqlite/tickets.rs", ""),
+        ("src/store/postgres/mod.rs", ""),
+    ];
+    tree::caught(check(&Tree::of(&files)), "src/store/postgres/tickets.rs");
+}

@@ -1,0 +1,44 @@
+//! Three of a kind: a script, its signature in Rust and its test.
+
+use std::collections::BTreeSet;
+
+use crate::tree::{self, Finding, Tree};
+
+/// Files beside the scripts' own, by stem, and why they are there.
+const OTHERS: [(&str, &str); 1] = [("mod", "the list of the scripts")];
+
+/// The folders and endings of the three.
+const KINDS: [(&str, &str); 3] = [("lua/", "lua"), ("src/lua/", "rs"), ("tests/it/lua/", "rs")];
+
+/// Scripts of which one of the three is missing.
+pub fn check(tree: &Tree) -> Vec<Finding> {
+    let stems = |folder: &str, ending: &str| -> BTreeSet<String> {
+        let files = tree.under(folder, ending).into_iter();
+        let own = files.filter(|file| file.path == format!("{folder}{}.{ending}", file.stem()));
+        let own = own.filter(|file| OTHERS.iter().all(|(other, _)| *other != file.stem()));
+        own.map(|file| file.stem().to_owned()).collect()
+    };
+    let found = KINDS.map(|(folder, ending)| stems(folder, ending));
+    let all: BTreeSet<String> = found.iter().flatten().cloned().collect();
+    let mut findings = Vec::new();
+    for (stems, (folder, ending)) in found.iter().zip(KINDS) {
+        for stem in all.difference(stems) {
+            let say = format!("write it: the script `{stem}` has three files of this name");
+            findings.push(Finding::at(format!("{folder}{stem}.{ending}"), say));
+        }
+    }
+    findings
+}
+
+#[test]
+fn every_script_has_its_signature_and_its_test() {
+    tree::none(check(&Tree::load()));
+}
+
+#[test]
+fn a_missing_third_is_found() {
+    let two = [("lua/issue.lua", ""), ("src/lua/issue.rs", ""), ("src/lua/mod.rs", "")];
+    tree::caught(check(&Tree::of(&two)), "tests/it/lua/issue.rs");
+    let two = [("tests/it/lua/issue.rs", ""), ("src/lua/issue.rs", "")];
+    tree::caught(check(&Tree::of(&two)), "lua/issue.lua");
+}
