@@ -126,15 +126,15 @@ pub struct Settings {
     pub key_prefix: String,
 
     /// A level (error, warn, info, debug) or a filter of levels by module
-    #[arg(long, env = "FIRSTCOME_LOG", default_value = "info", global = true)]
+    #[arg(long, env = "FIRSTCOME_LOG", default_value = "info,actix_server=warn", global = true)]
     pub log: String,
 
     /// How log lines look
     #[arg(long, env = "FIRSTCOME_LOG_FORMAT", value_enum, default_value = "text", global = true)]
     pub log_format: LogFormat,
 
+    /// The bounds that an operator may change.
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub bounds: Bounds,
 }
 

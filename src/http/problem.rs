@@ -126,9 +126,13 @@ struct Fault {
     detail: String,
 }
 
-/// A refusal or an error on its way out.
+/// A refusal or an error on its way out; boxed, because most requests end well.
 #[derive(Debug, Serialize)]
-pub(super) struct Problem {
+#[serde(transparent)]
+pub(super) struct Problem(Box<Fields>);
+
+#[derive(Debug, Serialize)]
+struct Fields {
     r#type: String,
     title: &'static str,
     status: u16,
@@ -151,7 +155,7 @@ impl Problem {
     /// A problem with this code, told in this sentence.
     pub(super) fn new(code: Code, detail: impl Into<String>) -> Self {
         let (word, status, title, retry_after_seconds) = code.row();
-        Self {
+        Self(Box::new(Fields {
             r#type: format!("/docs/errors#{word}"),
             title,
             status,
@@ -163,19 +167,19 @@ impl Problem {
             errors: Vec::new(),
             retryable: retry_after_seconds.is_some(),
             retry_after_seconds,
-        }
+        }))
     }
 
     /// With the coupon that it is about.
     pub(super) fn of_coupon(mut self, id: &CouponId) -> Self {
-        self.coupon_id = Some(id.clone());
+        self.0.coupon_id = Some(id.clone());
         self
     }
 
     /// With the instant of opening, and the seconds until then in `Retry-After`.
     pub(super) fn opening(mut self, opens_at: UnixMs, opens_in_ms: u64) -> Self {
-        self.opens_at = Some(opens_at);
-        self.retry_after_seconds = Some(opens_in_ms.div_ceil(1_000).max(1));
+        self.0.opens_at = Some(opens_at);
+        self.0.retry_after_seconds = Some(opens_in_ms.div_ceil(1_000).max(1));
         self
     }
 
@@ -194,7 +198,7 @@ impl Problem {
         response
             .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/problem+json")));
         response.insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")));
-        if let Some(seconds) = self.retry_after_seconds {
+        if let Some(seconds) = self.0.retry_after_seconds {
             response.insert_header((RETRY_AFTER, seconds.to_string()));
         }
         response
@@ -203,13 +207,13 @@ impl Problem {
 
 impl std::fmt::Display for Problem {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "{}: {}", self.code, self.detail)
+        write!(out, "{}: {}", self.0.code, self.0.detail)
     }
 }
 
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
-        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     fn error_response(&self) -> HttpResponse {
@@ -243,7 +247,7 @@ impl From<prepare::Refusal> for Problem {
         if let Refusal::Invalid(faults) = refusal {
             let fault =
                 |(pointer, detail): (&str, String)| Fault { pointer: pointer.to_owned(), detail };
-            problem.errors = faults.into_iter().map(fault).collect();
+            problem.0.errors = faults.into_iter().map(fault).collect();
         }
         problem
     }

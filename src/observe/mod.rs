@@ -85,12 +85,15 @@ pub struct Stats {
     pub shard_unpersisted: u64,
 }
 
+/// Rows, and since when they are remembered.
+type Memory = HashMap<CouponId, (Instant, Arc<Coupon>)>;
+
 /// Observes; cheap to clone.
 #[derive(Clone)]
 pub struct Observer {
     redis: Redis,
     store: Arc<dyn Store>,
-    remembered: Arc<Mutex<HashMap<CouponId, (Instant, Arc<Coupon>)>>>,
+    remembered: Arc<Mutex<Memory>>,
 }
 
 impl Observer {

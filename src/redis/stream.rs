@@ -79,7 +79,11 @@ impl Reader {
             .arg("COUNT")
             .arg(count)
             .arg("JUSTID");
-        let reply: Value = self.ask(&claim).await?;
+        let reply: Value = match self.query(&claim).await? {
+            // Before the first preload there is nothing to take over.
+            Err(error) if Error::is_missing_group(&error) => return Ok(0),
+            replied => replied.map_err(Error::of_call)?,
+        };
         let Value::Array(parts) = reply else { return Err(Error::Malformed("XAUTOCLAIM")) };
         match parts.get(1) {
             Some(Value::Array(ids)) => Ok(ids.len()),

@@ -1,5 +1,7 @@
 //! Logs: text for people, JSON for machines, to standard error.
 
+use std::io::IsTerminal as _;
+
 use tracing_subscriber::EnvFilter;
 
 /// How log lines look.
@@ -17,7 +19,10 @@ pub enum Format {
 /// When the filter cannot be read, or a subscriber is installed already.
 pub fn install(filter: &str, format: Format) -> Result<(), String> {
     let filter = EnvFilter::try_new(filter).map_err(|error| error.to_string())?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     let installed = match format {
         Format::Text => lines.with_target(false).try_init(),
         Format::Json => lines.json().flatten_event(true).try_init(),

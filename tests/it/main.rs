@@ -1,5 +1,7 @@
 //! The integration tests: one binary, so that it links once, against real servers of its own.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 mod redis;
 mod store;
 mod support;
