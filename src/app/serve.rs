@@ -1,5 +1,6 @@
 //! `serve` and `worker`: start order, stop order.
 
+use std::io::Write as _;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -82,7 +83,7 @@ pub async fn serve(settings: &Settings, with_demo: bool) -> Result<(), Failure> 
         durability: durability(&house),
         has_demo,
     };
-    println!("{}", ready.text());
+    say(&ready.text());
 
     told_to_stop().await?;
     tracing::info!("stopping: no new requests; those that have begun end first");
@@ -111,7 +112,7 @@ pub async fn work(settings: &Settings) -> Result<(), Failure> {
     loops.spawn(house.prover().run(shutdown.clone()));
     loops.spawn(Relay::new(&house.preparer).run(shutdown.clone()));
     loops.spawn(persister(settings, &house)?.run(shutdown.clone(), grace));
-    println!("firstcome {} worker is ready", env!("CARGO_PKG_VERSION"));
+    say(&format!("firstcome {} worker is ready", env!("CARGO_PKG_VERSION")));
     told_to_stop().await?;
     shutdown.cancel();
     loops.close();
@@ -224,6 +225,14 @@ async fn render_now_and_then(
             () = tokio::time::sleep(Duration::from_secs(1)) => {}
             () = shutdown.cancelled() => {}
         }
+    }
+}
+
+/// To whoever reads standard output; a server goes on when nobody does.
+fn say(text: &str) {
+    let mut output = std::io::stdout().lock();
+    if let Err(error) = writeln!(output, "{text}").and_then(|()| output.flush()) {
+        tracing::warn!(%error, "nobody reads standard output");
     }
 }
 

@@ -3,3 +3,5 @@
 pub mod eventually;
 pub mod postgres;
 pub mod processes;
+pub mod redis;
+pub mod server;

@@ -1,0 +1,114 @@
+//! A private Redis for one test: the same child that the embedded set-up starts.
+
+use std::path::Path;
+use std::time::Duration;
+
+use firstcome::domain::generation::Durability;
+use firstcome::redis::generation::Accepted;
+use firstcome::redis::local::LocalRedis;
+use firstcome::redis::{Redis, Settings};
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Cmd, FromRedisValue};
+use rustix::process::Signal;
+
+/// A private Redis and the house's handle to it.
+pub struct PrivateRedis {
+    /// The handle; its generation is published as accepted.
+    pub redis: Redis,
+    local: LocalRedis,
+    _dir: tempfile::TempDir,
+}
+
+impl PrivateRedis {
+    /// Starts an empty one, and accepts its generation as epoch 1.
+    pub async fn start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let local = LocalRedis::start(dir.path(), None).await.unwrap();
+        let redis = handle(local.url());
+        let private = Self { redis, local, _dir: dir };
+        private.accept().await;
+        private
+    }
+
+    /// Where it listens.
+    pub fn url(&self) -> &str {
+        self.local.url()
+    }
+
+    /// The data directory.
+    pub fn dir(&self) -> &Path {
+        self._dir.path()
+    }
+
+    /// The generation that it lives now, as a prover would accept it.
+    pub async fn accepted(&self) -> Accepted {
+        let facts = self.redis.facts().await.unwrap();
+        Accepted {
+            generation_no: 1,
+            epoch: 1,
+            run_id: facts.run_id,
+            replid: facts.replid,
+            durability: Durability::Always,
+        }
+    }
+
+    /// Publishes the generation that it lives now.
+    pub async fn accept(&self) {
+        self.redis.generation().publish(Ok(self.accepted().await));
+    }
+
+    /// Kills Redis with SIGKILL and starts it again on its data; a new generation.
+    pub async fn crash_and_restart(&mut self) {
+        let pid: u32 = self.info("process_id").await.parse().unwrap();
+        super::processes::signal(pid, Signal::KILL);
+        self.local.wait().await.unwrap();
+        self.local.restart().await.unwrap();
+    }
+
+    /// One line of INFO.
+    pub async fn info(&self, name: &str) -> String {
+        let text: String = self.ask(redis::cmd("INFO").arg("everything")).await;
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.unwrap().trim().to_owned()
+    }
+
+    /// Any command, over a connection of its own.
+    pub async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> T {
+        command.query_async(&mut connect(self.url()).await).await.unwrap()
+    }
+
+    /// Everything in it: every key with its serialised value, in the sequence of their names. Two
+    /// equal worlds mean that nothing changed (I4).
+    pub async fn world(&self) -> Vec<(String, Vec<u8>)> {
+        let mut connection = connect(self.url()).await;
+        let mut keys: Vec<String> =
+            redis::cmd("KEYS").arg("*").query_async(&mut connection).await.unwrap();
+        keys.sort();
+        let mut world = Vec::new();
+        for key in keys {
+            let value = redis::cmd("DUMP").arg(&key).query_async(&mut connection).await.unwrap();
+            world.push((key, value));
+        }
+        world
+    }
+}
+
+/// The house's handle to a Redis.
+pub fn handle(url: &str) -> Redis {
+    Redis::new(&Settings {
+        url: url.to_owned(),
+        key_prefix: "fc".to_owned(),
+        response_timeout: Duration::from_secs(5),
+        pool_max_connections: 16,
+    })
+    .unwrap()
+}
+
+/// A connection of the test's own.
+pub async fn connect(url: &str) -> MultiplexedConnection {
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(Duration::from_secs(10)))
+        .set_response_timeout(Some(Duration::from_secs(10)));
+    let client = redis::Client::open(url).unwrap();
+    client.get_multiplexed_async_connection_with_config(&config).await.unwrap()
+}

@@ -1,0 +1,196 @@
+//! A real server process: the binary itself, on free ports, with everything it needs in a folder of
+//! its own. Ended when the test ends, however it ends.
+
+use std::collections::HashMap;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+
+use reqwest::{Method, RequestBuilder, StatusCode};
+use rustix::process::Signal;
+use serde_json::Value;
+
+use super::eventually::eventually;
+use super::processes;
+
+/// The admin token of every server of the tests.
+pub const TOKEN: &str = "a-token-for-tests-only-0123456789abcdef";
+/// The code keys of every server of the tests.
+pub const CODE_KEYS: &str = "k1:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+
+/// A running server.
+pub struct Server {
+    child: Child,
+    /// Held, so that the server's standard output stays open.
+    _output: BufReader<ChildStdout>,
+    client: reqwest::Client,
+    /// `http://127.0.0.1:<port>` for users.
+    pub public: String,
+    /// `http://127.0.0.1:<port>` for admins.
+    pub admin: String,
+}
+
+/// An answer, read to its end.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers, names in lower case.
+    pub headers: HashMap<String, String>,
+    /// Its body.
+    pub body: String,
+}
+
+impl Answer {
+    /// The body as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+
+    /// The stable code of a problem; empty for anything else.
+    pub fn code(&self) -> String {
+        let body: Value = serde_json::from_str(&self.body).unwrap_or_default();
+        body["code"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+impl Server {
+    /// Starts `firstcome serve` with its own data directory and these variables, and waits until it
+    /// listens. Nothing of the test's own environment is passed on.
+    pub async fn start(data_dir: &Path, variables: &[(&str, &str)]) -> Self {
+        let mut command = command(data_dir, variables);
+        let mut child = command.arg("serve").stdout(Stdio::piped()).spawn().unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let mut lines = output.by_ref().lines();
+        let mut address = |name: &str| {
+            let found = lines.by_ref().map_while(Result::ok).find_map(|line| {
+                let rest = line.trim().strip_prefix(name)?.trim().to_owned();
+                rest.starts_with("http").then_some(rest)
+            });
+            found.unwrap_or_else(|| panic!("the server ended before it told where {name} may ask"))
+        };
+        let (public, admin) = (address("users"), address("admins"));
+        Self { child, _output: output, client: reqwest::Client::new(), public, admin }
+    }
+
+    /// Waits until it is ready to issue.
+    pub async fn ready(self) -> Self {
+        eventually("readiness", async || {
+            (self.get("/readyz").await.status == StatusCode::OK).then_some(())
+        })
+        .await;
+        self
+    }
+
+    /// A request to the public listener.
+    pub fn ask(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.public))
+    }
+
+    /// A request to the admin listener, with the token.
+    pub fn ask_as_admin(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.admin)).bearer_auth(TOKEN)
+    }
+
+    /// `GET` on the public listener.
+    pub async fn get(&self, path: &str) -> Answer {
+        send(self.ask(Method::GET, path)).await.unwrap()
+    }
+
+    /// `GET` on the admin listener.
+    pub async fn get_as_admin(&self, path: &str) -> Answer {
+        send(self.ask_as_admin(Method::GET, path)).await.unwrap()
+    }
+
+    /// `POST` without a body on the admin listener.
+    pub async fn post_as_admin(&self, path: &str) -> Answer {
+        send(self.ask_as_admin(Method::POST, path)).await.unwrap()
+    }
+
+    /// One user asks for one ticket.
+    pub async fn issue(&self, coupon: &str, user: &str) -> Answer {
+        self.try_issue(coupon, user).await.unwrap()
+    }
+
+    /// As [`Server::issue`], where the server may be gone.
+    pub async fn try_issue(&self, coupon: &str, user: &str) -> reqwest::Result<Answer> {
+        let path = format!("/coupons/{coupon}/issue");
+        send(self.ask(Method::GET, &path).header("X-User-Id", user)).await
+    }
+
+    /// Creates a coupon and preloads it.
+    pub async fn prepare(&self, coupon: &str, total: u64) {
+        let definition = serde_json::json!({ "id": coupon, "name": coupon, "total": total });
+        self.prepare_as(&definition).await;
+    }
+
+    /// Creates a coupon with this definition and preloads it.
+    pub async fn prepare_as(&self, definition: &Value) {
+        let create = self.ask_as_admin(Method::POST, "/admin/coupons").json(definition);
+        let created = send(create).await.unwrap();
+        assert_eq!(created.status, StatusCode::CREATED, "{}", created.body);
+        let id = definition["id"].as_str().unwrap();
+        let preloaded = self.post_as_admin(&format!("/admin/coupons/{id}/preload")).await;
+        assert_eq!(preloaded.status, StatusCode::OK, "{}", preloaded.body);
+    }
+
+    /// The coupon's stats.
+    pub async fn stats(&self, coupon: &str) -> Value {
+        self.get_as_admin(&format!("/admin/coupons/{coupon}/stats")).await.json()
+    }
+
+    /// The value of a metric, all its lines with these labels added up; 0 when there is none.
+    pub async fn metric(&self, name_and_labels: &str) -> f64 {
+        let text = self.get_as_admin("/metrics").await.body;
+        let values = text.lines().filter_map(|line| line.strip_prefix(name_and_labels));
+        values.filter_map(|rest| rest.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    }
+
+    /// SIGKILL, and waits for the end.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM; does not wait.
+    pub fn terminate(&self) {
+        processes::signal(self.child.id(), Signal::TERM);
+    }
+
+    /// Waits for the end and says how it was.
+    pub async fn ended(&mut self) -> ExitStatus {
+        eventually("the server's end", async || self.child.try_wait().unwrap()).await
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Sends a request and reads the answer to its end.
+pub async fn send(request: RequestBuilder) -> reqwest::Result<Answer> {
+    let response = request.send().await?;
+    let status = response.status();
+    let text = |value: &reqwest::header::HeaderValue| {
+        String::from_utf8_lossy(value.as_bytes()).into_owned()
+    };
+    let headers =
+        response.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect();
+    Ok(Answer { status, headers, body: response.text().await? })
+}
+
+/// The binary with a clean environment and free ports.
+pub fn command(data_dir: &Path, variables: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_firstcome"));
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command.env("FIRSTCOME_DATA_DIR", data_dir);
+    command.env("FIRSTCOME_LISTEN", "127.0.0.1:0").env("FIRSTCOME_ADMIN_LISTEN", "127.0.0.1:0");
+    command.env("FIRSTCOME_ADMIN_TOKEN", TOKEN).env("FIRSTCOME_CODE_KEYS", CODE_KEYS);
+    command.env("FIRSTCOME_LOG", "warn").envs(variables.iter().copied());
+    command.stdin(Stdio::null());
+    command
+}
