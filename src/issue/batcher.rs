@@ -106,10 +106,7 @@ impl Batcher {
                 answer_each(group, &Outcome::Recovering);
             }
             Ok(Reply::OtherGeneration) => self.send_again(group),
-            Ok(Reply::Unknown) => {
-                let outcome = self.unknown_ids.outcome(&*self.store, &group.coupon_id).await;
-                answer_each(group, &outcome);
-            }
+            Ok(Reply::Unknown) => self.look_up(group),
             Err(error) => self.fail(group, &error),
         }
     }
@@ -139,6 +136,16 @@ impl Batcher {
             outcomes[*position] = Some(outcome.clone());
             waiting.answer(outcome);
         }
+    }
+
+    /// Asks the database about an id that Redis does not have, beside the rounds: a slow database
+    /// must not hold up the coupons that are there.
+    fn look_up(&self, group: Group) {
+        let (unknown_ids, store) = (self.unknown_ids.clone(), self.store.clone());
+        tokio::task::spawn_local(async move {
+            let outcome = unknown_ids.outcome(&*store, &group.coupon_id).await;
+            answer_each(group, &outcome);
+        });
     }
 
     /// Nothing was written: sent once more after the probe, so users do not notice a benign change
