@@ -35,7 +35,7 @@ async fn migrate(options: &PgConnectOptions) -> Result<()> {
     let waited = tokio::time::timeout(CONNECTION_WAIT, options.connect()).await;
     let connected = waited.unwrap_or(Err(sqlx::Error::PoolTimedOut));
     let mut connection = connected.map_err(connect_failure)?;
-    MIGRATIONS.run(&mut connection).await.map_err(migrate_failure)?;
+    MIGRATIONS.run_direct(None, &mut connection, false).await.map_err(migrate_failure)?;
     // The lock goes with the connection; a failed farewell changes nothing.
     let _ = sqlx::Connection::close(connection).await;
     Ok(())

@@ -63,8 +63,8 @@ fn pool(max_connections: u32) -> SqlitePoolOptions {
         .test_before_acquire(false)
 }
 
-/// Opens the writing connection and migrates on it. The switch to WAL does not wait for another
-/// process that makes it at the same time, but fails at once: the caller tries again.
+/// Opens the writing connection and migrates on it. It fails while another process keeps the file
+/// from being switched to WAL or written; the caller tries again.
 async fn open_writer(options: &SqliteConnectOptions) -> Result<SqlitePool> {
     let options = options
         .clone()
