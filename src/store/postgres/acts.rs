@@ -11,7 +11,8 @@ use crate::domain::user::holder_field;
 use crate::store::rows::{ACT_COLUMNS, ActRow, KeyedAct, all, change_text, state_word, stored};
 use crate::store::{Cancelled, Error, Intended, Result, decide};
 
-use super::{Transaction, begin, coupons, tickets};
+use super::connect::begin;
+use super::{Transaction, coupons, tickets};
 
 pub(super) async fn intend(pool: &PgPool, new: &NewAct) -> Result<Intended> {
     let mut transaction = begin(pool).await?;

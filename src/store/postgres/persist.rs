@@ -8,8 +8,9 @@ use crate::store::batch::{self, Contested, NewTicket};
 use crate::store::rows::{StoredTicket, stored};
 use crate::store::{Error, Persisted, Result};
 
+use super::Transaction;
+use super::connect::begin;
 use super::tickets::TICKET_COLUMNS;
-use super::{Transaction, begin};
 
 pub(super) async fn persist(
     pool: &PgPool,

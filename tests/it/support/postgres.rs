@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -44,8 +44,8 @@ static DATABASES: AtomicU32 = AtomicU32::new(0);
 
 struct Server {
     folder: PathBuf,
-    /// Closed by the system when this process ends.
-    _lifeline: ChildStdin,
+    /// Holds the writing end, which the system closes when this process ends.
+    _watch: Child,
 }
 
 /// The URL of a fresh, empty database.
@@ -77,8 +77,8 @@ impl Server {
         watch.env("FOLDER", &folder).env("PROGRAMS", programs).current_dir("/");
         // In a group of its own: an interrupt at the keyboard must not stop it before its work.
         watch.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        let mut child = watch.spawn().expect("sh");
-        Self { folder, _lifeline: child.stdin.take().expect("its stdin is a pipe") }
+        let watch = watch.spawn().expect("sh");
+        Self { folder, _watch: watch }
     }
 
     /// A failure to connect, with what the server said last.
