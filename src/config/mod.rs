@@ -6,6 +6,7 @@ pub mod secrets;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
@@ -283,6 +284,11 @@ impl Settings {
                 .to_owned());
         }
         Ok(())
+    }
+
+    /// How long a shutdown may take.
+    pub fn grace(&self) -> Duration {
+        Duration::from_millis(self.bounds.shutdown_grace_ms)
     }
 
     /// Whether Redis is the private one of the data directory.

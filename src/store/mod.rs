@@ -112,6 +112,9 @@ pub trait Store: Send + Sync {
     /// `postgres` or `sqlite`.
     fn dialect(&self) -> &'static str;
 
+    /// Connections of its pools: (in use, idle).
+    fn pool_connections(&self) -> (usize, usize);
+
     /// Fails when the database does not answer.
     async fn ping(&self) -> Result<()>;
 

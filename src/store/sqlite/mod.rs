@@ -34,6 +34,12 @@ impl Store for SqliteStore {
         "sqlite"
     }
 
+    fn pool_connections(&self) -> (usize, usize) {
+        let size = self.writer.size() + self.readers.size();
+        let idle = self.writer.num_idle() + self.readers.num_idle();
+        ((size as usize).saturating_sub(idle), idle)
+    }
+
     async fn ping(&self) -> Result<()> {
         sqlx::query("SELECT 1 FROM sqlite_schema").execute(&self.readers).await?;
         Ok(())
