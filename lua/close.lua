@@ -1,7 +1,7 @@
 --! End issuing for good; holders are still answered.
 --! KEYS 1 coupon hash
 --! ARGV 1 generation replid  2 epoch number  3 act_no number
---! REPLY applied version total remaining | refused reason | out_of_order act_no | recovering
+--! REPLY applied version total remaining | out_of_order act_no | recovering
 --! REPLY other_generation | stale_epoch epoch | unknown
 --! KEEPS I4 I8
 --

@@ -3,8 +3,8 @@
 --! ARGV 1 generation replid  2 epoch number  3 coupon_id id  4 total tickets
 --! ARGV 5 per_user_limit tickets  6 opens_at_ms ms  7 closes_at_ms ms  8 valid_for_ms ms
 --! ARGV 9 key_id id  10 group name
---! REPLY applied version total remaining | refused reason | out_of_order act_no | recovering
---! REPLY other_generation | stale_epoch epoch | unknown
+--! REPLY applied version total remaining | out_of_order act_no | recovering
+--! REPLY other_generation | stale_epoch epoch
 --! KEEPS I1 I4 I5
 --
 -- Preload is act 1 of a coupon. Repeated, it changes nothing and gives the stored result again. An

@@ -45,8 +45,10 @@ impl Ready<'_> {
             text += "A first ticket, in three commands:\n\n";
         }
         text += &format!(
-            "  curl -H 'Authorization: Bearer {token}' -H 'Content-Type: application/json' \\\n       \
-             -d '{{\"id\":\"summer\",\"name\":\"Summer\",\"total\":100}}' http://{admin}/admin/coupons\n  \
+            "  curl -H 'Authorization: Bearer {token}' \
+             -H 'Content-Type: application/json' \\\n       \
+             -d '{{\"id\":\"summer\",\"name\":\"Summer\",\"total\":100}}' \
+             http://{admin}/admin/coupons\n  \
              curl -H 'Authorization: Bearer {token}' -X POST \
              http://{admin}/admin/coupons/summer/preload\n  \
              curl -H 'X-User-Id: ada' http://{public}/coupons/summer/issue\n"

@@ -92,13 +92,13 @@ pub struct Settings {
     #[arg(long, env = "FIRSTCOME_TRUSTED_PROXIES", value_delimiter = ',', global = true)]
     pub trusted_proxies: Vec<IpNet>,
 
-    /// The secret of the admin listener, 16 printable ASCII bytes or more [default: made once in the
-    /// data directory of the embedded set-up]
+    /// The secret of the admin listener, 16 printable ASCII bytes or more [default: made once in
+    /// the data directory of the embedded set-up]
     #[arg(long, env = "FIRSTCOME_ADMIN_TOKEN", hide_env_values = true, global = true)]
     pub admin_token: Option<String>,
 
-    /// Keys of codes and receipts, `id:64 hex digits` with commas between, the first for new coupons
-    /// [default: made once in the data directory of the embedded set-up]
+    /// Keys of codes and receipts, `id:64 hex digits` with commas between, the first for new
+    /// coupons [default: made once in the data directory of the embedded set-up]
     #[arg(long, env = "FIRSTCOME_CODE_KEYS", hide_env_values = true, global = true)]
     pub code_keys: Option<String>,
 
@@ -144,7 +144,12 @@ pub struct Settings {
 #[command(next_help_heading = "Bounds")]
 pub struct Bounds {
     /// Threads that serve users [default: the number of cores]
-    #[arg(long, env = "FIRSTCOME_WORKERS", global = true, value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(
+        long,
+        env = "FIRSTCOME_WORKERS",
+        value_parser = clap::value_parser!(u16).range(1..=256),
+        global = true
+    )]
     pub workers: Option<u16>,
 
     /// Requests that may wait in the queue of one worker; more are answered `overloaded`

@@ -23,7 +23,7 @@ pub struct Args<'a> {
     pub key_id: &'a str,
 }
 
-/// The replies are those of every act; never refused.
+/// The replies are those of every act; never refused, and never unknown.
 pub type Reply = ActReply;
 
 /// Puts a coupon into Redis with all its stock and every key that its life needs (I1).

@@ -70,8 +70,8 @@ pub struct Persister {
     pending_after: Option<Vec<String>>,
     /// When silent consumers are looked for again.
     take_over_at: Instant,
-    /// Entries that stay pending because they are refused, and when they are tried again. Bounded by
-    /// the stream; a later release parks them as dead letters.
+    /// Entries that stay pending because they are refused, and when they are tried again. Bounded
+    /// by the stream; a later release parks them as dead letters.
     refused: HashMap<(Shard, String), Instant>,
     /// The most tickets that one record of the last read had; how many records to ask for.
     record_tickets: usize,
@@ -107,7 +107,8 @@ impl Persister {
         while !shutdown.is_cancelled() {
             tokio::select! {
                 _ = self.step() => {}
-                // A cancelled step loses nothing: what it had read is pending, and read again below.
+                // A cancelled step loses nothing: what it had read is pending, and read again
+                // below.
                 () = shutdown.cancelled() => {}
             }
         }
@@ -161,7 +162,8 @@ impl Persister {
         Step::Persisted(persisted)
     }
 
-    /// Waits 0.1, 0.2, 0.4 … at most 5 seconds. What was read is pending and comes first afterwards.
+    /// Waits 0.1, 0.2, 0.4 … at most 5 seconds. What was read is pending and comes first
+    /// afterwards.
     async fn back_off(&mut self) -> Step {
         self.pending_after = Some(from_the_beginning());
         let wait = Duration::from_millis(100 << self.failures.min(6)).min(Duration::from_secs(5));

@@ -223,8 +223,8 @@ impl Preparer {
     /// before, it changes nothing.
     ///
     /// # Errors
-    /// [`Refusal::TicketNotFound`], [`Refusal::InProgress`] while the row is not there, and those of
-    /// an act.
+    /// [`Refusal::TicketNotFound`], [`Refusal::InProgress`] while the row is not there, and those
+    /// of an act.
     pub async fn cancel(&self, id: &TicketId, who: &str) -> Result<(), Refusal> {
         for _ in 0..act::ATTEMPTS {
             match self.store.cancel_ticket(id, who, (self.now)()).await? {

@@ -1,5 +1,6 @@
-//! The relay finishes what a crash or a lost reply left: acts that are intended and not settled, and
-//! pauses and closes that went to Redis first. Every server has one; they do not mind each other.
+//! The relay finishes what a crash or a lost reply left: acts that are intended and not settled,
+//! and pauses and closes that went to Redis first. Every server has one; they do not mind each
+//! other.
 
 use std::time::Duration;
 

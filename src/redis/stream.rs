@@ -36,8 +36,8 @@ impl Reader {
         Self { redis, consumer: consumer.to_owned(), block, connection: None }
     }
 
-    /// New records of all shards, at most `count` of each; waits for the first one unless `block` is
-    /// false. An empty list means that there are none.
+    /// New records of all shards, at most `count` of each; waits for the first one unless `block`
+    /// is false. An empty list means that there are none.
     ///
     /// # Errors
     /// Those of any call. Records that were handed out in a reply that got lost are pending, and
@@ -111,8 +111,8 @@ impl Reader {
         Ok(())
     }
 
-    /// Makes the group of every shard where it is missing, from the beginning of the stream, so that
-    /// nothing in it is skipped; what was persisted before is a replay (I9).
+    /// Makes the group of every shard where it is missing, from the beginning of the stream, so
+    /// that nothing in it is skipped; what was persisted before is a replay (I9).
     async fn make_groups(&mut self) -> Result<()> {
         for shard in Shard::all() {
             let mut create = cmd("XGROUP");

@@ -159,8 +159,8 @@ pub trait Store: Send + Sync {
     /// Acts that were intended before this instant and are not settled: a crash left them.
     async fn unsettled_acts(&self, before: UnixMs, limit_rows: u32) -> Result<Vec<Act>>;
 
-    /// Moves a row from accepted to cancelled and writes the return of its stock as an intended act,
-    /// in one transaction (I7, P9 step 4).
+    /// Moves a row from accepted to cancelled and writes the return of its stock as an intended
+    /// act, in one transaction (I7, P9 step 4).
     async fn cancel_ticket(&self, id: &TicketId, who: &str, at: UnixMs) -> Result<Cancelled>;
 
     /// The last accepted generation.

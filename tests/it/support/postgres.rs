@@ -1,8 +1,8 @@
 //! A private PostgreSQL: one server per test process, one fresh database per test.
 //!
-//! The server is made and watched by a small shell that holds the reading end of a pipe. The writing
-//! end belongs to this process alone, so however it ends, the shell reads the end of the file, stops
-//! the server and removes its folder.
+//! The server is made and watched by a small shell that holds the reading end of a pipe. The
+//! writing end belongs to this process alone, so however it ends, the shell reads the end of the
+//! file, stops the server and removes its folder.
 
 use std::ffi::OsString;
 use std::os::unix::fs::chown;
@@ -17,8 +17,8 @@ use sqlx::{AssertSqlSafe, Connection as _};
 
 use super::eventually::eventually_ok;
 
-const MISSING: &str = "PostgreSQL's server programs (initdb, postgres) were not found; install them: \
-     apt-get install postgresql, or: brew install postgresql";
+const MISSING: &str = "PostgreSQL's server programs (initdb, postgres) were not found; install \
+     them: apt-get install postgresql, or: brew install postgresql";
 /// The server refuses to run as root, so root runs it as this user, whom its package makes.
 const UNPRIVILEGED: &str = "postgres";
 
