@@ -73,36 +73,38 @@ async fn restocked(server: &Server, number: i64) -> String {
 #[tokio::test]
 async fn holders_get_their_ticket_in_every_state_and_others_are_told_the_state_i2_i7_i10() {
     let (_dir, server) = server(&[]).await;
-    server.prepare("summer", 3).await;
+    server.prepare("summer", 5).await;
     let told = server.issue("summer", "ada").await;
-    let steps = [
-        ("pause", "paused", "paused"),
-        ("pause", "paused", "paused"),
-        ("resume", "open", ""),
-        ("resume", "open", ""),
-        ("pause", "paused", "paused"),
-        ("close", "closed", "closed"),
-        ("close", "closed", "closed"),
-    ];
-    for (number, (word, expected, code)) in steps.into_iter().enumerate() {
+    let mut out = 1;
+    for (number, (word, expected)) in [
+        ("pause", "paused"),
+        ("pause", "paused"),
+        ("resume", "open"),
+        ("resume", "open"),
+        ("pause", "paused"),
+        ("close", "closed"),
+        ("close", "closed"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
         let answer = act(&server, "summer", word).await;
         assert_eq!(answer.status, StatusCode::OK, "{word}: {answer:?}");
-        assert_eq!(answer.json()["remaining"], if number < 3 { 2 } else { 1 });
+        assert_eq!(answer.json()["remaining"], 5 - out);
         assert_eq!(state(&server, "summer").await, expected);
-        let admins = server.get_as_admin("/admin/coupons/summer").await.json();
+        let seen = server.get_as_admin("/admin/coupons/summer").await.json();
         assert_eq!(
-            (&admins["state"], &admins["version"]),
+            (&seen["state"], &seen["version"]),
             (&json!(expected), &answer.json()["version"])
         );
         let again = server.issue("summer", "ada").await;
         assert_eq!((again.status, &again.body), (StatusCode::OK, &told.body), "I10");
-        let other = server.issue("summer", "eve").await;
-        match code {
-            "" => assert_eq!(other.status, StatusCode::OK, "{word}: {other:?}"),
-            _ if number < 2 => {
-                assert_eq!((other.status.as_u16(), other.code().as_str()), (409, code))
-            }
-            _ => assert_eq!(server.issue("summer", "bob").await.code(), code),
+        let other = server.issue("summer", &format!("other-{number}")).await;
+        if expected == "open" {
+            assert_eq!(other.status, StatusCode::OK, "{other:?}");
+            out += 1;
+        } else {
+            assert_eq!((other.status.as_u16(), other.code().as_str()), (409, expected));
         }
     }
     for word in ["resume", "pause"] {
@@ -110,7 +112,7 @@ async fn holders_get_their_ticket_in_every_state_and_others_are_told_the_state_i
         assert_eq!((answer.status, answer.code()), (StatusCode::CONFLICT, "already_closed".into()));
     }
     assert_eq!(state(&server, "summer").await, "closed", "I7");
-    assert_balance(&server, "summer", &json!({ "issued": 2, "remaining": 1 })).await;
+    assert_balance(&server, "summer", &json!({ "issued": 3, "remaining": 2 })).await;
 }
 
 #[tokio::test]

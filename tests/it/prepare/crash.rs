@@ -14,7 +14,7 @@ use firstcome::store::{Intended, Store, open};
 use reqwest::StatusCode;
 use rustix::process::Signal;
 use serde_json::json;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 
 use crate::support::eventually::eventually_holds;
 use crate::support::postgres;
@@ -151,6 +151,31 @@ async fn a_pause_and_a_close_hold_while_the_database_is_away_and_are_written_aft
     eventually_holds("the row of the close", async || row().await == "closed").await;
     rows_are_there(&server, "summer").await;
     assert_balance(&server, "summer", &json!({ "issued": 3, "remaining": 97, "rows": 3 })).await;
+    store.close().await;
+}
+
+/// The relay reads, so it never meets the lock that kept the act from its row.
+#[tokio::test]
+async fn a_pause_that_only_its_own_request_could_not_write_is_written_afterwards_i8() {
+    let (dir, server) = server(&[]).await;
+    server.prepare("summer", 100).await;
+    let store = database_of(dir.path()).await;
+    let file = format!("sqlite:{}", dir.path().join("firstcome.db").display());
+    let mut lock = SqliteConnection::connect(&file).await.unwrap();
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut lock).await.unwrap();
+    let paused = act(&server, "summer", "pause").await;
+    assert_eq!(paused.status, StatusCode::OK, "{paused:?}");
+    assert_eq!(server.issue("summer", "ada").await.code(), "paused");
+    let row = async || {
+        let id = CouponId::parse("summer").unwrap();
+        store.find_coupon(&id).await.unwrap().unwrap().state.word()
+    };
+    assert_eq!(row().await, "open");
+    sqlx::query("ROLLBACK").execute(&mut lock).await.unwrap();
+    eventually_holds("the row of the pause", async || row().await == "paused").await;
+    assert_eq!(act(&server, "summer", "resume").await.status, StatusCode::OK);
+    assert_eq!(server.issue("summer", "ada").await.status, StatusCode::OK);
+    lock.close().await.unwrap();
     store.close().await;
 }
 

@@ -1,5 +1,7 @@
 //! Tickets as their holders see them.
 
+use std::process::Stdio;
+
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -31,7 +33,7 @@ async fn a_ticket_is_in_progress_until_a_worker_wrote_its_row_and_only_its_holde
     assert_eq!(early.headers["retry-after"], "1");
     assert_eq!(mine(&server, "ada", "").await.0, Vec::<Value>::new(), "rows only");
 
-    let mut worker = command(dir.path(), &[]).arg("worker").spawn().unwrap();
+    let mut worker = command(dir.path(), &[]).arg("worker").stdout(Stdio::null()).spawn().unwrap();
     eventually_holds("the row", async || {
         ticket(&server, "ada", "summer.2").await.json() == with_status(&told, "accepted")
     })
