@@ -46,11 +46,11 @@ impl Ready<'_> {
         } else {
             text += "A first ticket, in three commands:\n\n";
         }
+        let coupons = format!("http://{admin}/admin/coupons");
         text += &format!(
             "  curl -H {bearer} -H 'Content-Type: application/json' \\\n       \
-             -d '{{\"id\":\"summer\",\"name\":\"Summer\",\"total\":100}}' http://{admin}/admin/coupons\n  \
-             curl -H {bearer} -X POST \
-             http://{admin}/admin/coupons/summer/preload\n  \
+             -d '{{\"id\":\"summer\",\"name\":\"Summer\",\"total\":100}}' {coupons}\n  \
+             curl -H {bearer} -X POST {coupons}/summer/preload\n  \
              curl -H 'X-User-Id: ada' http://{public}/coupons/summer/issue\n"
         );
         text

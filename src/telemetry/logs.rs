@@ -13,8 +13,8 @@ pub enum Format {
     Json,
 }
 
-/// Every malformed request of a stranger would be an error in our log; a filter that names the crate
-/// brings them back.
+/// Every malformed request of a stranger would be an error in our log; a filter that names the
+/// crate brings them back.
 const STRANGERS: &str = "actix_http=off";
 
 /// Installs the subscriber of this process.
