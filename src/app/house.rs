@@ -55,7 +55,7 @@ impl House {
     /// when there is none, as its owner for a moment.
     ///
     /// # Errors
-    /// As [`House::own`]; and when this life of Redis cannot be proven.
+    /// As [`House::own`].
     pub async fn visit(settings: &Settings) -> Result<Self, Failure> {
         let house = match settings.has_private_redis() {
             true => match LocalRedis::attach(&settings.data_dir).await {
@@ -99,6 +99,14 @@ impl House {
             local,
             settings: settings.clone(),
         })
+    }
+
+    /// Whether Redis answers.
+    ///
+    /// # Errors
+    /// [`Failure::Missing`] when it does not.
+    pub async fn reach_redis(&self) -> Result<(), Failure> {
+        Ok(self.redis.ping().await?)
     }
 
     /// The admin token: the one that was set, or the one that the data directory keeps.

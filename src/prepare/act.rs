@@ -1,6 +1,8 @@
 //! How an act is carried out: intended, applied, settled. Repeating any step is harmless, so a lost
 //! reply or a crash between two of them is finished by whoever comes next (I8, P9 steps 1-3).
 
+use std::sync::atomic::Ordering;
+
 use super::{Preparer, Refusal, Request};
 use crate::domain::act::{Act, ActResult, Change};
 use crate::domain::coupon::CouponId;
@@ -45,7 +47,8 @@ impl Preparer {
     pub(super) async fn give_way(&self, other: &Act) -> Result<(), Refusal> {
         match self.carry_out(other).await {
             Ok(_) | Err(Refusal::BelowIssued | Refusal::TotalTooLarge) => Ok(()),
-            Err(Refusal::AlreadyClosed) => Ok(()),
+            // `ActInProgress`: others finished it and went on.
+            Err(Refusal::AlreadyClosed | Refusal::ActInProgress) => Ok(()),
             Err(refusal) => Err(refusal),
         }
     }
@@ -78,11 +81,14 @@ impl Preparer {
     ) -> Result<ActResult, Refusal> {
         let accepted = self.redis.generation().current().map_err(Refusal::Recovering)?;
         let args = ActArgs { accepted: &accepted, coupon_id: id, act_no: None };
+        // Before it for a caller that leaves, after it for a relay that looks in between.
+        self.redis_may_be_ahead.store(true, Ordering::Relaxed);
         let reply = match change {
-            Change::Pause => lua::pause::pause(&self.redis, &args).await?,
-            _ => lua::close::close(&self.redis, &args).await?,
+            Change::Pause => lua::pause::pause(&self.redis, &args).await,
+            _ => lua::close::close(&self.redis, &args).await,
         };
-        match reply {
+        self.redis_may_be_ahead.store(true, Ordering::Relaxed);
+        match reply? {
             ActReply::Settled(result) => told(result),
             ActReply::Unknown => Err(Refusal::CouponNotFound),
             _ => Err(Refusal::Recovering("Redis cannot take the act now".to_owned())),

@@ -2,6 +2,7 @@
 //! and pauses and closes that went to Redis first. Every server has one; they do not mind each
 //! other.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -21,22 +22,20 @@ const YOUNG_MS: i64 = 500;
 /// Finishes acts; its loop is [`Relay::step`] repeated.
 pub struct Relay {
     preparer: Preparer,
-    /// Set at start and whenever the database was away: only then may Redis be ahead.
-    redis_may_be_ahead: bool,
 }
 
 impl Relay {
     /// A relay that finishes acts through this preparer.
     pub fn new(preparer: &Preparer) -> Self {
-        Self { preparer: preparer.clone(), redis_may_be_ahead: true }
+        Self { preparer: preparer.clone() }
     }
 
     /// Repeats [`Relay::step`] twice a second until shutdown.
-    pub async fn run(mut self, shutdown: CancellationToken) {
+    pub async fn run(self, shutdown: CancellationToken) {
         while !shutdown.is_cancelled() {
             if let Err(error) = self.step().await {
                 tracing::debug!(%error, "the relay could not finish");
-                self.redis_may_be_ahead = true;
+                self.preparer.redis_may_be_ahead.store(true, Ordering::Relaxed);
             }
             tokio::select! {
                 () = tokio::time::sleep(EVERY) => {}
@@ -50,7 +49,7 @@ impl Relay {
     ///
     /// # Errors
     /// When Redis or the database is away; the next step begins anew.
-    pub async fn step(&mut self) -> Result<usize, Refusal> {
+    pub async fn step(&self) -> Result<usize, Refusal> {
         let before = UnixMs((self.preparer.now)().0 - YOUNG_MS);
         let left = self.preparer.store.unsettled_acts(before, PAGE_DEFAULT_ROWS).await?;
         let mut finished = 0;
@@ -65,9 +64,8 @@ impl Relay {
                 }
             }
         }
-        if self.redis_may_be_ahead {
+        if self.preparer.redis_may_be_ahead.swap(false, Ordering::Relaxed) {
             finished += self.write_what_went_first().await?;
-            self.redis_may_be_ahead = false;
         }
         Ok(finished)
     }

@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod cli;
+mod http;
 mod issue;
+mod prepare;
 mod redis;
 mod store;
 mod support;

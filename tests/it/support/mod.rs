@@ -3,5 +3,6 @@
 pub mod eventually;
 pub mod postgres;
 pub mod processes;
+pub mod raw;
 pub mod redis;
 pub mod server;
