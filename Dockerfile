@@ -28,8 +28,7 @@ USER 10001
 EXPOSE 8080 8081
 STOPSIGNAL SIGTERM
 
-# For `serve`: the worker listens to nothing, see docker-compose.yml. The image has no curl; bash can
-# speak HTTP well enough for one line.
+# The image has no curl; bash can speak HTTP well enough for one line.
 HEALTHCHECK --interval=5s --timeout=3s --start-period=10s \
     CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/8081 && printf 'GET /healthz HTTP/1.0\\r\\n\\r\\n' >&3 && head -n 1 <&3 | grep -q ' 200 '"]
 

@@ -2,11 +2,12 @@
 //! answers one user when it is quiet and up to 512 when it is busy, and nobody ever waits for a
 //! timer.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use tokio::sync::Notify;
@@ -24,6 +25,9 @@ use crate::redis::{Error, Redis};
 use crate::store::Store;
 use crate::telemetry::metrics::IssueMetrics;
 
+/// Failed calls are logged once in this time: a line for each would make an outage worse.
+const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
+
 /// Takes rounds from the queue and answers them; its loop is [`Batcher::step`] repeated.
 pub(super) struct Batcher {
     pub(super) queue: Weak<Queue>,
@@ -35,6 +39,8 @@ pub(super) struct Batcher {
     pub(super) keys: Arc<CodeKeys>,
     pub(super) metrics: Rc<IssueMetrics>,
     pub(super) bounds: Bounds,
+    /// When a failed call was last logged.
+    pub(super) complained: Cell<Option<Instant>>,
 }
 
 impl Batcher {
@@ -121,8 +127,8 @@ impl Batcher {
     ) {
         let Some(key) = self.keys.find(&answered.key_id) else {
             // Taken, and told as soon as a server has the key: the retry is exact (P3 step 5).
-            tracing::error!(coupon.id = %group.coupon_id, key.id = %answered.key_id,
-                "the coupon's code key is not in FIRSTCOME_CODE_KEYS");
+            // `/readyz` names the key; a line here for every request would drown it.
+            tracing::debug!(coupon.id = %group.coupon_id, key.id = %answered.key_id, "no such key");
             answer_each(group, &Outcome::Recovering);
             return;
         };
@@ -168,13 +174,18 @@ impl Batcher {
     /// A definite refusal changed nothing; of everything else the outcome is unknown, and the retry
     /// tells it exactly.
     fn fail(&self, group: Group, error: &Error) {
-        tracing::debug!(%error, coupon.id = %group.coupon_id, "an issue call failed");
+        if self.complained.get().is_none_or(|at| at.elapsed() >= COMPLAIN_EVERY) {
+            self.complained.set(Some(Instant::now()));
+            tracing::warn!(%error, coupon.id = %group.coupon_id, "issue calls fail");
+        }
         let outcome = match error {
             Error::Refused(_) => Outcome::Recovering,
             error if error.is_definite() => Outcome::Overloaded,
             _ => Outcome::OutcomeUnknown,
         };
-        self.connection.lose();
+        if error.doubts_connection() {
+            self.connection.lose();
+        }
         answer_each(group, &outcome);
     }
 }

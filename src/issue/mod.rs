@@ -10,6 +10,7 @@ mod outcome;
 mod queue;
 mod unknown;
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,6 +73,7 @@ impl Issuer {
             keys,
             metrics: metrics.clone(),
             bounds: bounds.clone(),
+            complained: Cell::new(None),
         };
         tokio::task::spawn_local(async move {
             let supervise = async {

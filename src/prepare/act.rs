@@ -62,7 +62,7 @@ impl Preparer {
                 self.store.settle_act(act, &result).await?;
                 told(result)
             }
-            ActReply::OutOfOrder(last) if last > act.act_no => Err(Refusal::ActInProgress),
+            ActReply::OutOfOrder(last) if last > act.act_no => self.finished_by_others(act).await,
             ActReply::OutOfOrder(_) => recovering("Redis lacks acts that the database has"),
             ActReply::Recovering => recovering("the coupon waits for its recovery"),
             ActReply::Unknown => recovering("Redis lacks a coupon that was preloaded"),
@@ -70,6 +70,15 @@ impl Preparer {
                 self.redis.generation().doubt();
                 recovering("Redis changed; ask again")
             }
+        }
+    }
+
+    /// What came of an act that others finished before they went on to the next one.
+    async fn finished_by_others(&self, act: &Act) -> Result<ActResult, Refusal> {
+        let found = self.store.find_act(&act.coupon_id, act.act_no).await?;
+        match found.and_then(|act| act.result) {
+            Some(result) => told(result),
+            None => Err(Refusal::ActInProgress),
         }
     }
 
@@ -105,6 +114,7 @@ impl Preparer {
                     accepted,
                     definition: &coupon.definition,
                     key_id: &coupon.key_id,
+                    version: coupon.version + 1,
                 };
                 lua::preload::preload(redis, &args).await?
             }

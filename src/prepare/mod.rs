@@ -147,8 +147,13 @@ impl Preparer {
             return Ok(coupon);
         }
         if coupon.state == State::Draft {
-            let updated = self.store.update_draft(&definition, coupon.version).await?;
-            return updated.ok_or(Refusal::ActInProgress);
+            return match self.store.update_draft(&definition, coupon.version).await? {
+                Some(updated) => Ok(updated),
+                None => {
+                    let current = self.find(id).await?.version;
+                    Err(Refusal::VersionConflict { seen: coupon.version, current })
+                }
+            };
         }
         let before = &coupon.definition;
         if (definition.total, definition.valid_for) != (before.total, before.valid_for) {

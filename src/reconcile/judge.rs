@@ -99,6 +99,7 @@ mod tests {
             is_master: true,
             is_loading: false,
             durability: Durability::Always,
+            last_write_ok: true,
             eviction_policy: "noeviction".to_owned(),
             skips_fsync_on_rewrite: Some(false),
         }

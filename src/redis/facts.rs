@@ -22,6 +22,8 @@ pub struct Facts {
     pub is_loading: bool,
     /// How it writes its append-only file.
     pub durability: Durability,
+    /// Whether the last write of the append-only file succeeded.
+    pub last_write_ok: bool,
     /// `maxmemory-policy`.
     pub eviction_policy: String,
     /// Whether `no-appendfsync-on-rewrite yes` voids the level silently; unknown when CONFIG is
@@ -30,15 +32,26 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Settings that could lose or forge a ticket, each in a sentence.
-    pub fn unsafe_settings(&self) -> Vec<String> {
+    /// What must be mended before tickets are given, each in a sentence: stock could vanish, or
+    /// nothing can be written.
+    pub fn faults(&self) -> Vec<String> {
         let mut sentences = Vec::new();
-        if self.eviction_policy != "noeviction" {
+        // Our keys have no time to live, so the volatile policies evict none of them.
+        if self.eviction_policy.starts_with("allkeys") {
             sentences.push(format!(
                 "maxmemory-policy is {}: an evicted key is lost stock; set it to noeviction",
                 self.eviction_policy
             ));
         }
+        if !self.last_write_ok {
+            sentences.push("Redis cannot write its append-only file; is its disk full?".to_owned());
+        }
+        sentences
+    }
+
+    /// Settings with which a crash could lose a ticket, each in a sentence.
+    pub fn unsafe_settings(&self) -> Vec<String> {
+        let mut sentences = Vec::new();
         if self.durability == Durability::None {
             sentences.push("appendonly is off: a restart forgets every ticket told".to_owned());
         }
@@ -81,6 +94,7 @@ impl Redis {
             is_master: line("role")? == "master",
             is_loading: line("loading")? != "0",
             durability,
+            last_write_ok: line("aof_last_write_status")? == "ok",
             eviction_policy: line("maxmemory_policy")?.to_owned(),
             skips_fsync_on_rewrite: skips_fsync_on_rewrite.map(|value| value == "yes"),
         })

@@ -156,6 +156,9 @@ pub trait Store: Send + Sync {
     /// state and version. Settling twice changes nothing.
     async fn settle_act(&self, act: &Act, result: &ActResult) -> Result<()>;
 
+    /// The act of a coupon with this number.
+    async fn find_act(&self, id: &CouponId, act_no: u64) -> Result<Option<Act>>;
+
     /// Acts that were intended before this instant and are not settled: a crash left them.
     async fn unsettled_acts(&self, before: UnixMs, limit_rows: u32) -> Result<Vec<Act>>;
 

@@ -95,6 +95,10 @@ impl Store for PostgresStore {
         acts::settle(&self.pool, act, result).await
     }
 
+    async fn find_act(&self, id: &CouponId, act_no: u64) -> Result<Option<Act>> {
+        acts::find(&self.pool, id, act_no).await
+    }
+
     async fn unsettled_acts(&self, before: UnixMs, limit_rows: u32) -> Result<Vec<Act>> {
         acts::unsettled(&self.pool, before, limit_rows).await
     }

@@ -106,6 +106,10 @@ impl Store for SqliteStore {
         acts::settle(&self.writer, act, result).await
     }
 
+    async fn find_act(&self, id: &CouponId, act_no: u64) -> Result<Option<Act>> {
+        acts::find(&self.readers, id, act_no).await
+    }
+
     async fn unsettled_acts(&self, before: UnixMs, limit_rows: u32) -> Result<Vec<Act>> {
         acts::unsettled(&self.readers, before, limit_rows).await
     }
