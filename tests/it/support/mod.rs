@@ -1,7 +1,11 @@
 //! What tests stand on.
 
+pub mod crowd;
 pub mod eventually;
+pub mod exact;
+pub mod line;
 pub mod postgres;
 pub mod processes;
 pub mod redis;
 pub mod server;
+pub mod site;

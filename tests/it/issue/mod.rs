@@ -1,5 +1,7 @@
 //! Issuing through real servers: exactly N, and the same answer again.
 
+mod exactly;
+
 use reqwest::StatusCode;
 
 use crate::support::server::Server;
