@@ -1,6 +1,10 @@
 //! Issuing through real servers: exactly N, and the same answer again.
 
+mod cost;
+mod crash;
 mod exactly;
+mod queue;
+mod shutdown;
 
 use reqwest::StatusCode;
 

@@ -67,9 +67,7 @@ impl PrivateRedis {
 
     /// One line of INFO.
     pub async fn info(&self, name: &str) -> String {
-        let text: String = self.ask(redis::cmd("INFO").arg("everything")).await;
-        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-        line.unwrap().trim().to_owned()
+        info_of(self.url(), name).await
     }
 
     /// Any command, over a connection of its own.
@@ -91,6 +89,15 @@ impl PrivateRedis {
         }
         world
     }
+}
+
+/// One line of the INFO of any Redis.
+pub async fn info_of(url: &str, name: &str) -> String {
+    let mut connection = connect(url).await;
+    let text: String =
+        redis::cmd("INFO").arg("everything").query_async(&mut connection).await.unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    line.unwrap().trim().to_owned()
 }
 
 /// The house's handle to a Redis.
