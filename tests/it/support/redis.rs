@@ -1,6 +1,6 @@
 //! A private Redis for one test: the same child that the embedded set-up starts.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use firstcome::domain::generation::Durability;
@@ -57,11 +57,22 @@ impl PrivateRedis {
         self.redis.generation().publish(Ok(self.accepted().await));
     }
 
+    /// The folder of its append-only file.
+    pub fn files(&self) -> PathBuf {
+        self.dir().join("redis/appendonlydir")
+    }
+
     /// Kills Redis with SIGKILL and starts it again on its data; a new generation.
     pub async fn crash_and_restart(&mut self) {
+        self.crash_and_restart_with(|_| ()).await;
+    }
+
+    /// As [`PrivateRedis::crash_and_restart`], with something done to its files in between.
+    pub async fn crash_and_restart_with(&mut self, meanwhile: impl FnOnce(&Path)) {
         let pid: u32 = self.info("process_id").await.parse().unwrap();
         super::processes::signal(pid, Signal::KILL);
         self.local.wait().await.unwrap();
+        meanwhile(&self.files());
         self.local.restart().await.unwrap();
     }
 
