@@ -11,11 +11,15 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Cmd, FromRedisValue};
 use rustix::process::Signal;
 
+use super::processes::RedisEnd;
+
 /// A private Redis and the house's handle to it.
 pub struct PrivateRedis {
     /// The handle; its generation is published as accepted.
     pub redis: Redis,
+    // They end in this sequence.
     local: LocalRedis,
+    _end: RedisEnd,
     _dir: tempfile::TempDir,
 }
 
@@ -25,7 +29,7 @@ impl PrivateRedis {
         let dir = tempfile::tempdir().unwrap();
         let local = LocalRedis::start(dir.path(), None).await.unwrap();
         let redis = handle(local.url());
-        let private = Self { redis, local, _dir: dir };
+        let private = Self { redis, local, _end: RedisEnd::of(dir.path()), _dir: dir };
         private.accept().await;
         private
     }
