@@ -8,6 +8,7 @@ use super::assert_fails_closed;
 use crate::support::crowd::{Crowd, Told};
 use crate::support::eventually::eventually_holds;
 use crate::support::exact::assert_kept;
+use crate::support::redis::PrivateRedis;
 use crate::support::server::Server;
 use crate::support::site::{Dialect, Site};
 
@@ -81,15 +82,53 @@ async fn a_restart_at_everysec_is_refused_and_a_change_of_the_level_is_not_i3() 
     let mut site = Site::start(Dialect::Sqlite).await;
     let server = site.server(&[]).await;
     tell_a_ticket(&server).await;
-    let level =
-        |word: &str| redis::cmd("CONFIG").arg("SET").arg("appendfsync").arg(word).to_owned();
-    let () = site.redis.ask(&level("everysec")).await;
+    let () = site.redis.ask(&words("CONFIG SET appendfsync everysec")).await;
     let is_told =
         async || server.issue("summer", "ada").await.headers["firstcome-durability"] == "everysec";
     eventually_holds("the new level", is_told).await;
     // The private Redis starts at `always` again; what it was before is what counts.
     site.redis.crash_and_restart().await;
     assert_fails_closed(&site, &server, "appendfsync was or is not always").await;
+}
+
+#[tokio::test]
+async fn a_master_that_was_demoted_and_comes_back_with_other_data_issues_nothing_i1_i5() {
+    let site = Site::start(Dialect::Sqlite).await;
+    let server = site.server(&[]).await;
+    tell_a_ticket(&server).await;
+    let mut other = PrivateRedis::start().await;
+    let older = site.redis.files();
+    other
+        .crash_and_restart_with(|files| {
+            std::fs::remove_dir_all(files).unwrap();
+            copy(&older, files);
+        })
+        .await;
+    assert_eq!(server.issue("summer", "bob").await.status, StatusCode::OK);
+
+    // Its process, and so the server's connections, live on; only the tickets since are gone.
+    let port = free_port();
+    let () = other.ask(&words("CONFIG SET bind 127.0.0.1")).await;
+    let () = other.ask(&words(&format!("CONFIG SET port {port}"))).await;
+    let () = site.redis.ask(&words(&format!("REPLICAOF 127.0.0.1 {port}"))).await;
+    let is_synced = async || site.redis.info("master_link_status").await == "up";
+    eventually_holds("the other data", is_synced).await;
+    let () = site.redis.ask(&words("REPLICAOF NO ONE")).await;
+    let eve = server.issue("summer", "eve").await;
+    assert_eq!(eve.code(), "recovering", "bob has the next serial: {}", eve.body);
+    assert_fails_closed(&site, &server, "was replaced while it ran").await;
+}
+
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+fn words(text: &str) -> redis::Cmd {
+    let mut words = text.split(' ');
+    let mut command = redis::cmd(words.next().unwrap());
+    command.arg(words.collect::<Vec<_>>());
+    command
 }
 
 #[tokio::test]
