@@ -70,6 +70,8 @@ pub fn serve_public(
     .backlog(settings::ACCEPT_BACKLOG)
     .client_request_timeout(settings::HEADERS_WITHIN)
     .keep_alive(settings::KEEP_ALIVE)
+    // Who closes a connection has gone: a request that still waits then takes no ticket.
+    .h1_allow_half_closed(false)
     .shutdown_timeout(grace.as_secs().max(1))
     .disable_signals()
     .bind(listen)?;

@@ -133,13 +133,11 @@ impl Persister {
     }
 
     async fn step_with(&mut self, block: bool) -> Step {
-        let accepted = match self.redis.generation().current() {
-            Ok(accepted) => accepted,
-            Err(_) => {
-                let changed = self.redis.generation().changed();
-                let _ = tokio::time::timeout(self.bounds.read_block, changed).await;
-                return Step::Waited;
-            }
+        let known = self.redis.generation().current();
+        let Ok(accepted) = known else {
+            let proven = self.redis.generation().differs_from(&known);
+            let _ = tokio::time::timeout(self.bounds.read_block, proven).await;
+            return Step::Waited;
         };
         let entries = match self.read(block).await {
             Ok(entries) => entries,

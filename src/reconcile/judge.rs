@@ -54,6 +54,14 @@ pub(super) fn judge(facts: &Facts, last: Option<&Generation>, evidence: &Evidenc
         };
     };
     if facts.run_id == last.run_id && facts.replid == last.replid {
+        if evidence.heartbeat < last.heartbeat {
+            return match nothing_to_lose {
+                true => Verdict::Next("empty"),
+                false => doubtful(
+                    "Redis was flushed while it ran: its heartbeat is behind the database's",
+                ),
+            };
+        }
         return match facts.durability == last.durability {
             true => Verdict::Same,
             // Written down, so that a later restart is not judged by a level that was left.
@@ -136,6 +144,15 @@ mod tests {
     #[test]
     fn the_same_process_with_the_same_data_goes_on() {
         assert_eq!(judge(&facts("run", "repl"), Some(&last()), &evidence()), Verdict::Same);
+    }
+
+    #[test]
+    fn the_same_process_without_its_data_is_doubtful_unless_there_was_nothing_to_lose() {
+        let flushed = Evidence { heartbeat: 99, has_coupon: false, ..evidence() };
+        assert!(is_doubtful(&judge(&facts("run", "repl"), Some(&last()), &flushed)));
+        let unused = Evidence { was_preloaded: false, ..flushed };
+        let verdict = judge(&facts("run", "repl"), Some(&last()), &unused);
+        assert_eq!(verdict, Verdict::Next("empty"));
     }
 
     #[test]

@@ -42,6 +42,8 @@ pub struct Prover {
     /// What this process proved itself; believed without the database as long as Redis tells the
     /// same identity.
     proven: Option<Accepted>,
+    /// A generation's number and the greatest heartbeat that this process saw in it.
+    seen: (u64, u64),
     complained: Option<String>,
 }
 
@@ -53,7 +55,15 @@ impl Prover {
         topology: Topology,
         now: fn() -> UnixMs,
     ) -> Self {
-        Self { redis: redis.clone(), store, topology, now, proven: None, complained: None }
+        Self {
+            redis: redis.clone(),
+            store,
+            topology,
+            now,
+            proven: None,
+            seen: (0, 0),
+            complained: None,
+        }
     }
 
     /// Repeats [`Prover::step`] every second, and at once on doubt, until shutdown.
@@ -127,7 +137,11 @@ impl Prover {
     /// Compares with the database, and writes a new generation of the same data down by
     /// compare-and-set.
     async fn accept(&self, facts: &Facts) -> Result<Accepted, Unproven> {
-        let last = self.store.last_generation().await?;
+        let mut last = self.store.last_generation().await?;
+        if let Some(last) = &mut last {
+            // The database may have missed a beat.
+            last.heartbeat = last.heartbeat.max(self.seen_in(last.generation_no));
+        }
         let evidence = self.evidence().await?;
         let (generation_no, epoch) = match judge(facts, last.as_ref(), &evidence) {
             Verdict::Doubtful(sentence) => return Err(Unproven::Doubtful(sentence)),
@@ -195,20 +209,29 @@ impl Prover {
         Ok(unsettled.iter().any(|act| act.act_no == 1 && act.coupon_id == *id))
     }
 
-    /// Counts a second in Redis, then takes it into the database (P2 step 8).
-    async fn beat(&self, accepted: Accepted) -> Result<Accepted, Unproven> {
-        match heartbeat(&self.redis, &accepted).await? {
-            Reply::OtherGeneration => Err(Unproven::Overtaken),
-            Reply::Beat(count) => {
-                match self.store.beat(accepted.generation_no, count, (self.now)()).await {
-                    Ok(true) => Ok(accepted),
-                    Ok(false) => Err(Unproven::Overtaken),
-                    // The heartbeat proves old data, never fresh data: missing one is harmless.
-                    Err(error) => {
-                        tracing::debug!(%error, "the heartbeat was not written down");
-                        Ok(accepted)
-                    }
-                }
+    fn seen_in(&self, generation_no: u64) -> u64 {
+        let (seen_in, heartbeat) = self.seen;
+        if seen_in == generation_no { heartbeat } else { 0 }
+    }
+
+    /// Counts a second in Redis, then takes it into the database (P2 step 8). A count that fell is
+    /// left as it is, and judged: only data that was lost can count less.
+    async fn beat(&mut self, accepted: Accepted) -> Result<Accepted, Unproven> {
+        let generation_no = accepted.generation_no;
+        if self.redis.heartbeat().await? < self.seen_in(generation_no) {
+            return Err(Unproven::Overtaken);
+        }
+        let Reply::Beat(count) = heartbeat(&self.redis, &accepted).await? else {
+            return Err(Unproven::Overtaken);
+        };
+        self.seen = (generation_no, count);
+        match self.store.beat(generation_no, count, (self.now)()).await {
+            Ok(true) => Ok(accepted),
+            Ok(false) => Err(Unproven::Overtaken),
+            // The heartbeat proves old data, never fresh data: missing one is harmless.
+            Err(error) => {
+                tracing::debug!(%error, "the heartbeat was not written down");
+                Ok(accepted)
             }
         }
     }

@@ -66,10 +66,11 @@ impl GenerationWatch {
         self.doubt.notified().await;
     }
 
-    /// Waits for the next change of what is known.
-    pub async fn changed(&self) {
+    /// Waits until something else is known than this. Nothing that happens between the look and the
+    /// wait is missed.
+    pub async fn differs_from(&self, known: &Result<Arc<Accepted>, String>) {
         let mut receiver = self.known.subscribe();
         // The sender lives as long as this handle, so the channel cannot be closed.
-        let _ = receiver.changed().await;
+        let _ = receiver.wait_for(|current| current != known).await;
     }
 }

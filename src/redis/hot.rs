@@ -33,6 +33,7 @@ pub struct Open {
 #[derive(Clone)]
 pub struct HotConnection {
     published: watch::Receiver<Option<Open>>,
+    publish: watch::Sender<Option<Open>>,
     lost: Arc<Notify>,
 }
 
@@ -48,7 +49,7 @@ pub struct Supervisor {
 pub fn supervised(redis: Redis) -> (HotConnection, Supervisor) {
     let (publish, published) = watch::channel(None);
     let lost = Arc::new(Notify::new());
-    let connection = HotConnection { published, lost: lost.clone() };
+    let connection = HotConnection { published, publish: publish.clone(), lost: lost.clone() };
     (connection, Supervisor { redis, publish, lost })
 }
 
@@ -64,8 +65,10 @@ impl HotConnection {
         opened.ok()?.ok()?.clone()
     }
 
-    /// Gives the connection back: it failed, or it speaks to another generation.
+    /// Gives the connection back: it failed, or it speaks to another generation. Nobody finds it from
+    /// now on, also before the supervisor had its turn.
     pub fn lose(&self) {
+        self.publish.send_replace(None);
         self.lost.notify_one();
     }
 }
@@ -74,7 +77,8 @@ impl Supervisor {
     /// Connects, probes, publishes, and returns when the connection was lost; or after a pause when
     /// it could not be opened.
     pub async fn step(&mut self) {
-        match self.probe().await {
+        let known = self.redis.generation().current();
+        match self.probe(&known).await {
             Ok(Some(open)) => {
                 self.publish.send_replace(Some(open.clone()));
                 self.watch_over(open).await;
@@ -82,9 +86,9 @@ impl Supervisor {
             }
             Ok(None) => {
                 self.redis.generation().doubt();
-                let changed = self.redis.generation().changed();
+                let proven = self.redis.generation().differs_from(&known);
                 // A pause is an answer too: the probe is then made again.
-                let _ = tokio::time::timeout(RETRY * 4, changed).await;
+                let _ = tokio::time::timeout(RETRY * 4, proven).await;
             }
             Err(error) => {
                 tracing::debug!(%error, "the hot connection cannot be opened");
@@ -94,14 +98,17 @@ impl Supervisor {
     }
 
     /// A connection that speaks to the accepted generation; `None` when it speaks to another.
-    async fn probe(&self) -> Result<Option<Open>> {
+    async fn probe(
+        &self,
+        known: &std::result::Result<Arc<Accepted>, String>,
+    ) -> Result<Option<Open>> {
         let mut connection = self.redis.connect().await?;
         let replication: String = cmd("INFO")
             .arg("replication")
             .query_async(&mut connection)
             .await
             .map_err(Error::of_call)?;
-        let Ok(accepted) = self.redis.generation().current() else { return Ok(None) };
+        let Ok(accepted) = known.clone() else { return Ok(None) };
         let replid = format!("master_replid:{}", accepted.replid);
         let is_accepted = replication.lines().any(|line| line.trim_end() == replid)
             && replication.lines().any(|line| line.trim_end() == "role:master");
@@ -111,10 +118,11 @@ impl Supervisor {
     /// Returns when the connection was given back, does not answer, or another generation was
     /// accepted.
     async fn watch_over(&self, mut open: Open) {
+        let known = Ok(open.accepted);
         loop {
             tokio::select! {
                 () = self.lost.notified() => return,
-                () = self.redis.generation().changed() => return,
+                () = self.redis.generation().differs_from(&known) => return,
                 () = tokio::time::sleep(PING_EVERY) => {}
             }
             let answer: std::result::Result<(), _> =

@@ -1,7 +1,7 @@
-//! One script: called by its SHA, loaded when the server does not know it.
+//! One script: called by its SHA, sent whole when the server does not know it.
 
 use ::redis::aio::ConnectionLike;
-use ::redis::{Cmd, Value, cmd};
+use ::redis::{Arg, Cmd, Value, cmd};
 
 use super::{Error, Result};
 
@@ -24,18 +24,23 @@ impl Script {
         call
     }
 
-    /// Sends a call. A server that does not know the script ran nothing of it: it is loaded and the
-    /// call is sent once more.
+    /// Sends a call. A server that does not know the script ran nothing of it: the call is sent once
+    /// more with the text, which the server keeps. It is not loaded first and called afterwards,
+    /// because a SCRIPT FLUSH in between would fail the call.
     ///
     /// # Errors
     /// [`Error::Refused`] or [`Error::Unknown`].
     pub async fn run(&self, connection: &mut impl ConnectionLike, call: &Cmd) -> Result<Value> {
         match call.query_async(connection).await {
             Err(error) if Error::is_missing_script(&error) => {
-                let mut load = cmd("SCRIPT");
-                load.arg("LOAD").arg(self.text);
-                load.query_async::<()>(connection).await.map_err(Error::of_call)?;
-                call.query_async(connection).await.map_err(Error::of_call)
+                let mut whole = cmd("EVAL");
+                whole.arg(self.text);
+                for arg in call.args_iter().skip(2) {
+                    if let Arg::Simple(bytes) = arg {
+                        whole.arg(bytes);
+                    }
+                }
+                whole.query_async(connection).await.map_err(Error::of_call)
             }
             replied => replied.map_err(Error::of_call),
         }

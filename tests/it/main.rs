@@ -5,7 +5,9 @@
 mod cli;
 mod http;
 mod issue;
+mod persist;
 mod prepare;
+mod reconcile;
 mod redis;
 mod store;
 mod support;

@@ -1,8 +1,12 @@
 //! What tests stand on.
 
+pub mod crowd;
 pub mod eventually;
+pub mod exact;
+pub mod line;
 pub mod postgres;
 pub mod processes;
 pub mod raw;
 pub mod redis;
 pub mod server;
+pub mod site;

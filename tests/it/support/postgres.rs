@@ -50,6 +50,32 @@ struct Server {
 
 /// The URL of a fresh, empty database.
 pub async fn fresh_database() -> String {
+    let name = format!("t{}", DATABASES.fetch_add(1, Ordering::Relaxed));
+    let server = as_owner(&[format!("CREATE DATABASE {name}")]).await;
+    format!("postgres://firstcome@localhost/{name}?host={}", server.folder.display())
+}
+
+/// Cuts every connection to the database of this URL and lets nobody in: an outage.
+pub async fn close_to_all(url: &str) {
+    let name = name_of(url);
+    as_owner(&[
+        format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"),
+        format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"),
+    ])
+    .await;
+}
+
+/// Ends the outage.
+pub async fn open_to_all(url: &str) {
+    as_owner(&[format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", name_of(url))]).await;
+}
+
+fn name_of(url: &str) -> &str {
+    url.split(['/', '?']).nth(3).expect("a URL of fresh_database")
+}
+
+/// Runs statements outside of the tests' databases.
+async fn as_owner(statements: &[String]) -> &'static Server {
     let server = SERVER.get_or_init(Server::start);
     let mut connection = eventually_ok("connect to the private PostgreSQL", async || {
         let options = PgConnectOptions::new_without_pgpass().socket(&server.folder);
@@ -57,11 +83,12 @@ pub async fn fresh_database() -> String {
         PgConnection::connect_with(&options).await.map_err(|error| server.explain(error))
     })
     .await;
-    let name = format!("t{}", DATABASES.fetch_add(1, Ordering::Relaxed));
-    let sql = format!("CREATE DATABASE {name}");
-    sqlx::query(AssertSqlSafe(sql)).execute(&mut connection).await.expect("create a database");
+    for sql in statements {
+        let sql = AssertSqlSafe(sql.clone());
+        sqlx::query(sql).execute(&mut connection).await.expect("a statement of the owner");
+    }
     connection.close().await.expect("close the connection");
-    format!("postgres://firstcome@localhost/{name}?host={}", server.folder.display())
+    server
 }
 
 impl Server {

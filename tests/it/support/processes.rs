@@ -1,5 +1,7 @@
 //! Processes that a test knows by their ids.
 
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rustix::process::{Pid, Signal, getpgid, kill_process};
@@ -24,6 +26,27 @@ pub fn living_in_group(group: u32) -> usize {
         in_group && columns.next().is_some_and(|state| !state.starts_with('Z'))
     };
     listed.lines().filter(lives).count()
+}
+
+/// Waits, when it is dropped, until the private Redis of this folder has ended: its last log line
+/// would otherwise outlive the folder.
+#[derive(Debug)]
+pub struct RedisEnd(PathBuf);
+
+impl RedisEnd {
+    /// For the Redis of this folder, if there is one.
+    pub fn of(data_dir: &Path) -> Self {
+        Self(data_dir.join("redis.lock"))
+    }
+}
+
+impl Drop for RedisEnd {
+    fn drop(&mut self) {
+        // Redis and its shell hold the lock, and end within seconds after their parent.
+        if let Ok(lock) = File::open(&self.0) {
+            let _ = lock.lock();
+        }
+    }
 }
 
 fn pid(id: u32) -> Pid {

@@ -1,6 +1,6 @@
 //! A private Redis for one test: the same child that the embedded set-up starts.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use firstcome::domain::generation::Durability;
@@ -11,11 +11,15 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Cmd, FromRedisValue};
 use rustix::process::Signal;
 
+use super::processes::RedisEnd;
+
 /// A private Redis and the house's handle to it.
 pub struct PrivateRedis {
     /// The handle; its generation is published as accepted.
     pub redis: Redis,
+    // They end in this sequence.
     local: LocalRedis,
+    _end: RedisEnd,
     _dir: tempfile::TempDir,
 }
 
@@ -25,7 +29,7 @@ impl PrivateRedis {
         let dir = tempfile::tempdir().unwrap();
         let local = LocalRedis::start(dir.path(), None).await.unwrap();
         let redis = handle(local.url());
-        let private = Self { redis, local, _dir: dir };
+        let private = Self { redis, local, _end: RedisEnd::of(dir.path()), _dir: dir };
         private.accept().await;
         private
     }
@@ -57,19 +61,28 @@ impl PrivateRedis {
         self.redis.generation().publish(Ok(self.accepted().await));
     }
 
+    /// The folder of its append-only file.
+    pub fn files(&self) -> PathBuf {
+        self.dir().join("redis/appendonlydir")
+    }
+
     /// Kills Redis with SIGKILL and starts it again on its data; a new generation.
     pub async fn crash_and_restart(&mut self) {
+        self.crash_and_restart_with(|_| ()).await;
+    }
+
+    /// As [`PrivateRedis::crash_and_restart`], with something done to its files in between.
+    pub async fn crash_and_restart_with(&mut self, meanwhile: impl FnOnce(&Path)) {
         let pid: u32 = self.info("process_id").await.parse().unwrap();
         super::processes::signal(pid, Signal::KILL);
         self.local.wait().await.unwrap();
+        meanwhile(&self.files());
         self.local.restart().await.unwrap();
     }
 
     /// One line of INFO.
     pub async fn info(&self, name: &str) -> String {
-        let text: String = self.ask(redis::cmd("INFO").arg("everything")).await;
-        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-        line.unwrap().trim().to_owned()
+        info_of(self.url(), name).await
     }
 
     /// Any command, over a connection of its own.
@@ -91,6 +104,15 @@ impl PrivateRedis {
         }
         world
     }
+}
+
+/// One line of the INFO of any Redis.
+pub async fn info_of(url: &str, name: &str) -> String {
+    let mut connection = connect(url).await;
+    let text: String =
+        redis::cmd("INFO").arg("everything").query_async(&mut connection).await.unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    line.unwrap().trim().to_owned()
 }
 
 /// The house's handle to a Redis.

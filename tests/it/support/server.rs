@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 
 use reqwest::{Method, RequestBuilder, StatusCode};
@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use super::eventually::eventually;
-use super::processes;
+use super::processes::{self, RedisEnd};
 
 /// The admin token of every server of the tests.
 pub const TOKEN: &str = "a-token-for-tests-only-0123456789abcdef";
@@ -21,6 +21,7 @@ pub const CODE_KEYS: &str = "k1:000102030405060708090a0b0c0d0e0f1011121314151617
 /// A running server.
 pub struct Server {
     child: Child,
+    data_dir: PathBuf,
     /// Held, so that the server's standard output stays open.
     output: BufReader<ChildStdout>,
     client: reqwest::Client,
@@ -76,7 +77,10 @@ impl Server {
             found.unwrap_or_else(|| panic!("the server ended before it told where {name} may ask"))
         };
         let (public, admin) = (address("users"), address("admins"));
-        Self { child, output, client: reqwest::Client::new(), public, admin }
+        let data_dir = command.get_envs().find(|(name, _)| *name == "FIRSTCOME_DATA_DIR");
+        let data_dir = data_dir.and_then(|(_, value)| value).map(PathBuf::from).unwrap();
+        let client = reqwest::Client::new();
+        Self { child, data_dir, output, client, public, admin }
     }
 
     /// What it says next on standard output, up to and with the line that ends like this.
@@ -197,9 +201,14 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended already.
+        if matches!(self.child.try_wait(), Ok(Some(_))) {
+            // Another server may live in its folder by now.
+            return;
+        }
+        // It may end at this moment.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        drop(RedisEnd::of(&self.data_dir));
     }
 }
 

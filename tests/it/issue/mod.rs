@@ -1,5 +1,11 @@
 //! Issuing through real servers: exactly N, and the same answer again.
 
+mod cost;
+mod crash;
+mod exactly;
+mod queue;
+mod shutdown;
+
 use reqwest::StatusCode;
 
 use crate::support::server::Server;

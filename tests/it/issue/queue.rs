@@ -1,0 +1,136 @@
+//! The bounded queue: full is said at once, late is exact, and no coupon starves another.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use reqwest::StatusCode;
+use rustix::process::Signal;
+
+use firstcome::domain::coupon::CouponId;
+use firstcome::redis::keys::Keys;
+
+use crate::support::crowd::{Crowd, Told};
+use crate::support::eventually::{eventually, eventually_holds};
+use crate::support::exact::{assert_exactly, assert_kept};
+use crate::support::line::Line;
+use crate::support::processes::signal;
+use crate::support::server::{Answer, Server};
+use crate::support::site::{Dialect, Site};
+
+/// A request that is under way on a connection of its own.
+async fn ask(server: &Server, coupon: &str, user: &str) -> Line {
+    let mut line = Line::open(&server.public).await.unwrap();
+    line.ask(coupon, user).await.unwrap();
+    line
+}
+
+async fn redis_pid(site: &Site) -> u32 {
+    site.redis.info("process_id").await.parse().unwrap()
+}
+
+async fn waiting(server: &Server) -> f64 {
+    server.metric("firstcome_issue_queue_requests").await
+}
+
+#[tokio::test]
+async fn a_redis_that_hangs_gets_bounded_answers_and_afterwards_retries_are_exact_i2_i10() {
+    let site = Site::start(Dialect::Sqlite).await;
+    let server = site
+        .server(&[
+            ("FIRSTCOME_WORKERS", "1"),
+            ("FIRSTCOME_QUEUE_MAX_REQUESTS", "16"),
+            ("FIRSTCOME_REDIS_TIMEOUT_MS", "500"),
+        ])
+        .await;
+    server.prepare("summer", 64).await;
+    let redis = redis_pid(&site).await;
+    signal(redis, Signal::STOP);
+    let since = Instant::now();
+    let answers: Vec<Answer> = join_all((0..64).map(async |number| {
+        let mut line = Line::open(&server.public).await.unwrap();
+        line.issue("summer", &format!("u{number}")).await.unwrap()
+    }))
+    .await;
+    let took = since.elapsed();
+    signal(redis, Signal::CONT);
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    let told = |code: &str| answers.iter().filter(|answer| answer.code() == code).count();
+    let (unknown, overloaded) = (told("outcome_unknown"), told("overloaded"));
+    assert!(unknown >= 1 && overloaded >= 64 - 16 - unknown, "{unknown} {overloaded}");
+    assert_eq!(unknown + overloaded + told("recovering"), 64);
+    assert!(answers.iter().all(|answer| answer.status == StatusCode::SERVICE_UNAVAILABLE));
+
+    let crowd = Crowd::new(&[&server.public], "summer");
+    crowd.rush(0..80).await;
+    assert_exactly(&server, "summer", 64, &crowd.told()).await;
+}
+
+#[tokio::test]
+async fn a_request_whose_user_has_gone_while_it_waited_takes_no_ticket_i4() {
+    let site = Site::start(Dialect::Sqlite).await;
+    let variables = [("FIRSTCOME_WORKERS", "1"), ("FIRSTCOME_REDIS_TIMEOUT_MS", "20000")];
+    let server = site.server(&variables).await;
+    server.prepare("summer", 2).await;
+    let redis = redis_pid(&site).await;
+    signal(redis, Signal::STOP);
+    let mut first = ask(&server, "summer", "ada").await;
+    let calls = async || server.metric("firstcome_issue_wait_seconds_count").await;
+    eventually_holds("ada's call is in flight", async || calls().await == 1.0).await;
+    let gone = ask(&server, "summer", "bob").await;
+    eventually_holds("bob waits", async || waiting(&server).await == 1.0).await;
+    drop(gone);
+    let mut last = ask(&server, "summer", "eve").await;
+    eventually_holds("eve waits", async || waiting(&server).await == 2.0).await;
+    signal(redis, Signal::CONT);
+    let mut told = Told::default();
+    for (user, line) in [("ada", &mut first), ("eve", &mut last)] {
+        let answer = line.answer().await.unwrap();
+        assert_eq!(answer.status, StatusCode::OK, "{user}: {}", answer.body);
+        told.tickets.insert(user.to_owned(), answer.body);
+    }
+    assert_kept(&server, "summer", &told).await;
+}
+
+/// Another coupon whose records stand in the same stream.
+fn beside(coupon: &str) -> String {
+    let shard = |id: &str| CouponId::parse(id).unwrap().shard();
+    let names = (0..).map(|number| format!("quiet{number}"));
+    names.into_iter().find(|name| shard(name) == shard(coupon)).unwrap()
+}
+
+#[tokio::test]
+async fn a_hot_coupon_does_not_starve_a_quiet_one() {
+    const HOT: usize = 400;
+    let site = Site::start(Dialect::Sqlite).await;
+    let server = site
+        .server(&[
+            ("FIRSTCOME_WORKERS", "1"),
+            ("FIRSTCOME_PERSISTER", "off"),
+            ("FIRSTCOME_GROUP_MAX_REQUESTS", "8"),
+            ("FIRSTCOME_REDIS_TIMEOUT_MS", "20000"),
+        ])
+        .await;
+    let quiet = beside("hot");
+    server.prepare("hot", HOT as u64).await;
+    server.prepare(&quiet, 1).await;
+    let redis = redis_pid(&site).await;
+    signal(redis, Signal::STOP);
+    let users = (0..HOT).map(|number| format!("u{number}"));
+    let rush = join_all(users.map(async |user| ask(&server, "hot", &user).await)).await;
+    let queued = HOT as f64 - 8.0;
+    eventually_holds("the rush waits", async || waiting(&server).await >= queued).await;
+    let mut late = ask(&server, &quiet, "ada").await;
+    eventually("ada waits", async || (waiting(&server).await > queued).then_some(())).await;
+    signal(redis, Signal::CONT);
+    assert_eq!(late.answer().await.unwrap().status, StatusCode::OK);
+    for mut line in rush {
+        assert_eq!(line.answer().await.unwrap().status, StatusCode::OK);
+    }
+
+    // The stream has the calls in the sequence in which Redis took them.
+    let stream = Keys::new("fc").records(CouponId::parse("hot").unwrap().shard());
+    let records: Vec<(String, Vec<String>)> =
+        site.redis.ask(redis::cmd("XRANGE").arg(stream).arg("-").arg("+")).await;
+    let place = records.iter().position(|(_, fields)| fields.contains(&quiet)).unwrap();
+    assert!(records.len() > HOT / 8 && place <= 3, "{place} of {}", records.len());
+}

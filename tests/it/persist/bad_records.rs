@@ -1,0 +1,85 @@
+//! A record that nobody can write holds up nobody, and is not lost (I3 I9).
+
+use firstcome::persist::Step;
+use redis::Cmd;
+
+use super::{Ground, stream};
+use crate::support::crowd::Crowd;
+use crate::support::eventually::eventually_holds;
+use crate::support::exact::assert_exactly;
+use crate::support::site::{Dialect, Site};
+
+/// XADD of a record with these values of v, first_serial and user_ids.
+fn forged(v: &str, first_serial: &str, user_ids: &str) -> Cmd {
+    let mut add = redis::cmd("XADD");
+    add.arg(stream()).arg("*").arg("v").arg(v).arg("coupon_id").arg("summer").arg("epoch").arg(1);
+    add.arg("first_serial").arg(first_serial).arg("issued_at_ms").arg(1_764_558_001_482_i64);
+    add.arg("source").arg("issue").arg("user_ids").arg(user_ids).arg("claims").arg("");
+    add.arg("codes").arg("");
+    add
+}
+
+/// No version that anybody knows.
+pub(super) fn malformed() -> Cmd {
+    forged("9", "1", "eve")
+}
+
+/// Well formed, with a serial beyond what a row may have.
+fn refused_by_the_database() -> Cmd {
+    forged("1", "9007199254740991", "eve")
+}
+
+#[tokio::test]
+async fn bad_records_stay_pending_and_the_good_ones_around_them_become_rows_i3() {
+    for dialect in [Dialect::Sqlite, Dialect::Postgres] {
+        let ground = Ground::start(dialect).await;
+        ground.issue(0..10).await;
+        let _: String = ground.site.redis.ask(&malformed()).await;
+        ground.issue(10..20).await;
+        let _: String = ground.site.redis.ask(&refused_by_the_database()).await;
+        ground.issue(20..30).await;
+        let mut persister = ground.persister("one");
+        // All in one batch: it is refused as a whole, then tried record by record.
+        assert_eq!(persister.step().await, Step::Persisted(30));
+        for _ in 0..30 {
+            persister.step().await;
+        }
+        let depth = ground.depth().await;
+        assert_eq!((depth.records, depth.pending, depth.unpersisted), (2, 2, 0));
+        let counts = ground.counts().await;
+        assert_eq!((counts.rows, counts.holders, counts.contested), (30, 30, 0));
+        ground.issue(30..40).await;
+        let both = [persister.step().await, persister.step().await];
+        assert!(both.contains(&Step::Persisted(10)), "{both:?}");
+    }
+}
+
+#[tokio::test]
+async fn another_ticket_with_a_taken_serial_or_claim_is_contested_and_never_swallowed_i9() {
+    let ground = Ground::start(Dialect::Postgres).await;
+    ground.issue(0..10).await;
+    let mut persister = ground.persister("one");
+    assert_eq!(persister.step().await, Step::Persisted(10));
+    let _: String = ground.site.redis.ask(&forged("1", "3", "eve")).await;
+    let _: String = ground.site.redis.ask(&forged("1", "11", "u3")).await;
+    super::until_empty(&ground, &mut persister).await;
+    let counts = ground.counts().await;
+    assert_eq!((counts.rows, counts.holders, counts.contested), (10, 10, 2));
+}
+
+#[tokio::test]
+async fn bad_records_are_counted_and_a_server_goes_on_exactly_i1_i3() {
+    let site = Site::start(Dialect::Sqlite).await;
+    let server = site.server(&[]).await;
+    server.prepare("summer", 200).await;
+    for bad in [malformed(), refused_by_the_database()] {
+        let _: String = site.redis.ask(&bad).await;
+    }
+    let crowd = Crowd::new(&[&server.public], "summer");
+    crowd.rush(0..300).await;
+    assert_exactly(&server, "summer", 200, &crowd.told()).await;
+    let refused = async || server.metric("firstcome_persist_refused_records").await;
+    eventually_holds("both are counted", async || refused().await == 2.0).await;
+    let depth = site.redis.redis.stream_depth().await.unwrap();
+    assert_eq!((depth.records, depth.pending), (2, 2));
+}

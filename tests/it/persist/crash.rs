@@ -1,0 +1,132 @@
+//! A persister that dies at any moment: its records come again, and coming again changes nothing.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use firstcome::persist::{Bounds, Step};
+use firstcome::redis::stream::Reader;
+
+use super::{BOUNDS, Ground, stream, until_empty};
+use crate::support::eventually::eventually_holds;
+use crate::support::site::Dialect;
+
+const GRACE: Duration = Duration::from_secs(20);
+
+/// Reads everything that is new, as a persister with this name, and dies.
+async fn read_and_die(ground: &Ground, consumer: &str) -> Vec<firstcome::domain::record::Record> {
+    let mut reader = Reader::new(ground.site.redis.redis.clone(), consumer, BOUNDS.read_block);
+    let entries = reader.new_records(512, true).await.unwrap();
+    entries.into_iter().map(|entry| entry.record.unwrap()).collect()
+}
+
+async fn consumers(ground: &Ground) -> usize {
+    let ask = redis::cmd("XINFO").arg("CONSUMERS").arg(stream()).arg("persisters").to_owned();
+    ground.site.redis.ask::<Vec<redis::Value>>(&ask).await.len()
+}
+
+#[tokio::test]
+async fn what_a_dead_persister_had_read_is_taken_over_i3() {
+    let ground = Ground::start(Dialect::Sqlite).await;
+    for call in 0..10 {
+        ground.issue(call * 10..(call + 1) * 10).await;
+    }
+    assert_eq!(read_and_die(&ground, "dead").await.len(), 10);
+    assert_eq!(ground.depth().await.pending, 10);
+    assert_eq!(until_empty(&ground, &mut ground.persister("heir")).await, 100);
+    ground.assert_rows(100).await;
+}
+
+#[tokio::test]
+async fn what_a_living_persister_has_in_hand_is_left_to_it_i9() {
+    let ground = Ground::start(Dialect::Sqlite).await;
+    ground.issue(0..10).await;
+    read_and_die(&ground, "slow").await;
+    let patient = Bounds { take_over_idle: Duration::from_secs(60), ..BOUNDS };
+    let mut other = ground.persister_with("other", patient);
+    for _ in 0..3 {
+        assert_eq!(other.step().await, Step::Idle);
+    }
+    assert_eq!(ground.depth().await.pending, 1);
+    assert_eq!(until_empty(&ground, &mut ground.persister("slow")).await, 10);
+    ground.assert_rows(10).await;
+}
+
+#[tokio::test]
+async fn a_crash_between_commit_and_acknowledgement_writes_nothing_twice_i9() {
+    for dialect in [Dialect::Sqlite, Dialect::Postgres] {
+        let ground = Ground::start(dialect).await;
+        ground.issue(0..100).await;
+        ground.issue(100..150).await;
+        let records = read_and_die(&ground, "dead").await;
+        let persisted = ground.store.persist(&records, || 0).await.unwrap();
+        assert_eq!(persisted.inserted, 150);
+        assert_eq!(ground.depth().await.unpersisted, 150, "not acknowledged");
+        ground.issue(150..160).await;
+        assert_eq!(until_empty(&ground, &mut ground.persister("heir")).await, 160);
+        ground.assert_rows(160).await;
+    }
+}
+
+#[tokio::test]
+async fn a_group_that_was_destroyed_is_made_again_and_skips_nothing_i3_i9() {
+    let ground = Ground::start(Dialect::Sqlite).await;
+    let destroy = redis::cmd("XGROUP").arg("DESTROY").arg(stream()).arg("persisters").to_owned();
+    let mut persister = ground.persister("one");
+    ground.issue(0..10).await;
+    assert_eq!(persister.step().await, Step::Persisted(10));
+    // Never read, pending in dead hands, and blocked on.
+    ground.issue(10..20).await;
+    read_and_die(&ground, "dead").await;
+    ground.issue(20..30).await;
+    assert_eq!(ground.site.redis.ask::<i64>(&destroy).await, 1);
+    assert_eq!(until_empty(&ground, &mut persister).await, 20);
+    let blocked = async {
+        let is_waiting = async || ground.site.redis.info("blocked_clients").await == "1";
+        eventually_holds("the blocking read", is_waiting).await;
+        assert_eq!(ground.site.redis.ask::<i64>(&destroy).await, 1);
+        ground.issue(30..40).await;
+    };
+    let patient = Bounds { read_block: Duration::from_secs(20), ..BOUNDS };
+    let mut persister = ground.persister_with("two", patient);
+    let (_, ()) = tokio::join!(persister.step(), blocked);
+    until_empty(&ground, &mut ground.persister("one")).await;
+    ground.assert_rows(40).await;
+}
+
+#[tokio::test]
+async fn a_persister_that_is_told_to_stop_drains_and_retires_i3() {
+    let ground = Ground::start(Dialect::Postgres).await;
+    for call in 0..20 {
+        ground.issue(call * 50..(call + 1) * 50).await;
+    }
+    let stopped = CancellationToken::new();
+    stopped.cancel();
+    ground.persister("late").run(stopped, GRACE).await;
+    ground.assert_rows(1_000).await;
+    assert_eq!(consumers(&ground).await, 0);
+
+    let shutdown = CancellationToken::new();
+    let stop = async {
+        for call in 20..40 {
+            ground.issue(call * 50..(call + 1) * 50).await;
+        }
+        let begun = async || ground.counts().await.rows > 1_000;
+        eventually_holds("a batch", begun).await;
+        ground.issue(2_000..2_010).await;
+        shutdown.cancel();
+    };
+    tokio::join!(ground.persister("early").run(shutdown.clone(), GRACE), stop);
+    ground.assert_rows(2_010).await;
+    assert_eq!(consumers(&ground).await, 0);
+}
+
+#[tokio::test]
+async fn a_persister_with_refused_records_does_not_retire_because_that_would_drop_them_i3() {
+    let ground = Ground::start(Dialect::Sqlite).await;
+    let _: String = ground.site.redis.ask(&super::bad_records::malformed()).await;
+    let stopped = CancellationToken::new();
+    stopped.cancel();
+    ground.persister("one").run(stopped, GRACE).await;
+    assert_eq!((consumers(&ground).await, ground.depth().await.pending), (1, 1));
+}

@@ -1,0 +1,54 @@
+//! When Redis may have forgotten: nothing is issued, nothing is loaded over it, and the reason is
+//! told (P2).
+
+mod benign;
+mod forgotten;
+mod replaced;
+
+use reqwest::StatusCode;
+use serde_json::Value;
+
+use crate::support::eventually::eventually;
+use crate::support::server::Server;
+use crate::support::site::Site;
+
+/// A user is told `recovering`, which is no sentence about the stock.
+async fn assert_recovering(server: &Server, coupon: &str, user: &str) {
+    let answer = server.issue(coupon, user).await;
+    let told = (answer.status, answer.code());
+    assert_eq!(told, (StatusCode::SERVICE_UNAVAILABLE, "recovering".to_owned()), "{user}");
+    assert_eq!(answer.json()["retryable"], true);
+}
+
+/// `/readyz` is 503 and gives this reason.
+async fn assert_not_ready(server: &Server, reason: &str) {
+    let what = format!("/readyz to say {reason:?}");
+    eventually(&what, async || {
+        let answer = server.get("/readyz").await;
+        let reasons = answer.json()["reasons"].as_array().unwrap().clone();
+        let says = |told: &Value| told.as_str().unwrap().contains(reason);
+        (answer.status == StatusCode::SERVICE_UNAVAILABLE && reasons.iter().any(says)).then_some(())
+    })
+    .await;
+}
+
+/// Whoever asks is refused, whatever an admin does changes nothing, and Redis stays as it is.
+async fn assert_fails_closed(site: &Site, server: &Server, reason: &str) {
+    assert_not_ready(server, reason).await;
+    let world = site.redis.world().await;
+    for user in ["ada", "new"] {
+        assert_recovering(server, "summer", user).await;
+    }
+    server.post_as_admin("/admin/coupons/summer/preload").await;
+    let new = serde_json::json!({ "id": "late", "name": "late", "total": 5 });
+    let create = server.ask_as_admin(reqwest::Method::POST, "/admin/coupons").json(&new);
+    crate::support::server::send(create).await.unwrap();
+    let preload = server.post_as_admin("/admin/coupons/late/preload").await;
+    assert_eq!(preload.code(), "recovering", "{}", preload.body);
+    for user in ["ada", "new"] {
+        assert_recovering(server, "late", user).await;
+    }
+    assert_recovering(server, "summer", "bob").await;
+    assert!(site.redis.world().await == world, "something was loaded over it");
+    assert_not_ready(server, reason).await;
+}

@@ -1,0 +1,88 @@
+//! A site: one Redis and one database, and as many processes around them as a test wants.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, ExitStatus, Stdio};
+
+use rustix::process::Signal;
+
+use super::eventually::eventually;
+use super::redis::PrivateRedis;
+use super::server::{self, Server};
+use super::{postgres, processes};
+
+/// The databases that a site may stand on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// A file.
+    Sqlite,
+    /// The private server.
+    Postgres,
+}
+
+/// One Redis and one fresh database.
+pub struct Site {
+    /// The Redis of all processes.
+    pub redis: PrivateRedis,
+    /// The database of all processes.
+    pub database_url: String,
+    dir: tempfile::TempDir,
+}
+
+impl Site {
+    /// A new one without any process.
+    pub async fn start(dialect: Dialect) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let database_url = match dialect {
+            Dialect::Sqlite => format!("sqlite:{}", dir.path().join("site.db").display()),
+            Dialect::Postgres => postgres::fresh_database().await,
+        };
+        Self { redis: PrivateRedis::start().await, database_url, dir }
+    }
+
+    /// Starts a server and waits until it listens; it may be recovering.
+    pub async fn listening(&self, variables: &[(&str, &str)]) -> Server {
+        Server::start(self.dir.path(), &self.with(variables)).await
+    }
+
+    /// Starts a server and waits until it is ready to issue.
+    pub async fn server(&self, variables: &[(&str, &str)]) -> Server {
+        self.listening(variables).await.ready().await
+    }
+
+    /// Starts a `firstcome worker` and waits until it works.
+    pub fn worker(&self, variables: &[(&str, &str)]) -> Worker {
+        let mut command = server::command(self.dir.path(), &self.with(variables));
+        let mut child = command.arg("worker").stdout(Stdio::piped()).spawn().unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+        assert!(line.contains("worker is ready"), "the worker said: {line}");
+        Worker { child }
+    }
+
+    fn with<'a>(&'a self, variables: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+        let ours = [("REDIS_URL", self.redis.url()), ("DATABASE_URL", &self.database_url)];
+        ours.into_iter().chain(variables.iter().copied()).collect()
+    }
+}
+
+/// A `firstcome worker`. Ended when the test ends, however it ends.
+pub struct Worker {
+    child: Child,
+}
+
+impl Worker {
+    /// SIGTERM, and waits for the end.
+    pub async fn terminate(&mut self) -> ExitStatus {
+        processes::signal(self.child.id(), Signal::TERM);
+        eventually("the worker's end", async || self.child.try_wait().unwrap()).await
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
