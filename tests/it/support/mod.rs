@@ -5,3 +5,4 @@ pub mod postgres;
 pub mod processes;
 pub mod redis;
 pub mod server;
+pub mod stage;
