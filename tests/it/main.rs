@@ -4,6 +4,7 @@
 
 mod issue;
 mod lua;
+mod model;
 mod redis;
 mod store;
 mod support;
