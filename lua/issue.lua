@@ -23,7 +23,7 @@ for i = 6, #ARGV do user_ids[i - 5] = ARGV[i] end
 -- by a read: an error after the first write would leave half a ticket.
 local replication = redis.call('INFO', 'replication')
 if not string.find(replication, 'role:master', 1, true)
-  or not string.find(replication, 'master_replid:' .. generation, 1, true) then
+  or not string.find(replication, 'master_replid:' .. generation .. '\r\n', 1, true) then
   return {'other_generation'}
 end
 

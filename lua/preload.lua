@@ -17,7 +17,7 @@ local valid_for_ms, key_id, group, version = ARGV[8], ARGV[9], ARGV[10], ARGV[11
 
 local replication = redis.call('INFO', 'replication')
 if not string.find(replication, 'role:master', 1, true)
-  or not string.find(replication, 'master_replid:' .. generation, 1, true) then
+  or not string.find(replication, 'master_replid:' .. generation .. '\r\n', 1, true) then
   return 'other_generation'
 end
 local stored = redis.call('HMGET', coupon, 'epoch', 'act_no', 'act_result')

@@ -5,6 +5,8 @@
 mod cli;
 mod http;
 mod issue;
+mod lua;
+mod model;
 mod persist;
 mod prepare;
 mod reconcile;

@@ -10,3 +10,4 @@ pub mod raw;
 pub mod redis;
 pub mod server;
 pub mod site;
+pub mod stage;
