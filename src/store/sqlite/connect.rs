@@ -22,12 +22,13 @@ const RETRY_EVERY: Duration = Duration::from_millis(20);
 /// Memory for pages of the writing connection. Users come in no order, so every batch touches pages
 /// all over their index; with SQLite's own 2 MB most would be read again.
 const CACHE_KIB: &str = "-65536";
-/// Pages that the log gathers before they are folded into the file (32 MiB): a page that many batches
-/// touched is written once. With SQLite's own 1,000 persisting takes twice as long.
+/// Pages that the log gathers before they are folded into the file (32 MiB): a page that many
+/// batches touched is written once. With SQLite's own 1,000 persisting takes twice as long.
 const LOG_PAGES: &str = "8192";
 
 impl SqliteStore {
-    /// Creates the file if there is none, migrates it and makes the pools; see [`crate::store::open`].
+    /// Creates the file if there is none, migrates it and makes the pools; see
+    /// [`crate::store::open`].
     pub(in crate::store) async fn open(url: &str, pool_max_connections: u32) -> Result<Self> {
         if url.contains(":memory:") || url.contains("mode=memory") {
             return Err(Error::Open("the SQLite database must be a file".to_owned()));

@@ -47,9 +47,9 @@ impl Store for SqliteStore {
 
     async fn unsafe_settings(&self) -> Result<Vec<String>> {
         let mode: String =
-            sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&self.writer).await?;
+            sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&self.readers).await?;
         let synchronous: i64 =
-            sqlx::query_scalar("PRAGMA synchronous").fetch_one(&self.writer).await?;
+            sqlx::query_scalar("PRAGMA synchronous").fetch_one(&self.readers).await?;
         let mut sentences = Vec::new();
         if !["wal", "delete", "truncate", "persist"].contains(&mode.as_str()) {
             sentences.push(format!(
