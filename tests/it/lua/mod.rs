@@ -12,5 +12,6 @@ mod pause;
 mod preload;
 mod restock;
 mod resume;
+mod retire;
 mod r#return;
 mod window;
