@@ -107,7 +107,8 @@ impl Batcher {
             Ok(Reply::Answered(answered)) => {
                 self.answer_all(group, &holders, &positions, &answered, accepted.durability);
             }
-            Ok(Reply::Recovering | Reply::StaleEpoch(_)) => {
+            Ok(Reply::Recovering) => answer_each(group, &Outcome::Recovering),
+            Ok(Reply::StaleEpoch(_)) => {
                 self.redis.generation().doubt();
                 answer_each(group, &Outcome::Recovering);
             }

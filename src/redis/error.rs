@@ -58,8 +58,8 @@ impl Error {
         !matches!(self, Self::Unknown(_) | Self::Malformed(_))
     }
 
-    /// Whether the server behind the connection may be the wrong one, or the connection is broken. A
-    /// server that only cannot write (OOM, MISCONF …) is still the right one.
+    /// Whether the server behind the connection may be the wrong one, or the connection is broken.
+    /// A server that only cannot write (OOM, MISCONF …) is still the right one.
     pub fn doubts_connection(&self) -> bool {
         let wrong_server = ["LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN"];
         match self {

@@ -91,26 +91,6 @@ impl Reader {
         }
     }
 
-    /// Takes this consumer out of the groups in which it has nothing pending; a consumer with
-    /// pending entries stays, because deleting it would drop them.
-    ///
-    /// # Errors
-    /// Those of any call.
-    pub async fn retire(&mut self) -> Result<()> {
-        for shard in Shard::all() {
-            let key = self.redis.keys().records(shard);
-            let mut pending = cmd("XPENDING");
-            pending.arg(&key).arg(GROUP).arg("-").arg("+").arg(1).arg(&self.consumer);
-            let Value::Array(entries) = self.ask(&pending).await? else { continue };
-            if entries.is_empty() {
-                let mut delete = cmd("XGROUP");
-                delete.arg("DELCONSUMER").arg(&key).arg(GROUP).arg(&self.consumer);
-                self.ask::<Value>(&delete).await?;
-            }
-        }
-        Ok(())
-    }
-
     /// Makes the group of every shard where it is missing, from the beginning of the stream, so
     /// that nothing in it is skipped; what was persisted before is a replay (I9).
     async fn make_groups(&mut self) -> Result<()> {
