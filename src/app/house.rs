@@ -135,7 +135,9 @@ impl House {
 
     /// Waits for running statements, closes the database and stops a private Redis.
     pub async fn close(self) {
-        self.store.close().await;
+        if tokio::time::timeout(self.settings.grace(), self.store.close()).await.is_err() {
+            tracing::warn!("a connection to the database does not end; it is left");
+        }
         if let Some(local) = self.local
             && let Err(error) = local.stop().await
         {

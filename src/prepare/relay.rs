@@ -3,7 +3,7 @@
 //! other.
 
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
@@ -18,24 +18,31 @@ use crate::lua::audit;
 const EVERY: Duration = Duration::from_millis(500);
 /// An act younger than this is still in its own caller's hands.
 const YOUNG_MS: i64 = 500;
+/// How often the states of all live coupons are compared with Redis.
+const LOOK_AHEAD_EVERY: Duration = Duration::from_secs(60);
 
 /// Finishes acts; its loop is [`Relay::step`] repeated.
 pub struct Relay {
     preparer: Preparer,
+    /// When it last looked whether Redis is ahead.
+    looked_at: Option<Instant>,
 }
 
 impl Relay {
     /// A relay that finishes acts through this preparer.
     pub fn new(preparer: &Preparer) -> Self {
-        Self { preparer: preparer.clone() }
+        Self { preparer: preparer.clone(), looked_at: None }
     }
 
     /// Repeats [`Relay::step`] twice a second until shutdown.
-    pub async fn run(self, shutdown: CancellationToken) {
+    pub async fn run(mut self, shutdown: CancellationToken) {
         while !shutdown.is_cancelled() {
-            if let Err(error) = self.step().await {
-                tracing::debug!(%error, "the relay could not finish");
-                self.preparer.redis_may_be_ahead.store(true, Ordering::Relaxed);
+            tokio::select! {
+                done = self.step() => if let Err(error) = done {
+                    tracing::debug!(%error, "the relay could not finish");
+                    self.preparer.redis_may_be_ahead.store(true, Ordering::Relaxed);
+                },
+                () = shutdown.cancelled() => return,
             }
             tokio::select! {
                 () = tokio::time::sleep(EVERY) => {}
@@ -49,7 +56,7 @@ impl Relay {
     ///
     /// # Errors
     /// When Redis or the database is away; the next step begins anew.
-    pub async fn step(&self) -> Result<usize, Refusal> {
+    pub async fn step(&mut self) -> Result<usize, Refusal> {
         let before = UnixMs((self.preparer.now)().0 - YOUNG_MS);
         let left = self.preparer.store.unsettled_acts(before, PAGE_DEFAULT_ROWS).await?;
         let mut finished = 0;
@@ -64,7 +71,10 @@ impl Relay {
                 }
             }
         }
-        if self.preparer.redis_may_be_ahead.swap(false, Ordering::Relaxed) {
+        // Another process may have gone first, so it is looked for now and then in any case.
+        let is_due = self.looked_at.is_none_or(|at| at.elapsed() >= LOOK_AHEAD_EVERY);
+        if self.preparer.redis_may_be_ahead.swap(false, Ordering::Relaxed) || is_due {
+            self.looked_at = Some(Instant::now());
             finished += self.write_what_went_first().await?;
         }
         Ok(finished)
@@ -79,9 +89,17 @@ impl Relay {
             after = Some(last.definition.id.clone());
             for coupon in &page {
                 let Some(change) = self.went_first(coupon).await? else { continue };
-                let request = Request { who: "relay".to_owned(), ..Request::default() };
-                self.preparer.act(&coupon.definition.id, change, &request).await?;
-                written += 1;
+                // Whoever changed the coupon since has the last word.
+                let if_version = Some(coupon.version);
+                let request = Request { if_version, who: "relay".to_owned(), ..Request::default() };
+                match self.preparer.act(&coupon.definition.id, change, &request).await {
+                    Ok(_) => written += 1,
+                    Err(Refusal::Store(error)) => return Err(error.into()),
+                    Err(Refusal::Redis(error)) => return Err(error.into()),
+                    Err(refusal) => {
+                        tracing::debug!(%refusal, coupon.id = %coupon.definition.id, "not written");
+                    }
+                }
             }
         }
     }
