@@ -1,6 +1,6 @@
 //! Random sequences of everything that may happen to a coupon, over the real scripts in a real
-//! Redis, against a model of a hundred lines. `PROPTEST_CASES=2000 cargo test --test it model` looks
-//! longer; a failure is shrunk to the shortest sequence that still fails.
+//! Redis, against a model of a hundred lines. `PROPTEST_CASES=2000 cargo test --test it model`
+//! looks longer; a failure is shrunk to the shortest sequence that still fails.
 
 mod expected;
 mod real;
@@ -34,7 +34,7 @@ fn any_sequence_of_acts_and_issues_keeps_the_promises_i1_i2_i4_i5_i10() {
             run(&mut real, coupon, &steps, || {
                 // Steps that were not reached are cut off first when a failure is shrunk.
                 seen.iter()
-                    .for_each(|seen| drop(seen.fetch_add(1, std::sync::atomic::Ordering::SeqCst)));
+                    .for_each(|seen| _ = seen.fetch_add(1, std::sync::atomic::Ordering::SeqCst));
             })
             .await;
         });
