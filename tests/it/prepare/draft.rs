@@ -127,3 +127,23 @@ async fn a_preload_happens_once_however_often_and_from_how_many_sides_it_is_aske
         .await;
     assert_eq!(act(&server, "nothing", "preload").await.code(), "coupon_not_found");
 }
+
+#[tokio::test]
+async fn a_version_never_goes_back_so_an_old_etag_of_the_draft_is_stale_after_preload() {
+    let (_dir, server) = server(&[]).await;
+    create(&server, &json!({ "id": "summer", "name": "Summer", "total": 10 })).await;
+    let mut stale = Vec::new();
+    for name in ["Autumn", "Winter", "Spring"] {
+        let patched = patch(&server, "summer", &json!({ "name": name })).await;
+        stale.push(patched.headers["etag"].clone());
+    }
+    let preloaded = act(&server, "summer", "preload").await;
+    assert_eq!(preloaded.json()["version"], 4);
+    for etag in stale {
+        let refused = patch_if(&server, "summer", &etag, &json!({ "per_user_limit": 2 })).await;
+        assert_eq!((refused.status.as_u16(), refused.code()), (412, "version_conflict".into()));
+    }
+    let etag = &preloaded.headers["etag"];
+    let moved = patch_if(&server, "summer", etag, &json!({ "per_user_limit": 2 })).await;
+    assert_eq!(moved.json()["version"], 5);
+}

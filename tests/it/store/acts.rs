@@ -210,3 +210,20 @@ async fn acts_of_many_admins_have_numbers_without_gaps_one_intended_at_a_time_i1
     })
     .await;
 }
+
+#[tokio::test]
+async fn an_act_that_others_finished_is_found_with_its_result() {
+    for_each_store(async |database| {
+        let store = &database.store;
+        preloaded(&**store, "summer").await;
+        let id = coupon_id("summer");
+        let act = intend(&**store, &new_act("summer", RESTOCK)).await;
+        assert_eq!(store.find_act(&id, act.act_no).await.unwrap(), Some(act.clone()));
+        store.settle_act(&act, &applied(3, 1_500)).await.unwrap();
+        let found = store.find_act(&id, act.act_no).await.unwrap().unwrap();
+        assert_eq!(found.result, Some(applied(3, 1_500)));
+        assert_eq!(store.find_act(&id, act.act_no + 1).await.unwrap(), None);
+        assert_eq!(store.find_act(&coupon_id("winter"), 1).await.unwrap(), None);
+    })
+    .await;
+}
