@@ -26,8 +26,8 @@ pub async fn end(stage: &Stage) {
     stage.set_field("held_until_ms", stage.balance().await.now.0).await;
 }
 
-/// Runs an act that gives stock to a coupon without any, and asserts that it is held back for 150 ms
-/// of Redis's time from then on, and is there afterwards.
+/// Runs an act that gives stock to a coupon without any, and asserts that it is held back for 150
+/// ms of Redis's time from then on, and is there afterwards.
 pub async fn assert_held(stage: &Stage, stock: u64, act: impl AsyncFn() -> Result<ActReply>) {
     let from = stage.balance().await;
     assert_eq!((from.available, from.held), (0, 0));
@@ -49,8 +49,8 @@ pub async fn assert_held(stage: &Stage, stock: u64, act: impl AsyncFn() -> Resul
     assert_eq!(stage.field("held").await, "0");
 }
 
-/// Whether this answer, the first that could be a ticket, is one; it must be, exactly from the end of
-/// the hold on. Until then its lease ends with the hold (P1 step 4).
+/// Whether this answer, the first that could be a ticket, is one; it must be, exactly from the end
+/// of the hold on. Until then its lease ends with the hold (P1 step 4).
 fn assert_exact(answered: &Answered, until: UnixMs) -> bool {
     let is_issued = matches!(answered.answers[0], Answer::Issued(_));
     assert_eq!(is_issued, answered.now >= until, "{answered:?}");
