@@ -11,7 +11,7 @@ use proptest_state_machine::ReferenceStateMachine;
 use super::expected::Coupon;
 
 /// Few enough that some sequences meet it.
-pub const BACKLOG_MAX_TICKETS: u64 = 9;
+pub const BACKLOG_MAX_TICKETS: i64 = 9;
 /// An instant that was before every test.
 pub const PAST_MS: i64 = 1;
 /// An instant that comes after every test.
@@ -24,7 +24,7 @@ const USERS: [&str; 6] = ["ada", "ad", "x1:a", "1", " é,2", "1:miiwm9u2"];
 #[derive(Debug, Clone)]
 pub enum Step {
     /// Act 1, or its repetition.
-    Preload { total: u64, per_user_limit: u8 },
+    Preload { total: i64, per_user_limit: u8 },
     /// One call.
     Issue(Vec<(UserId, Claim)>),
     /// Any other act.
@@ -62,9 +62,9 @@ impl ReferenceStateMachine for Sequences {
     }
 
     fn transitions(coupon: &Coupon) -> BoxedStrategy<Step> {
-        let preload = (1..=8_u64, 1..=3_u8)
+        let preload = (1..=8_i64, 1..=3_u8)
             .prop_map(|(total, per_user_limit)| Step::Preload { total, per_user_limit });
-        let preload_weight = if coupon.state.is_none() { 60 } else { 1 };
+        let preload_weight = if coupon.state.is_empty() { 60 } else { 1 };
         prop_oneof![
             12 => issue(),
             8 => act(coupon),
@@ -119,10 +119,10 @@ fn act(coupon: &Coupon) -> impl Strategy<Value = Step> + use<> {
 
 /// Mostly a ticket that was issued, seldom one with another's serial or of nobody.
 fn one_return(coupon: &Coupon) -> impl Strategy<Value = Return> + use<> {
-    let mut tickets: Vec<(String, u64)> =
+    let mut tickets: Vec<(String, i64)> =
         coupon.tickets.iter().map(|(holder, (serial, _))| (holder.clone(), *serial)).collect();
     tickets.push(("nobody".to_owned(), 1));
     let off_by = prop_oneof![6 => Just(0), 1 => Just(1)];
     (select(tickets), off_by)
-        .prop_map(|((holder, serial), off_by)| Return { serial: serial + off_by, holder })
+        .prop_map(|((holder, serial), off_by)| Return { serial: (serial + off_by) as u64, holder })
 }
