@@ -91,6 +91,32 @@ async fn a_request_whose_user_has_gone_while_it_waited_takes_no_ticket_i4() {
     assert_kept(&server, "summer", &told).await;
 }
 
+#[tokio::test]
+async fn a_hundred_requests_of_one_user_at_once_are_one_ticket_and_one_of_them_is_new_i2_i10() {
+    let site = Site::start(Dialect::Sqlite).await;
+    let variables = [("FIRSTCOME_WORKERS", "1"), ("FIRSTCOME_REDIS_TIMEOUT_MS", "20000")];
+    let servers = [site.server(&variables).await, site.server(&variables).await];
+    servers[0].prepare("summer", 100).await;
+    let redis = redis_pid(&site).await;
+    signal(redis, Signal::STOP);
+    // Gathered in the queues, so that many of them are answered by one call.
+    let asked = (0..100).map(async |turn| ask(&servers[turn % 2], "summer", "ada").await);
+    let lines = join_all(asked).await;
+    for server in &servers {
+        let gathered = async || waiting(server).await >= 40.0;
+        eventually_holds("the requests of ada", gathered).await;
+    }
+    signal(redis, Signal::CONT);
+    let answers = join_all(lines.into_iter().map(async |mut line| line.answer().await.unwrap()));
+    let answers = answers.await;
+    let is_new = |answer: &&Answer| answer.headers["idempotency-replayed"] == "false";
+    assert_eq!(answers.iter().filter(is_new).count(), 1);
+    assert!(answers.iter().all(|answer| answer.body == answers[0].body));
+    let mut told = Told::default();
+    told.tickets.insert("ada".to_owned(), answers[0].body.clone());
+    assert_kept(&servers[1], "summer", &told).await;
+}
+
 /// Another coupon whose records stand in the same stream.
 fn beside(coupon: &str) -> String {
     let shard = |id: &str| CouponId::parse(id).unwrap().shard();
