@@ -5,7 +5,8 @@
 --! KEEPS I3 I9
 --
 -- Called after the commit only, with exactly the records of that transaction. A record that another
--- persister acknowledged before is not counted again. At most 512 records a call.
+-- persister acknowledged before is not counted again. At most 512 records a call. A count that was
+-- lost stays lost: issue answers `recovering` without it, and making it anew would hide the loss.
 
 local records, unpersisted = KEYS[1], KEYS[2]
 local generation, group = ARGV[1], ARGV[2]
@@ -17,10 +18,10 @@ end
 
 local replication = redis.call('INFO', 'replication')
 if not string.find(replication, 'role:master', 1, true)
-  or not string.find(replication, 'master_replid:' .. generation, 1, true) then
+  or not string.find(replication, 'master_replid:' .. generation .. '\r\n', 1, true) then
   return {'other_generation'}
 end
-local counted = tonumber(redis.call('GET', unpersisted) or '0')
+local counted = tonumber(redis.call('GET', unpersisted))
 
 local persisted = 0
 for i, record_id in ipairs(record_ids) do
@@ -29,7 +30,7 @@ for i, record_id in ipairs(record_ids) do
     persisted = persisted + tickets[i]
   end
 end
-if persisted > 0 then
+if counted and persisted > 0 then
   redis.call('SET', unpersisted, string.format('%.0f', math.max(0, counted - persisted)))
 end
 return {'acknowledged', persisted}

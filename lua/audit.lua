@@ -31,4 +31,4 @@ end
 
 return {'balance', now_ms, available, fields,
   math.max(0, redis.call('HLEN', holders) - 1), redis.call('XLEN', records), pending,
-  tonumber(redis.call('GET', unpersisted) or '0')}
+  tonumber(redis.call('GET', unpersisted)) or 0}

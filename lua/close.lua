@@ -1,7 +1,7 @@
 --! End issuing for good; holders are still answered.
 --! KEYS 1 coupon hash
 --! ARGV 1 generation replid  2 epoch number  3 act_no number
---! REPLY applied version total remaining | refused reason | out_of_order act_no | recovering
+--! REPLY applied version total remaining | out_of_order act_no | recovering
 --! REPLY other_generation | stale_epoch epoch | unknown
 --! KEEPS I4 I8
 --
@@ -13,7 +13,7 @@ local generation, epoch, act_no = ARGV[1], ARGV[2], ARGV[3]
 
 local replication = redis.call('INFO', 'replication')
 if not string.find(replication, 'role:master', 1, true)
-  or not string.find(replication, 'master_replid:' .. generation, 1, true) then
+  or not string.find(replication, 'master_replid:' .. generation .. '\r\n', 1, true) then
   return 'other_generation'
 end
 local stored = redis.call('HMGET', coupon, 'epoch', 'state', 'act_no', 'act_result', 'version',

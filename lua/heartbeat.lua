@@ -12,7 +12,7 @@ local generation = ARGV[1]
 
 local replication = redis.call('INFO', 'replication')
 if not string.find(replication, 'role:master', 1, true)
-  or not string.find(replication, 'master_replid:' .. generation, 1, true) then
+  or not string.find(replication, 'master_replid:' .. generation .. '\r\n', 1, true) then
   return {'other_generation'}
 end
 

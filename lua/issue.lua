@@ -7,11 +7,11 @@
 --! KEEPS I1 I2 I4 I5 I10
 --
 -- A reply is {answers, epoch, version, lease_ms, key_id, valid_for_ms, opens_at_ms, total,
--- first_serial, issued_at_ms}. `answers` is one word a user, in their order, separated by line feeds; a call that
--- is refused as a whole is its word alone. Those who were issued a ticket have, in their order,
--- first_serial and the ones after it. A `holding` is `<serial>:<issued_at_ms in base 36>`, with
--- `:<epoch>` after it when the epoch is not 1, and `x` before it once its ticket was cancelled.
--- `claims` is empty when all are 1, else one number a user, separated by commas.
+-- first_serial, issued_at_ms}. `answers` is one word a user, in their order, separated by line
+-- feeds; a call that is refused as a whole is its word alone. Those who were issued a ticket have,
+-- in their order, first_serial and the ones after it. A `holding` is `<serial>:<issued_at_ms in
+-- base 36>`, with `:<epoch>` after it when the epoch is not 1, and `x` before it once its ticket
+-- was cancelled. `claims` is empty when all are 1, else one number a user, separated by commas.
 
 local coupon, holders, records, unpersisted = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local generation, epoch, backlog_max = ARGV[1], ARGV[2], tonumber(ARGV[3])
@@ -23,7 +23,7 @@ for i = 6, #ARGV do user_ids[i - 5] = ARGV[i] end
 -- by a read: an error after the first write would leave half a ticket.
 local replication = redis.call('INFO', 'replication')
 if not string.find(replication, 'role:master', 1, true)
-  or not string.find(replication, 'master_replid:' .. generation, 1, true) then
+  or not string.find(replication, 'master_replid:' .. generation .. '\r\n', 1, true) then
   return {'other_generation'}
 end
 

@@ -2,9 +2,9 @@
 --! KEYS 1 coupon hash  2 holders hash  3 records stream  4 unpersisted string
 --! ARGV 1 generation replid  2 epoch number  3 coupon_id id  4 total tickets
 --! ARGV 5 per_user_limit tickets  6 opens_at_ms ms  7 closes_at_ms ms  8 valid_for_ms ms
---! ARGV 9 key_id id  10 group name
---! REPLY applied version total remaining | refused reason | out_of_order act_no | recovering
---! REPLY other_generation | stale_epoch epoch | unknown
+--! ARGV 9 key_id id  10 group name  11 version number
+--! REPLY applied version total remaining | out_of_order act_no | recovering
+--! REPLY other_generation | stale_epoch epoch
 --! KEEPS I1 I4 I5
 --
 -- Preload is act 1 of a coupon. Repeated, it changes nothing and gives the stored result again. An
@@ -13,11 +13,11 @@
 local coupon, holders, records, unpersisted = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local generation, epoch, coupon_id, total = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local per_user_limit, opens_at_ms, closes_at_ms = ARGV[5], ARGV[6], ARGV[7]
-local valid_for_ms, key_id, group = ARGV[8], ARGV[9], ARGV[10]
+local valid_for_ms, key_id, group, version = ARGV[8], ARGV[9], ARGV[10], ARGV[11]
 
 local replication = redis.call('INFO', 'replication')
 if not string.find(replication, 'role:master', 1, true)
-  or not string.find(replication, 'master_replid:' .. generation, 1, true) then
+  or not string.find(replication, 'master_replid:' .. generation .. '\r\n', 1, true) then
   return 'other_generation'
 end
 local stored = redis.call('HMGET', coupon, 'epoch', 'act_no', 'act_result')
@@ -35,8 +35,8 @@ if redis.call('EXISTS', records) == 1 then
 end
 local counted = redis.call('GET', unpersisted)
 
-local result = 'applied 1 ' .. total .. ' ' .. total
-redis.call('HSET', coupon, 'id', coupon_id, 'state', 'open', 'epoch', epoch, 'version', '1',
+local result = 'applied ' .. version .. ' ' .. total .. ' ' .. total
+redis.call('HSET', coupon, 'id', coupon_id, 'state', 'open', 'epoch', epoch, 'version', version,
   'total', total, 'remaining', total, 'held', '0', 'held_until_ms', '0', 'last_serial', '0',
   'issued', '0', 'returned', '0', 'per_user_limit', per_user_limit, 'opens_at_ms', opens_at_ms,
   'closes_at_ms', closes_at_ms, 'valid_for_ms', valid_for_ms, 'key_id', key_id, 'act_no', '1',

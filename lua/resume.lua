@@ -12,7 +12,7 @@ local generation, epoch, act_no = ARGV[1], ARGV[2], ARGV[3]
 
 local replication = redis.call('INFO', 'replication')
 if not string.find(replication, 'role:master', 1, true)
-  or not string.find(replication, 'master_replid:' .. generation, 1, true) then
+  or not string.find(replication, 'master_replid:' .. generation .. '\r\n', 1, true) then
   return 'other_generation'
 end
 local stored = redis.call('HMGET', coupon, 'epoch', 'state', 'act_no', 'act_result', 'version',

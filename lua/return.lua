@@ -1,7 +1,7 @@
 --! Give the stock of cancelled tickets back; their claims stay spent and their serials burnt.
 --! KEYS 1 coupon hash  2 holders hash
 --! ARGV 1 generation replid  2 epoch number  3 act_no number  4.. serial_then_holder
---! REPLY applied version total remaining | refused reason | out_of_order act_no | recovering
+--! REPLY applied version total remaining | out_of_order act_no | recovering
 --! REPLY other_generation | stale_epoch epoch | unknown
 --! KEEPS I1 I2 I4 I5 I8
 --
@@ -19,7 +19,7 @@ end
 
 local replication = redis.call('INFO', 'replication')
 if not string.find(replication, 'role:master', 1, true)
-  or not string.find(replication, 'master_replid:' .. generation, 1, true) then
+  or not string.find(replication, 'master_replid:' .. generation .. '\r\n', 1, true) then
   return 'other_generation'
 end
 local stored = redis.call('HMGET', coupon, 'epoch', 'state', 'act_no', 'act_result', 'version',

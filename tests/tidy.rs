@@ -3,6 +3,8 @@
 //! A failure names file and line and says what to write instead. Every checker is a function from a
 //! tree of files to findings, so that each has a test with a planted violation.
 
+#[path = "tidy/codes.rs"]
+mod codes;
 #[path = "tidy/compose.rs"]
 mod compose;
 #[path = "tidy/dialects.rs"]
@@ -25,6 +27,8 @@ mod lua;
 mod names;
 #[path = "tidy/owners.rs"]
 mod owners;
+#[path = "tidy/replies.rs"]
+mod replies;
 #[path = "tidy/scripts.rs"]
 mod scripts;
 #[path = "tidy/tables.rs"]

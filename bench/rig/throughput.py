@@ -100,7 +100,7 @@ class Round:
     def winners_postgres(self):
         result = self.winners()
         stats = self.server.persisted(result["coupon"], seconds=300)
-        self.promise(f"every ticket issued is a row: {stats}", stats["rows"] == stats["issued"] == stats["holders"])
+        self.promise(f"every ticket issued is a row: {stats}", stats["rows"] == stats["issued"] == stats["row_holders"])
         return result
 
     def stop(self):

@@ -1,8 +1,8 @@
 -- A new user for every request, by header, at full speed or paced.
 --   wrk -t1 -c256 -d5s -s ids.lua URL -- PREFIX [REQUESTS_PER_SECOND]
 -- The last line of the output is `RESULT {json}`.
--- Answers are counted by wrk itself (error statuses against requests): a response() of ours would make
--- wrk take every answer apart, and the generator must stay cheaper than what it measures.
+-- Answers are counted by wrk itself (error statuses against requests): a response() of ours would
+-- make wrk take every answer apart, and the generator must stay cheaper than what it measures.
 
 local head, tail, number, due, step, clock_ms
 
@@ -15,7 +15,8 @@ end
 
 local function monotonic_ms()
   local ffi = require("ffi")
-  ffi.cdef("struct fc_time { long s; long ns; }; int clock_gettime(int clock, struct fc_time *time);")
+  ffi.cdef("struct fc_time { long s; long ns; };")
+  ffi.cdef("int clock_gettime(int clock, struct fc_time *time);")
   local time = ffi.new("struct fc_time")
   local clock = ffi.os == "OSX" and 6 or 1
   return function()
@@ -24,8 +25,8 @@ local function monotonic_ms()
   end
 end
 
--- How long the connection that is about to send has to wait for its turn. What was missed is made up
--- for, but never more than one second of it.
+-- How long the connection that is about to send has to wait for its turn. What was missed is made
+-- up for, but never more than one second of it.
 local function turn()
   local now = clock_ms()
   due = math.max(due, now - 1000)
@@ -35,7 +36,8 @@ local function turn()
 end
 
 function init(args)
-  head = string.format("GET %s HTTP/1.1\r\nHost: %s:%s\r\nX-User-Id: %s-", wrk.path, wrk.host, wrk.port, args[1])
+  local form = "GET %s HTTP/1.1\r\nHost: %s:%s\r\nX-User-Id: %s-"
+  head = string.format(form, wrk.path, wrk.host, wrk.port, args[1])
   tail = "\r\n\r\n"
   number = 0
   if args[2] then
@@ -54,7 +56,8 @@ end
 function done(summary, latency)
   local errors = summary.errors
   print(string.format(
-    'RESULT {"requests":%d,"error_statuses":%d,"socket_errors":%d,"seconds":%.3f,"p50_ms":%.3f,"p99_ms":%.3f,"p999_ms":%.3f,"max_ms":%.3f}',
+    'RESULT {"requests":%d,"error_statuses":%d,"socket_errors":%d,"seconds":%.3f,'
+      .. '"p50_ms":%.3f,"p99_ms":%.3f,"p999_ms":%.3f,"max_ms":%.3f}',
     summary.requests, errors.status, errors.connect + errors.read + errors.write + errors.timeout,
     summary.duration / 1e6, latency:percentile(50) / 1000, latency:percentile(99) / 1000,
     latency:percentile(99.9) / 1000, latency.max / 1000))

@@ -27,10 +27,12 @@ impl Ready<'_> {
             true => format!("private, in {}", self.settings.data_dir.display()),
             false => "given by REDIS_URL".to_owned(),
         };
-        let token = match self.settings.admin_token {
-            Some(_) => "$FIRSTCOME_ADMIN_TOKEN".to_owned(),
-            None => self.admin_token.to_owned(),
+        // A shell expands a variable between double quotes only.
+        let (token, quote) = match self.settings.admin_token {
+            Some(_) => ("$FIRSTCOME_ADMIN_TOKEN", '"'),
+            None => (self.admin_token, '\''),
         };
+        let bearer = format!("{quote}Authorization: Bearer {token}{quote}");
         let mut text = format!(
             "firstcome {} is ready\n\n  users   http://{public}\n  admins  http://{admin}\n  \
              token   {token}\n  redis   {redis}, durability {durability}\n  rows    {dialect}\n\n",
@@ -44,11 +46,11 @@ impl Ready<'_> {
         } else {
             text += "A first ticket, in three commands:\n\n";
         }
+        let coupons = format!("http://{admin}/admin/coupons");
         text += &format!(
-            "  curl -H 'Authorization: Bearer {token}' -H 'Content-Type: application/json' \\\n       \
-             -d '{{\"id\":\"summer\",\"name\":\"Summer\",\"total\":100}}' http://{admin}/admin/coupons\n  \
-             curl -H 'Authorization: Bearer {token}' -X POST \
-             http://{admin}/admin/coupons/summer/preload\n  \
+            "  curl -H {bearer} -H 'Content-Type: application/json' \\\n       \
+             -d '{{\"id\":\"summer\",\"name\":\"Summer\",\"total\":100}}' {coupons}\n  \
+             curl -H {bearer} -X POST {coupons}/summer/preload\n  \
              curl -H 'X-User-Id: ada' http://{public}/coupons/summer/issue\n"
         );
         text

@@ -55,7 +55,7 @@ impl House {
     /// when there is none, as its owner for a moment.
     ///
     /// # Errors
-    /// As [`House::own`]; and when this life of Redis cannot be proven.
+    /// As [`House::own`].
     pub async fn visit(settings: &Settings) -> Result<Self, Failure> {
         let house = match settings.has_private_redis() {
             true => match LocalRedis::attach(&settings.data_dir).await {
@@ -101,6 +101,14 @@ impl House {
         })
     }
 
+    /// Whether Redis answers.
+    ///
+    /// # Errors
+    /// [`Failure::Missing`] when it does not.
+    pub async fn reach_redis(&self) -> Result<(), Failure> {
+        Ok(self.redis.ping().await?)
+    }
+
     /// The admin token: the one that was set, or the one that the data directory keeps.
     pub(super) fn admin_token(&self) -> Result<(AdminToken, String), Failure> {
         let text = match (&self.settings.admin_token, &self.settings.redis_url) {
@@ -127,7 +135,9 @@ impl House {
 
     /// Waits for running statements, closes the database and stops a private Redis.
     pub async fn close(self) {
-        self.store.close().await;
+        if tokio::time::timeout(self.settings.grace(), self.store.close()).await.is_err() {
+            tracing::warn!("a connection to the database does not end; it is left");
+        }
         if let Some(local) = self.local
             && let Err(error) = local.stop().await
         {

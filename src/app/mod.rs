@@ -3,6 +3,7 @@
 mod banner;
 mod failure;
 mod house;
+mod loops;
 mod serve;
 
 pub use failure::Failure;

@@ -1,6 +1,7 @@
 //! `firstcome doctor`: is this set-up safe to issue from?
 
-use crate::app::{Failure, House};
+use super::visit;
+use crate::app::Failure;
 use crate::config::{Settings, secrets};
 
 /// Prints a key for `FIRSTCOME_CODE_KEYS`. The first four digits of it are its id, so that two keys
@@ -14,7 +15,7 @@ pub(super) fn print_new_key() -> Result<(), Failure> {
 
 /// Prints what is wrong, and what could be better; fails when something is wrong.
 pub(super) async fn examine(settings: &Settings) -> Result<(), Failure> {
-    let house = House::visit(settings).await?;
+    let house = visit(settings).await?;
     let readiness = house.observer.readiness(&house.keys).await;
     house.close().await;
     println!("durability: {}", readiness.durability);

@@ -110,13 +110,13 @@ async fn perform(cli: Cli) -> Result<(), Failure> {
             Ok(())
         }
         Verb::Coupon(verb) => {
-            let house = House::visit(settings).await?;
+            let house = visit(settings).await?;
             let done = coupon::perform(&house, verb).await;
             house.close().await;
             done
         }
         Verb::Ticket(TicketVerb::Cancel { id }) => {
-            let house = House::visit(settings).await?;
+            let house = visit(settings).await?;
             let done = house.preparer.cancel(&id, "cli").await;
             house.close().await;
             done?;
@@ -124,7 +124,7 @@ async fn perform(cli: Cli) -> Result<(), Failure> {
             Ok(())
         }
         Verb::Audit { id } => {
-            let house = House::visit(settings).await?;
+            let house = visit(settings).await?;
             let audit = house.observer.audit(&id).await;
             house.close().await;
             let audit = audit?;
@@ -133,6 +133,18 @@ async fn perform(cli: Cli) -> Result<(), Failure> {
                 true => Ok(()),
                 false => Err(Failure::Refused(audit.faults.join("; "))),
             }
+        }
+    }
+}
+
+/// The house for a single command that needs Redis too.
+async fn visit(settings: &Settings) -> Result<House, Failure> {
+    let house = House::visit(settings).await?;
+    match house.reach_redis().await {
+        Ok(()) => Ok(house),
+        Err(failure) => {
+            house.close().await;
+            Err(failure)
         }
     }
 }

@@ -1,18 +1,18 @@
 //! What the process is given, by flags or by the environment, and what it gives itself when nothing
 //! was set: secrets and limits. `--help` and docs/configuration.md are the reference.
 
+mod bounds;
 pub mod open_files;
 pub mod secrets;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 
-use crate::domain::limits::{
-    BACKLOG_MAX_TICKETS, BATCH_MAX_TICKETS, GROUP_MAX_REQUESTS, QUEUE_MAX_REQUESTS,
-};
+pub use bounds::Bounds;
 
 /// How users are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -91,13 +91,13 @@ pub struct Settings {
     #[arg(long, env = "FIRSTCOME_TRUSTED_PROXIES", value_delimiter = ',', global = true)]
     pub trusted_proxies: Vec<IpNet>,
 
-    /// The secret of the admin listener, 16 printable ASCII bytes or more [default: made once in the
-    /// data directory of the embedded set-up]
+    /// The secret of the admin listener, 16 printable ASCII bytes or more [default: made once in
+    /// the data directory of the embedded set-up]
     #[arg(long, env = "FIRSTCOME_ADMIN_TOKEN", hide_env_values = true, global = true)]
     pub admin_token: Option<String>,
 
-    /// Keys of codes and receipts, `id:64 hex digits` with commas between, the first for new coupons
-    /// [default: made once in the data directory of the embedded set-up]
+    /// Keys of codes and receipts, `id:64 hex digits` with commas between, the first for new
+    /// coupons [default: made once in the data directory of the embedded set-up]
     #[arg(long, env = "FIRSTCOME_CODE_KEYS", hide_env_values = true, global = true)]
     pub code_keys: Option<String>,
 
@@ -138,115 +138,6 @@ pub struct Settings {
     pub bounds: Bounds,
 }
 
-/// The bounds that an operator may change.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Bounds")]
-pub struct Bounds {
-    /// Threads that serve users [default: the number of cores]
-    #[arg(long, env = "FIRSTCOME_WORKERS", global = true, value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub workers: Option<u16>,
-
-    /// Requests that may wait in the queue of one worker; more are answered `overloaded`
-    #[arg(
-        long,
-        env = "FIRSTCOME_QUEUE_MAX_REQUESTS",
-        default_value_t = QUEUE_MAX_REQUESTS as u64,
-        value_parser = clap::value_parser!(u64).range(1..=1_000_000),
-        global = true
-    )]
-    pub queue_max_requests: u64,
-
-    /// Requests that one script call answers
-    #[arg(
-        long,
-        env = "FIRSTCOME_GROUP_MAX_REQUESTS",
-        default_value_t = GROUP_MAX_REQUESTS as u64,
-        value_parser = clap::value_parser!(u64).range(1..=GROUP_MAX_REQUESTS as u64),
-        global = true
-    )]
-    pub group_max_requests: u64,
-
-    /// Tickets of a shard that may wait for the database; more are answered `backlog_full`
-    #[arg(
-        long,
-        env = "FIRSTCOME_BACKLOG_MAX_TICKETS",
-        default_value_t = BACKLOG_MAX_TICKETS,
-        value_parser = clap::value_parser!(u64).range(1..=1_000_000_000),
-        global = true
-    )]
-    pub backlog_max_tickets: u64,
-
-    /// A call to Redis that was not answered after this long has an unknown outcome
-    #[arg(
-        long,
-        env = "FIRSTCOME_REDIS_TIMEOUT_MS",
-        default_value_t = 1_000,
-        value_parser = clap::value_parser!(u64).range(10..=60_000),
-        global = true
-    )]
-    pub redis_timeout_ms: u64,
-
-    /// How long requests wait for Redis to come back before they are answered `recovering`
-    #[arg(
-        long,
-        env = "FIRSTCOME_REOPEN_WAIT_MS",
-        default_value_t = 250,
-        value_parser = clap::value_parser!(u64).range(0..=10_000),
-        global = true
-    )]
-    pub reopen_wait_ms: u64,
-
-    /// Pooled connections to Redis, for everything that is not issuing
-    #[arg(
-        long,
-        env = "FIRSTCOME_REDIS_POOL_MAX_CONNECTIONS",
-        default_value_t = 16,
-        value_parser = clap::value_parser!(u64).range(2..=1_024),
-        global = true
-    )]
-    pub redis_pool_max_connections: u64,
-
-    /// Connections to the database
-    #[arg(
-        long,
-        env = "FIRSTCOME_DATABASE_POOL_MAX_CONNECTIONS",
-        default_value_t = 8,
-        value_parser = clap::value_parser!(u32).range(2..=1_024),
-        global = true
-    )]
-    pub database_pool_max_connections: u32,
-
-    /// Tickets that the persister writes in one transaction
-    #[arg(
-        long,
-        env = "FIRSTCOME_BATCH_MAX_TICKETS",
-        default_value_t = BATCH_MAX_TICKETS as u64,
-        value_parser = clap::value_parser!(u64).range(1..=BATCH_MAX_TICKETS as u64),
-        global = true
-    )]
-    pub batch_max_tickets: u64,
-
-    /// How long a batch that is not full may gather
-    #[arg(
-        long,
-        env = "FIRSTCOME_BATCH_MAX_AGE_MS",
-        default_value_t = 10,
-        value_parser = clap::value_parser!(u64).range(0..=1_000),
-        global = true
-    )]
-    pub batch_max_age_ms: u64,
-
-    /// How long a shutdown waits for requests to end and for the stream to drain
-    #[arg(
-        long,
-        env = "FIRSTCOME_SHUTDOWN_GRACE_MS",
-        default_value_t = 10_000,
-        value_parser = clap::value_parser!(u64).range(100..=600_000),
-        global = true
-    )]
-    pub shutdown_grace_ms: u64,
-}
-
 fn key_prefix(text: &str) -> Result<String, String> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     let fits = (1..=32).contains(&text.len()) && text.bytes().all(allowed);
@@ -283,6 +174,11 @@ impl Settings {
                 .to_owned());
         }
         Ok(())
+    }
+
+    /// How long a shutdown may take.
+    pub fn grace(&self) -> Duration {
+        Duration::from_millis(self.bounds.shutdown_grace_ms)
     }
 
     /// Whether Redis is the private one of the data directory.

@@ -1,5 +1,5 @@
-//! The bound on open files. Every connection is one, and the soft limit that a login gives (1,024 on
-//! most Linux systems, 256 on macOS) is gone before a rush has begun.
+//! The bound on open files. Every connection is one, and the soft limit that a login gives (1,024
+//! on most Linux systems, 256 on macOS) is gone before a rush has begun.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 

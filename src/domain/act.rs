@@ -124,8 +124,8 @@ pub struct Act {
     pub result: Option<ActResult>,
 }
 
-/// What a script made of an act. Stored in the coupon's hash and in the act's row, so that repeating
-/// the act is harmless.
+/// What a script made of an act. Stored in the coupon's hash and in the act's row, so that
+/// repeating the act is harmless.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum ActResult {

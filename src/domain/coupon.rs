@@ -173,8 +173,8 @@ impl Definition {
     }
 }
 
-/// The state of a coupon as its row tells it. `scheduled` and `sold_out` are derived where the clock
-/// and the stock are known, and `recovering` where Redis is.
+/// The state of a coupon as its row tells it. `scheduled` and `sold_out` are derived where the
+/// clock and the stock are known, and `recovering` where Redis is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {

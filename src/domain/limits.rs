@@ -24,8 +24,8 @@ pub const INSTANT_MAX_MS: i64 = 253_402_300_799_999;
 
 /// Fixed parts of the key space; part of the key format.
 pub const SHARDS: u8 = 16;
-/// Users answered by one call of `issue.lua`. Lua's `unpack` fails at about 8,000 values, and beyond
-/// 512 a call costs more per ticket and blocks Redis for milliseconds.
+/// Users answered by one call of `issue.lua`. Lua's `unpack` fails at about 8,000 values, and
+/// beyond 512 a call costs more per ticket and blocks Redis for milliseconds.
 pub const GROUP_MAX_REQUESTS: usize = 512;
 /// Calls of one round: coupons served in one turn of the batcher.
 pub const ROUND_MAX_GROUPS: usize = 64;

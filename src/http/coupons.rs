@@ -37,12 +37,15 @@ struct RestockBody {
     delta: i64,
 }
 
-/// An absent field is left alone, and `null` removes it.
+/// An absent field is left alone, and `null` removes it where a coupon can be without it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PatchBody {
+    #[serde(default, deserialize_with = "present")]
     name: Option<String>,
+    #[serde(default, deserialize_with = "present")]
     total: Option<u64>,
+    #[serde(default, deserialize_with = "present")]
     per_user_limit: Option<u8>,
     #[serde(default, deserialize_with = "present")]
     valid_for: Option<Option<ValidFor>>,
@@ -54,8 +57,8 @@ struct PatchBody {
 
 fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
-) -> Result<Option<Option<T>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 type Answer = Result<HttpResponse, Problem>;

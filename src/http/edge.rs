@@ -9,15 +9,17 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpRequest, HttpResponse, web};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::problem::{Code, Problem};
 use super::settings::BODY_WITHIN;
 use crate::domain::limits::ADMIN_BODY_MAX_BYTES;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// A longer or unprintable id of the caller is replaced.
+/// An empty, longer or unprintable id of the caller is replaced.
 const REQUEST_ID_MAX_BYTES: usize = 128;
+/// What is told of a body that does not fit.
+const DETAIL_MAX_CHARS: usize = 300;
 
 /// Gives every response the request's `X-Request-Id`, or a new one.
 pub(super) async fn request_id(
@@ -25,7 +27,8 @@ pub(super) async fn request_id(
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let given = request.headers().get(&REQUEST_ID).filter(|id| {
-        id.len() <= REQUEST_ID_MAX_BYTES && id.as_bytes().iter().all(u8::is_ascii_graphic)
+        (1..=REQUEST_ID_MAX_BYTES).contains(&id.len())
+            && id.as_bytes().iter().all(u8::is_ascii_graphic)
     });
     let id = given.cloned().unwrap_or_else(new_request_id);
     let mut response = next.call(request).await?;
@@ -71,9 +74,15 @@ pub(super) async fn json<T: DeserializeOwned>(
         return Err(Problem::new(Code::UnsupportedMediaType, detail));
     }
     let body = body(payload).await?;
+    let is_object = body.trim_ascii_start().starts_with(b"{");
+    if !is_object && serde_json::from_slice::<IgnoredAny>(&body).is_ok() {
+        // An array of the values alone would be read as the fields in their sequence.
+        return Err(Problem::new(Code::ValidationFailed, "The body must be a JSON object."));
+    }
     serde_json::from_slice(&body).map_err(|error| {
         let code = if error.is_data() { Code::ValidationFailed } else { Code::InvalidJson };
-        Problem::new(code, error.to_string())
+        // The sentence quotes the value that does not fit, however long it is.
+        Problem::new(code, error.to_string().chars().take(DETAIL_MAX_CHARS).collect::<String>())
     })
 }
 
@@ -81,7 +90,8 @@ pub(super) async fn json<T: DeserializeOwned>(
 pub(super) async fn no_body(payload: web::Payload) -> Result<(), Problem> {
     let body = body(payload).await?;
     let text = body.trim_ascii();
-    if text.is_empty() || serde_json::from_slice::<Nothing>(text).is_ok() {
+    let is_object = text.starts_with(b"{");
+    if text.is_empty() || is_object && serde_json::from_slice::<Nothing>(text).is_ok() {
         return Ok(());
     }
     Err(Problem::new(Code::ValidationFailed, "This path takes no body, or {}."))

@@ -18,7 +18,12 @@ pub(super) fn user(request: &HttpRequest) -> Result<UserId, Problem> {
     let Some(users) = request.app_data::<Arc<Users>>() else {
         return Err(Problem::new(Code::Internal, "This listener knows no users."));
     };
-    let header = request.headers().get("x-user-id").map(|value| value.as_bytes());
+    let mut named = request.headers().get_all("x-user-id").map(|value| value.as_bytes());
+    let header = named.next();
+    if named.next().is_some() {
+        // A gateway that appends its own would leave the caller's in front of it.
+        return Err(Problem::new(Code::InvalidUserId, "X-User-Id is given twice."));
+    }
     let query = match (header, request.query_string()) {
         (Some(_), _) | (None, "") => None,
         (None, text) => parameter(text, "user_id")?,
@@ -45,10 +50,14 @@ pub(super) fn parameter(query: &str, name: &str) -> Result<Option<String>, Probl
         .map_err(|error| malformed(error.to_string()))?;
     let mut values = pairs.into_inner().into_iter().filter(|(key, _)| key == name);
     let value = values.next().map(|(_, value)| value);
-    match values.next() {
-        Some(_) => Err(malformed(format!("The parameter {name} is given twice."))),
-        None => Ok(value),
+    if values.next().is_some() {
+        return Err(malformed(format!("The parameter {name} is given twice.")));
     }
+    // Decoding puts this character for bytes that are not UTF-8: two users would become one.
+    if value.as_ref().is_some_and(|value| value.contains(char::REPLACEMENT_CHARACTER)) {
+        return Err(malformed(format!("The parameter {name} is not UTF-8.")));
+    }
+    Ok(value)
 }
 
 /// Lets only admins pass.

@@ -1,8 +1,8 @@
 //! `GET` and `POST /coupons/{id}/issue`: one handler, one script, one answer.
 //!
-//! A `GET` that changes something is made safe here: it is idempotent by nature, never cached, takes
-//! its user from a header and never from a cookie, and refuses what a browser or a proxy sends
-//! without anybody having asked (prefetch, early data, `HEAD`).
+//! A `GET` that changes something is made safe here: it is idempotent by nature, never cached,
+//! takes its user from a header and never from a cookie, and refuses what a browser or a proxy
+//! sends without anybody having asked (prefetch, early data, `HEAD`).
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};

@@ -2,11 +2,12 @@
 //! answers one user when it is quiet and up to 512 when it is busy, and nobody ever waits for a
 //! timer.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use tokio::sync::Notify;
@@ -24,6 +25,9 @@ use crate::redis::{Error, Redis};
 use crate::store::Store;
 use crate::telemetry::metrics::IssueMetrics;
 
+/// Failed calls are logged once in this time: a line for each would make an outage worse.
+const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
+
 /// Takes rounds from the queue and answers them; its loop is [`Batcher::step`] repeated.
 pub(super) struct Batcher {
     pub(super) queue: Weak<Queue>,
@@ -35,6 +39,8 @@ pub(super) struct Batcher {
     pub(super) keys: Arc<CodeKeys>,
     pub(super) metrics: Rc<IssueMetrics>,
     pub(super) bounds: Bounds,
+    /// When a failed call was last logged.
+    pub(super) complained: Cell<Option<Instant>>,
 }
 
 impl Batcher {
@@ -101,15 +107,13 @@ impl Batcher {
             Ok(Reply::Answered(answered)) => {
                 self.answer_all(group, &holders, &positions, &answered, accepted.durability);
             }
-            Ok(Reply::Recovering | Reply::StaleEpoch(_)) => {
+            Ok(Reply::Recovering) => answer_each(group, &Outcome::Recovering),
+            Ok(Reply::StaleEpoch(_)) => {
                 self.redis.generation().doubt();
                 answer_each(group, &Outcome::Recovering);
             }
             Ok(Reply::OtherGeneration) => self.send_again(group),
-            Ok(Reply::Unknown) => {
-                let outcome = self.unknown_ids.outcome(&*self.store, &group.coupon_id).await;
-                answer_each(group, &outcome);
-            }
+            Ok(Reply::Unknown) => self.look_up(group),
             Err(error) => self.fail(group, &error),
         }
     }
@@ -124,8 +128,8 @@ impl Batcher {
     ) {
         let Some(key) = self.keys.find(&answered.key_id) else {
             // Taken, and told as soon as a server has the key: the retry is exact (P3 step 5).
-            tracing::error!(coupon.id = %group.coupon_id, key.id = %answered.key_id,
-                "the coupon's code key is not in FIRSTCOME_CODE_KEYS");
+            // `/readyz` names the key; a line here for every request would drown it.
+            tracing::debug!(coupon.id = %group.coupon_id, key.id = %answered.key_id, "no such key");
             answer_each(group, &Outcome::Recovering);
             return;
         };
@@ -139,6 +143,16 @@ impl Batcher {
             outcomes[*position] = Some(outcome.clone());
             waiting.answer(outcome);
         }
+    }
+
+    /// Asks the database about an id that Redis does not have, beside the rounds: a slow database
+    /// must not hold up the coupons that are there.
+    fn look_up(&self, group: Group) {
+        let (unknown_ids, store) = (self.unknown_ids.clone(), self.store.clone());
+        tokio::task::spawn_local(async move {
+            let outcome = unknown_ids.outcome(&*store, &group.coupon_id).await;
+            answer_each(group, &outcome);
+        });
     }
 
     /// Nothing was written: sent once more after the probe, so users do not notice a benign change
@@ -161,13 +175,18 @@ impl Batcher {
     /// A definite refusal changed nothing; of everything else the outcome is unknown, and the retry
     /// tells it exactly.
     fn fail(&self, group: Group, error: &Error) {
-        tracing::debug!(%error, coupon.id = %group.coupon_id, "an issue call failed");
+        if self.complained.get().is_none_or(|at| at.elapsed() >= COMPLAIN_EVERY) {
+            self.complained.set(Some(Instant::now()));
+            tracing::warn!(%error, coupon.id = %group.coupon_id, "issue calls fail");
+        }
         let outcome = match error {
             Error::Refused(_) => Outcome::Recovering,
             error if error.is_definite() => Outcome::Overloaded,
             _ => Outcome::OutcomeUnknown,
         };
-        self.connection.lose();
+        if error.doubts_connection() {
+            self.connection.lose();
+        }
         answer_each(group, &outcome);
     }
 }

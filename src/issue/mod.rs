@@ -1,15 +1,16 @@
 //! The hot path: a request becomes a ticket, or learns why not.
 //!
-//! A handler hands (coupon, user, claim) to the queue of its own actix worker and waits. The batcher
-//! of that worker takes all that gathered while its last round was in flight, one group a coupon,
-//! and sends one script call a group. No timers, no locks, no database, no second trip to Redis.
-//! Nothing here crosses a thread.
+//! A handler hands (coupon, user, claim) to the queue of its own actix worker and waits. The
+//! batcher of that worker takes all that gathered while its last round was in flight, one group a
+//! coupon, and sends one script call a group. No timers, no locks, no database, no second trip to
+//! Redis. Nothing here crosses a thread.
 
 mod batcher;
 mod outcome;
 mod queue;
 mod unknown;
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,6 +73,7 @@ impl Issuer {
             keys,
             metrics: metrics.clone(),
             bounds: bounds.clone(),
+            complained: Cell::new(None),
         };
         tokio::task::spawn_local(async move {
             let supervise = async {

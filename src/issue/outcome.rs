@@ -85,8 +85,8 @@ impl Outcome {
     }
 }
 
-/// The script's answer to one user as an outcome. Code and receipt are made here, before the user is
-/// told, from the fields that the record carries too (I10, P3 step 2).
+/// The script's answer to one user as an outcome. Code and receipt are made here, before the user
+/// is told, from the fields that the record carries too (I10, P3 step 2).
 pub(super) fn of_answer(
     answer: Answer,
     answered: &Answered,

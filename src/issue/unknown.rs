@@ -31,8 +31,8 @@ impl Default for UnknownIds {
 }
 
 impl UnknownIds {
-    /// `coupon_not_found` for an id that was never preloaded; `recovering` for one that was, and for
-    /// all when the database cannot be asked: a lost coupon must not look like none.
+    /// `coupon_not_found` for an id that was never preloaded; `recovering` for one that was, and
+    /// for all when the database cannot be asked: a lost coupon must not look like none.
     pub(super) async fn outcome(&self, store: &dyn Store, id: &CouponId) -> Outcome {
         if self.is_believed_absent(id) {
             return Outcome::CouponNotFound;

@@ -11,7 +11,7 @@ static SCRIPT: LazyLock<Script> =
 
 /// The arguments are those of every act.
 pub type Args<'a> = ActArgs<'a>;
-/// The replies are those of every act.
+/// The replies are those of every act; never refused.
 pub type Reply = ActReply;
 
 /// Ends issuing for good; holders are still answered (I8).

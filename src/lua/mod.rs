@@ -10,6 +10,7 @@ pub mod pause;
 pub mod preload;
 pub mod restock;
 pub mod resume;
+pub mod retire;
 pub mod r#return;
 pub mod window;
 

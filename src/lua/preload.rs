@@ -21,9 +21,11 @@ pub struct Args<'a> {
     pub definition: &'a Definition,
     /// The key that its codes and receipts are made with.
     pub key_id: &'a str,
+    /// The version that it gets: one more than the draft's.
+    pub version: u64,
 }
 
-/// The replies are those of every act; never refused.
+/// The replies are those of every act; never refused, and never unknown.
 pub type Reply = ActReply;
 
 /// Puts a coupon into Redis with all its stock and every key that its life needs (I1).
@@ -42,6 +44,7 @@ pub async fn preload(redis: &Redis, args: &Args<'_>) -> Result<Reply> {
         .arg(ms_or_empty(definition.closes_at.map(|at| at.0)))
         .arg(definition.valid_for.map(|d| d.as_ms().to_string()).unwrap_or_default())
         .arg(args.key_id)
-        .arg(GROUP);
+        .arg(GROUP)
+        .arg(args.version);
     run_act(redis, &SCRIPT, &call).await
 }

@@ -11,7 +11,7 @@ static SCRIPT: LazyLock<Script> =
 
 /// The arguments are those of every act.
 pub type Args<'a> = ActArgs<'a>;
-/// The replies are those of every act.
+/// The replies are those of every act; refused with `already_closed`.
 pub type Reply = ActReply;
 
 /// Goes on issuing after a pause (I8).

@@ -1,10 +1,12 @@
 //! The gauges of what waits: streams and pools, once a second.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::redis::Redis;
+use crate::store::Store;
 use crate::telemetry::metrics;
 
 /// How often it looks.
@@ -13,12 +15,13 @@ const EVERY: Duration = Duration::from_secs(1);
 /// Watches the backlog; its loop is [`Backlog::step`] repeated.
 pub struct Backlog {
     redis: Redis,
+    store: Arc<dyn Store>,
 }
 
 impl Backlog {
-    /// A watcher of this Redis.
-    pub fn new(redis: &Redis) -> Self {
-        Self { redis: redis.clone() }
+    /// A watcher of this Redis and this database.
+    pub fn new(redis: &Redis, store: Arc<dyn Store>) -> Self {
+        Self { redis: redis.clone(), store }
     }
 
     /// Repeats [`Backlog::step`] every second until shutdown.
@@ -41,6 +44,8 @@ impl Backlog {
     pub async fn step(&self) -> crate::redis::Result<()> {
         let (used, idle) = self.redis.pool_connections();
         metrics::pool("redis", used, idle);
+        let (used, idle) = self.store.pool_connections();
+        metrics::pool("database", used, idle);
         let depth = self.redis.stream_depth().await?;
         metrics::streams(depth.records, depth.pending, depth.unpersisted);
         Ok(())

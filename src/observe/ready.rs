@@ -27,9 +27,8 @@ impl Observer {
         let mut warnings = Vec::new();
         match self.redis.facts().await {
             Ok(facts) => {
-                let evicts = facts.eviction_policy != "noeviction";
-                let sentences = facts.unsafe_settings();
-                if evicts { reasons.extend(sentences) } else { warnings.extend(sentences) }
+                reasons.extend(facts.faults());
+                warnings.extend(facts.unsafe_settings());
             }
             Err(error) => reasons.push(format!("Redis: {error}")),
         }

@@ -26,6 +26,7 @@ impl Persister {
                 break;
             }
             self.pending_after = Some(advanced(after, &entries));
+            self.remember_size(&entries);
             let due = self.due(entries);
             if !due.is_empty() {
                 return Ok(due);
@@ -38,8 +39,15 @@ impl Persister {
             tokio::time::sleep(self.bounds.batch_max_age).await;
             entries.extend(self.reader.new_records(self.count(), false).await?);
         }
-        self.record_tickets = entries.iter().map(tickets_of).max().unwrap_or(1);
+        self.remember_size(&entries);
         Ok(entries)
+    }
+
+    /// Small records let the next reads ask for more of them, step by step; a large one at once for
+    /// fewer.
+    fn remember_size(&mut self, entries: &[Entry]) {
+        let largest = entries.iter().map(tickets_of).max().unwrap_or(1);
+        self.record_tickets = largest.max(self.record_tickets / 2);
     }
 
     /// Records to ask of each shard, so that a read is about one batch.

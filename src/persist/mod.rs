@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::coupon::Shard;
-use crate::domain::limits::{READ_BLOCK, TAKE_OVER_IDLE};
+use crate::domain::limits::{GROUP_MAX_REQUESTS, READ_BLOCK, TAKE_OVER_IDLE};
+use crate::lua::retire;
 use crate::redis::Redis;
 use crate::redis::stream::{Entry, Reader};
 use crate::store::Store;
@@ -63,6 +64,7 @@ pub struct Persister {
     redis: Redis,
     store: Arc<dyn Store>,
     reader: Reader,
+    consumer: String,
     bounds: Bounds,
     now_ms: fn() -> i64,
     /// While own pending entries are read: after which id of each shard. They come first at the
@@ -70,10 +72,10 @@ pub struct Persister {
     pending_after: Option<Vec<String>>,
     /// When silent consumers are looked for again.
     take_over_at: Instant,
-    /// Entries that stay pending because they are refused, and when they are tried again. Bounded by
-    /// the stream; a later release parks them as dead letters.
+    /// Entries that stay pending because they are refused, and when they are tried again. Bounded
+    /// by the stream; a later release parks them as dead letters.
     refused: HashMap<(Shard, String), Instant>,
-    /// The most tickets that one record of the last read had; how many records to ask for.
+    /// The most tickets that a record had lately; says how many records to ask for.
     record_tickets: usize,
     /// Failures in a row, for the back-off.
     failures: u32,
@@ -92,12 +94,13 @@ impl Persister {
             redis: redis.clone(),
             store,
             reader: Reader::new(redis.clone(), consumer, bounds.read_block),
+            consumer: consumer.to_owned(),
             bounds,
             now_ms,
             pending_after: Some(from_the_beginning()),
             take_over_at: Instant::now(),
             refused: HashMap::new(),
-            record_tickets: 1,
+            record_tickets: GROUP_MAX_REQUESTS,
             failures: 0,
         }
     }
@@ -107,7 +110,8 @@ impl Persister {
         while !shutdown.is_cancelled() {
             tokio::select! {
                 _ = self.step() => {}
-                // A cancelled step loses nothing: what it had read is pending, and read again below.
+                // A cancelled step loses nothing: what it had read is pending, and read again
+                // below.
                 () = shutdown.cancelled() => {}
             }
         }
@@ -126,8 +130,17 @@ impl Persister {
     pub async fn drain(&mut self) {
         self.pending_after = Some(from_the_beginning());
         while self.step_with(false).await != Step::Idle {}
-        if let Err(error) = self.reader.retire().await {
-            tracing::warn!(%error, "the consumer could not be retired");
+        self.retire().await;
+    }
+
+    /// Takes this consumer out of the groups, so that they do not grow with every start.
+    async fn retire(&self) {
+        let Ok(accepted) = self.redis.generation().current() else { return };
+        for shard in Shard::all() {
+            let args = retire::Args { accepted: &accepted, shard, consumer: &self.consumer };
+            if let Err(error) = retire::retire(&self.redis, &args).await {
+                tracing::debug!(%error, shard = shard.number(), "the consumer was not retired");
+            }
         }
     }
 
@@ -159,7 +172,8 @@ impl Persister {
         Step::Persisted(persisted)
     }
 
-    /// Waits 0.1, 0.2, 0.4 … at most 5 seconds. What was read is pending and comes first afterwards.
+    /// Waits 0.1, 0.2, 0.4 … at most 5 seconds. What was read is pending and comes first
+    /// afterwards.
     async fn back_off(&mut self) -> Step {
         self.pending_after = Some(from_the_beginning());
         let wait = Duration::from_millis(100 << self.failures.min(6)).min(Duration::from_secs(5));

@@ -74,7 +74,8 @@ impl Persister {
             metrics::persist_lag(lag, record.holders.len());
         }
         for ticket_id in &persisted.contested {
-            tracing::error!(ticket.id = %ticket_id, "contested: another ticket stands where one may be");
+            let id = ticket_id;
+            tracing::error!(ticket.id = %id, "contested: another ticket stands where one may be");
         }
         metrics::contested(persisted.contested.len());
         Ok(())
@@ -122,6 +123,7 @@ impl Persister {
         self.refused.insert((entry.shard, entry.id.clone()), retry_at);
         metrics::refused_records(self.refused.len());
         let shard = entry.shard.number();
-        tracing::error!(record.id = %entry.id, shard, reason, "a record is refused and stays pending");
+        let id = &entry.id;
+        tracing::error!(record.id = %id, shard, reason, "a record is refused and stays pending");
     }
 }

@@ -1,6 +1,8 @@
 //! How an act is carried out: intended, applied, settled. Repeating any step is harmless, so a lost
 //! reply or a crash between two of them is finished by whoever comes next (I8, P9 steps 1-3).
 
+use std::sync::atomic::Ordering;
+
 use super::{Preparer, Refusal, Request};
 use crate::domain::act::{Act, ActResult, Change};
 use crate::domain::coupon::CouponId;
@@ -45,7 +47,8 @@ impl Preparer {
     pub(super) async fn give_way(&self, other: &Act) -> Result<(), Refusal> {
         match self.carry_out(other).await {
             Ok(_) | Err(Refusal::BelowIssued | Refusal::TotalTooLarge) => Ok(()),
-            Err(Refusal::AlreadyClosed) => Ok(()),
+            // `ActInProgress`: others finished it and went on.
+            Err(Refusal::AlreadyClosed | Refusal::ActInProgress) => Ok(()),
             Err(refusal) => Err(refusal),
         }
     }
@@ -59,7 +62,7 @@ impl Preparer {
                 self.store.settle_act(act, &result).await?;
                 told(result)
             }
-            ActReply::OutOfOrder(last) if last > act.act_no => Err(Refusal::ActInProgress),
+            ActReply::OutOfOrder(last) if last > act.act_no => self.finished_by_others(act).await,
             ActReply::OutOfOrder(_) => recovering("Redis lacks acts that the database has"),
             ActReply::Recovering => recovering("the coupon waits for its recovery"),
             ActReply::Unknown => recovering("Redis lacks a coupon that was preloaded"),
@@ -67,6 +70,15 @@ impl Preparer {
                 self.redis.generation().doubt();
                 recovering("Redis changed; ask again")
             }
+        }
+    }
+
+    /// What came of an act that others finished before they went on to the next one.
+    async fn finished_by_others(&self, act: &Act) -> Result<ActResult, Refusal> {
+        let found = self.store.find_act(&act.coupon_id, act.act_no).await?;
+        match found.and_then(|act| act.result) {
+            Some(result) => told(result),
+            None => Err(Refusal::ActInProgress),
         }
     }
 
@@ -78,11 +90,14 @@ impl Preparer {
     ) -> Result<ActResult, Refusal> {
         let accepted = self.redis.generation().current().map_err(Refusal::Recovering)?;
         let args = ActArgs { accepted: &accepted, coupon_id: id, act_no: None };
+        // Before it for a caller that leaves, after it for a relay that looks in between.
+        self.redis_may_be_ahead.store(true, Ordering::Relaxed);
         let reply = match change {
-            Change::Pause => lua::pause::pause(&self.redis, &args).await?,
-            _ => lua::close::close(&self.redis, &args).await?,
+            Change::Pause => lua::pause::pause(&self.redis, &args).await,
+            _ => lua::close::close(&self.redis, &args).await,
         };
-        match reply {
+        self.redis_may_be_ahead.store(true, Ordering::Relaxed);
+        match reply? {
             ActReply::Settled(result) => told(result),
             ActReply::Unknown => Err(Refusal::CouponNotFound),
             _ => Err(Refusal::Recovering("Redis cannot take the act now".to_owned())),
@@ -99,6 +114,7 @@ impl Preparer {
                     accepted,
                     definition: &coupon.definition,
                     key_id: &coupon.key_id,
+                    version: coupon.version + 1,
                 };
                 lua::preload::preload(redis, &args).await?
             }

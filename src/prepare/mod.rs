@@ -6,6 +6,7 @@ mod refusal;
 mod relay;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use crate::domain::act::{ActResult, Change, IdempotencyKey, NewAct};
 use crate::domain::code::CodeKeys;
@@ -54,6 +55,8 @@ pub struct Preparer {
     store: Arc<dyn Store>,
     keys: Arc<CodeKeys>,
     now: fn() -> UnixMs,
+    /// Set at start, whenever the database was away, and when an act went to Redis first.
+    redis_may_be_ahead: Arc<AtomicBool>,
 }
 
 impl Preparer {
@@ -64,7 +67,8 @@ impl Preparer {
         keys: Arc<CodeKeys>,
         now: fn() -> UnixMs,
     ) -> Self {
-        Self { redis: redis.clone(), store, keys, now }
+        let redis_may_be_ahead = Arc::new(AtomicBool::new(true));
+        Self { redis: redis.clone(), store, keys, now, redis_may_be_ahead }
     }
 
     /// Creates a draft.
@@ -139,9 +143,17 @@ impl Preparer {
         }
         let definition = patched(&coupon.definition, patch);
         check(&definition)?;
+        if definition == coupon.definition {
+            return Ok(coupon);
+        }
         if coupon.state == State::Draft {
-            let updated = self.store.update_draft(&definition, coupon.version).await?;
-            return updated.ok_or(Refusal::ActInProgress);
+            return match self.store.update_draft(&definition, coupon.version).await? {
+                Some(updated) => Ok(updated),
+                None => {
+                    let current = self.find(id).await?.version;
+                    Err(Refusal::VersionConflict { seen: coupon.version, current })
+                }
+            };
         }
         let before = &coupon.definition;
         if (definition.total, definition.valid_for) != (before.total, before.valid_for) {
@@ -223,8 +235,8 @@ impl Preparer {
     /// before, it changes nothing.
     ///
     /// # Errors
-    /// [`Refusal::TicketNotFound`], [`Refusal::InProgress`] while the row is not there, and those of
-    /// an act.
+    /// [`Refusal::TicketNotFound`], [`Refusal::InProgress`] while the row is not there, and those
+    /// of an act.
     pub async fn cancel(&self, id: &TicketId, who: &str) -> Result<(), Refusal> {
         for _ in 0..act::ATTEMPTS {
             match self.store.cancel_ticket(id, who, (self.now)()).await? {

@@ -6,7 +6,7 @@ use crate::{redis, store};
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
     /// Fields are out of bounds: (JSON pointer, detail).
-    #[error("the definition is not valid")]
+    #[error("a value is out of bounds")]
     Invalid(Vec<(&'static str, String)>),
     /// The id is taken.
     #[error("a coupon with this id exists")]

@@ -1,7 +1,9 @@
-//! The relay finishes what a crash or a lost reply left: acts that are intended and not settled, and
-//! pauses and closes that went to Redis first. Every server has one; they do not mind each other.
+//! The relay finishes what a crash or a lost reply left: acts that are intended and not settled,
+//! and pauses and closes that went to Redis first. Every server has one; they do not mind each
+//! other.
 
-use std::time::Duration;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
@@ -16,26 +18,31 @@ use crate::lua::audit;
 const EVERY: Duration = Duration::from_millis(500);
 /// An act younger than this is still in its own caller's hands.
 const YOUNG_MS: i64 = 500;
+/// How often the states of all live coupons are compared with Redis.
+const LOOK_AHEAD_EVERY: Duration = Duration::from_secs(60);
 
 /// Finishes acts; its loop is [`Relay::step`] repeated.
 pub struct Relay {
     preparer: Preparer,
-    /// Set at start and whenever the database was away: only then may Redis be ahead.
-    redis_may_be_ahead: bool,
+    /// When it last looked whether Redis is ahead.
+    looked_at: Option<Instant>,
 }
 
 impl Relay {
     /// A relay that finishes acts through this preparer.
     pub fn new(preparer: &Preparer) -> Self {
-        Self { preparer: preparer.clone(), redis_may_be_ahead: true }
+        Self { preparer: preparer.clone(), looked_at: None }
     }
 
     /// Repeats [`Relay::step`] twice a second until shutdown.
     pub async fn run(mut self, shutdown: CancellationToken) {
         while !shutdown.is_cancelled() {
-            if let Err(error) = self.step().await {
-                tracing::debug!(%error, "the relay could not finish");
-                self.redis_may_be_ahead = true;
+            tokio::select! {
+                done = self.step() => if let Err(error) = done {
+                    tracing::debug!(%error, "the relay could not finish");
+                    self.preparer.redis_may_be_ahead.store(true, Ordering::Relaxed);
+                },
+                () = shutdown.cancelled() => return,
             }
             tokio::select! {
                 () = tokio::time::sleep(EVERY) => {}
@@ -64,9 +71,11 @@ impl Relay {
                 }
             }
         }
-        if self.redis_may_be_ahead {
+        // Another process may have gone first, so it is looked for now and then in any case.
+        let is_due = self.looked_at.is_none_or(|at| at.elapsed() >= LOOK_AHEAD_EVERY);
+        if self.preparer.redis_may_be_ahead.swap(false, Ordering::Relaxed) || is_due {
+            self.looked_at = Some(Instant::now());
             finished += self.write_what_went_first().await?;
-            self.redis_may_be_ahead = false;
         }
         Ok(finished)
     }
@@ -80,9 +89,17 @@ impl Relay {
             after = Some(last.definition.id.clone());
             for coupon in &page {
                 let Some(change) = self.went_first(coupon).await? else { continue };
-                let request = Request { who: "relay".to_owned(), ..Request::default() };
-                self.preparer.act(&coupon.definition.id, change, &request).await?;
-                written += 1;
+                // Whoever changed the coupon since has the last word.
+                let if_version = Some(coupon.version);
+                let request = Request { if_version, who: "relay".to_owned(), ..Request::default() };
+                match self.preparer.act(&coupon.definition.id, change, &request).await {
+                    Ok(_) => written += 1,
+                    Err(Refusal::Store(error)) => return Err(error.into()),
+                    Err(Refusal::Redis(error)) => return Err(error.into()),
+                    Err(refusal) => {
+                        tracing::debug!(%refusal, coupon.id = %coupon.definition.id, "not written");
+                    }
+                }
             }
         }
     }

@@ -62,7 +62,8 @@ pub(super) fn judge(facts: &Facts, last: Option<&Generation>, evidence: &Evidenc
                 ),
             };
         }
-        return match facts.durability == last.durability {
+        // A level that is only assumed, because CONFIG is refused, replaces none that was read.
+        return match facts.durability == last.durability || !facts.durability_is_read {
             true => Verdict::Same,
             // Written down, so that a later restart is not judged by a level that was left.
             false => Verdict::Next("durability_changed"),
@@ -107,6 +108,8 @@ mod tests {
             is_master: true,
             is_loading: false,
             durability: Durability::Always,
+            durability_is_read: true,
+            last_write_ok: true,
             eviction_policy: "noeviction".to_owned(),
             skips_fsync_on_rewrite: Some(false),
         }

@@ -2,7 +2,7 @@
 //! the one in the database, and tells the whole process what it may do.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
@@ -12,13 +12,15 @@ use crate::domain::generation::Generation;
 use crate::domain::limits::PAGE_MAX_ROWS;
 use crate::domain::time::UnixMs;
 use crate::lua::heartbeat::{Reply, heartbeat};
-use crate::redis::Redis;
 use crate::redis::facts::Facts;
 use crate::redis::generation::Accepted;
+use crate::redis::{self, Redis};
 use crate::store::{self, Store};
 
 /// How often it looks without being asked.
 const EVERY: Duration = Duration::from_secs(1);
+/// The shortest pause between two looks.
+const AT_LEAST: Duration = Duration::from_millis(50);
 
 /// Why this life of Redis cannot be accepted now.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +46,8 @@ pub struct Prover {
     proven: Option<Accepted>,
     /// A generation's number and the greatest heartbeat that this process saw in it.
     seen: (u64, u64),
+    /// When it counted last.
+    beaten_at: Option<Instant>,
     complained: Option<String>,
 }
 
@@ -62,14 +66,20 @@ impl Prover {
             now,
             proven: None,
             seen: (0, 0),
+            beaten_at: None,
             complained: None,
         }
     }
 
-    /// Repeats [`Prover::step`] every second, and at once on doubt, until shutdown.
+    /// Repeats [`Prover::step`] every second, and soon on doubt, until shutdown.
     pub async fn run(mut self, shutdown: CancellationToken) {
         while !shutdown.is_cancelled() {
-            self.step().await;
+            tokio::select! {
+                () = self.step() => {}
+                () = shutdown.cancelled() => return,
+            }
+            // However many doubt, the next look is not at once.
+            tokio::time::sleep(AT_LEAST).await;
             tokio::select! {
                 () = tokio::time::sleep(EVERY) => {}
                 () = self.redis.generation().doubted() => {}
@@ -142,7 +152,7 @@ impl Prover {
             // The database may have missed a beat.
             last.heartbeat = last.heartbeat.max(self.seen_in(last.generation_no));
         }
-        let evidence = self.evidence().await?;
+        let evidence = self.evidence(facts, last.as_ref()).await?;
         let (generation_no, epoch) = match judge(facts, last.as_ref(), &evidence) {
             Verdict::Doubtful(sentence) => return Err(Unproven::Doubtful(sentence)),
             Verdict::Same => last.as_ref().map_or((1, 1), |last| (last.generation_no, last.epoch)),
@@ -174,13 +184,20 @@ impl Prover {
         })
     }
 
-    async fn evidence(&self) -> Result<Evidence, Unproven> {
+    async fn evidence(
+        &self,
+        facts: &Facts,
+        last: Option<&Generation>,
+    ) -> Result<Evidence, Unproven> {
+        // What cannot change the verdict is not looked for: after a benign change users wait.
+        let is_same_process = last.is_some_and(|last| last.run_id == facts.run_id);
+        let was_preloaded = self.store.has_preloaded_coupon().await?;
         Ok(Evidence {
             topology: self.topology,
-            was_preloaded: self.store.has_preloaded_coupon().await?,
-            has_coupon: self.redis.has_coupon().await?,
+            was_preloaded,
+            has_coupon: was_preloaded || self.redis.has_coupon().await?,
             heartbeat: self.redis.heartbeat().await?,
-            serials_reach: self.serials_reach().await?,
+            serials_reach: is_same_process || self.serials_reach().await?,
             now: (self.now)(),
         })
     }
@@ -221,9 +238,22 @@ impl Prover {
         if self.redis.heartbeat().await? < self.seen_in(generation_no) {
             return Err(Unproven::Overtaken);
         }
-        let Reply::Beat(count) = heartbeat(&self.redis, &accepted).await? else {
-            return Err(Unproven::Overtaken);
+        let is_due = self.beaten_at.is_none_or(|at| at.elapsed() >= EVERY);
+        if !is_due && self.seen.0 == generation_no {
+            return Ok(accepted);
+        }
+        let count = match heartbeat(&self.redis, &accepted).await {
+            Ok(Reply::Beat(count)) => count,
+            Ok(Reply::OtherGeneration) => return Err(Unproven::Overtaken),
+            // Redis is full, say: the persister must be let in to make room, so this beat is
+            // missed.
+            Err(redis::Error::Refused(error)) => {
+                tracing::warn!(%error, "Redis refuses to count a second");
+                return Ok(accepted);
+            }
+            Err(error) => return Err(error.into()),
         };
+        self.beaten_at = Some(Instant::now());
         self.seen = (generation_no, count);
         match self.store.beat(generation_no, count, (self.now)()).await {
             Ok(true) => Ok(accepted),

@@ -58,6 +58,16 @@ impl Error {
         !matches!(self, Self::Unknown(_) | Self::Malformed(_))
     }
 
+    /// Whether the server behind the connection may be the wrong one, or the connection is broken.
+    /// A server that only cannot write (OOM, MISCONF …) is still the right one.
+    pub fn doubts_connection(&self) -> bool {
+        let wrong_server = ["LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN"];
+        match self {
+            Self::Refused(error) => error.code().is_some_and(|code| wrong_server.contains(&code)),
+            _ => true,
+        }
+    }
+
     /// Whether the stream's consumer group is missing.
     pub(crate) fn is_missing_group(error: &RedisError) -> bool {
         error.code() == Some("NOGROUP")

@@ -22,6 +22,11 @@ pub struct Facts {
     pub is_loading: bool,
     /// How it writes its append-only file.
     pub durability: Durability,
+    /// Whether the level was read; managed Redis often refuses CONFIG, and the weaker one is
+    /// assumed.
+    pub durability_is_read: bool,
+    /// Whether the last write of the append-only file succeeded.
+    pub last_write_ok: bool,
     /// `maxmemory-policy`.
     pub eviction_policy: String,
     /// Whether `no-appendfsync-on-rewrite yes` voids the level silently; unknown when CONFIG is
@@ -30,15 +35,26 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Settings that could lose or forge a ticket, each in a sentence.
-    pub fn unsafe_settings(&self) -> Vec<String> {
+    /// What must be mended before tickets are given, each in a sentence: stock could vanish, or
+    /// nothing can be written.
+    pub fn faults(&self) -> Vec<String> {
         let mut sentences = Vec::new();
-        if self.eviction_policy != "noeviction" {
+        // Our keys have no time to live, so the volatile policies evict none of them.
+        if self.eviction_policy.starts_with("allkeys") {
             sentences.push(format!(
                 "maxmemory-policy is {}: an evicted key is lost stock; set it to noeviction",
                 self.eviction_policy
             ));
         }
+        if !self.last_write_ok {
+            sentences.push("Redis cannot write its append-only file; is its disk full?".to_owned());
+        }
+        sentences
+    }
+
+    /// Settings with which a crash could lose a ticket, each in a sentence.
+    pub fn unsafe_settings(&self) -> Vec<String> {
+        let mut sentences = Vec::new();
         if self.durability == Durability::None {
             sentences.push("appendonly is off: a restart forgets every ticket told".to_owned());
         }
@@ -55,24 +71,22 @@ impl Redis {
     /// # Errors
     /// Those of any call; [`Error::Malformed`] when INFO lacks a line.
     pub async fn facts(&self) -> Result<Facts> {
-        let mut connection = self.pooled().await?;
+        let mut connection = self.reserved().await?;
         let info: String = ask(&mut connection, &cmd("INFO")).await?;
         let line = |name: &'static str| -> Result<&str> {
             let found = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
             found.map(str::trim).ok_or(Error::Malformed(name))
         };
-        // Managed Redis often refuses CONFIG. Then the weaker level is assumed.
-        let mut config = async |name: &str| -> Option<String> {
-            let reply: Result<Vec<String>> =
-                ask(&mut connection, cmd("CONFIG").arg("GET").arg(name)).await;
-            reply.ok().and_then(|pair| pair.into_iter().nth(1))
-        };
-        let durability = match (line("aof_enabled")?, config("appendfsync").await.as_deref()) {
+        let appendfsync = config(&mut connection, "appendfsync").await?;
+        let skips_fsync_on_rewrite = config(&mut connection, "no-appendfsync-on-rewrite").await?;
+        let skips_fsync_on_rewrite = skips_fsync_on_rewrite.map(|value| value == "yes");
+        let durability = match (line("aof_enabled")?, appendfsync.as_deref()) {
+            // A rewrite would void the level silently.
+            ("1", Some("always")) if skips_fsync_on_rewrite == Some(true) => Durability::Everysec,
             ("1", Some("always")) => Durability::Always,
             ("1", Some("everysec") | None) => Durability::Everysec,
             _ => Durability::None,
         };
-        let skips_fsync_on_rewrite = config("no-appendfsync-on-rewrite").await;
         Ok(Facts {
             version: line("redis_version")?.to_owned(),
             run_id: line("run_id")?.to_owned(),
@@ -81,8 +95,10 @@ impl Redis {
             is_master: line("role")? == "master",
             is_loading: line("loading")? != "0",
             durability,
+            durability_is_read: appendfsync.is_some(),
+            last_write_ok: line("aof_last_write_status")? == "ok",
             eviction_policy: line("maxmemory_policy")?.to_owned(),
-            skips_fsync_on_rewrite: skips_fsync_on_rewrite.map(|value| value == "yes"),
+            skips_fsync_on_rewrite,
         })
     }
 
@@ -91,10 +107,22 @@ impl Redis {
     /// # Errors
     /// Those of any call.
     pub async fn heartbeat(&self) -> Result<u64> {
-        let mut connection = self.pooled().await?;
+        let mut connection = self.reserved().await?;
         let count: Option<u64> =
             ask(&mut connection, cmd("GET").arg(self.keys().heartbeat())).await?;
         Ok(count.unwrap_or(0))
+    }
+}
+
+/// A setting; `None` where CONFIG is not allowed or not known. Everything else is an error: a stall
+/// must not look like a weaker level.
+async fn config(connection: &mut deadpool_redis::Connection, name: &str) -> Result<Option<String>> {
+    let pair: Result<Vec<String>> = ask(connection, cmd("CONFIG").arg("GET").arg(name)).await;
+    match pair {
+        Ok(pair) => Ok(pair.into_iter().nth(1)),
+        Err(Error::Refused(error)) if error.code() == Some("NOPERM") => Ok(None),
+        Err(Error::Unknown(error)) if error.code() == Some("ERR") => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

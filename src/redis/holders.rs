@@ -76,7 +76,8 @@ impl Redis {
         Ok(serial.map(Serial))
     }
 
-    /// Whether any key of ours stands in Redis: a coupon hash of any shard, found by a bounded scan.
+    /// Whether any key of ours stands in Redis: a coupon hash of any shard, found by a bounded
+    /// scan.
     ///
     /// # Errors
     /// Those of any call.

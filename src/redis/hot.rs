@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
 use ::redis::cmd;
+use futures_util::FutureExt as _;
 use tokio::sync::{Notify, watch};
 
 use super::generation::Accepted;
@@ -65,8 +66,8 @@ impl HotConnection {
         opened.ok()?.ok()?.clone()
     }
 
-    /// Gives the connection back: it failed, or it speaks to another generation. Nobody finds it from
-    /// now on, also before the supervisor had its turn.
+    /// Gives the connection back: it failed, or it speaks to another generation. Nobody finds it
+    /// from now on, also before the supervisor had its turn.
     pub fn lose(&self) {
         self.publish.send_replace(None);
         self.lost.notify_one();
@@ -80,6 +81,8 @@ impl Supervisor {
         let known = self.redis.generation().current();
         match self.probe(&known).await {
             Ok(Some(open)) => {
+                // Whoever gave back the connection before did not mean this one.
+                let _ = self.lost.notified().now_or_never();
                 self.publish.send_replace(Some(open.clone()));
                 self.watch_over(open).await;
                 self.publish.send_replace(None);

@@ -43,6 +43,8 @@ pub struct Settings {
 pub struct Redis {
     client: Client,
     pool: deadpool_redis::Pool,
+    /// For the loops that keep the service alive: no crowd of readers can use it up.
+    reserved: deadpool_redis::Pool,
     response_timeout: Duration,
     keys: Arc<Keys>,
     generation: GenerationWatch,
@@ -59,7 +61,8 @@ impl Redis {
         let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true));
         let client = Client::open(info).map_err(Error::Url)?;
         Ok(Self {
-            pool: pool::open(&client, settings)?,
+            pool: pool::open(&client, settings, settings.pool_max_connections)?,
+            reserved: pool::open(&client, settings, pool::RESERVED_MAX_CONNECTIONS)?,
             client,
             response_timeout: settings.response_timeout,
             keys: Arc::new(Keys::new(&settings.key_prefix)),

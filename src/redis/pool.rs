@@ -9,8 +9,11 @@ use deadpool_redis::{Connection, Manager, Pool, PoolError, Runtime, Timeouts};
 use super::{Error, Redis, Result, Settings};
 use crate::telemetry::metrics;
 
+/// Connections that are kept for the prover and the persister.
+pub(super) const RESERVED_MAX_CONNECTIONS: usize = 4;
+
 /// Opens the pool; connects to nothing yet.
-pub(super) fn open(client: &Client, settings: &Settings) -> Result<Pool> {
+pub(super) fn open(client: &Client, settings: &Settings, max_size: usize) -> Result<Pool> {
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(settings.response_timeout))
         .set_response_timeout(Some(settings.response_timeout));
@@ -19,7 +22,7 @@ pub(super) fn open(client: &Client, settings: &Settings) -> Result<Pool> {
     let limit = Some(settings.response_timeout.max(Duration::from_millis(250)));
     let timeouts = Timeouts { wait: limit, create: limit, recycle: limit };
     Pool::builder(manager)
-        .max_size(settings.pool_max_connections)
+        .max_size(max_size)
         .timeouts(timeouts)
         .runtime(Runtime::Tokio1)
         .build()
@@ -27,16 +30,25 @@ pub(super) fn open(client: &Client, settings: &Settings) -> Result<Pool> {
         .map_err(|_| Error::PoolExhausted)
 }
 
+async fn get(pool: &Pool) -> Result<Connection> {
+    pool.get().await.map_err(|error| match error {
+        PoolError::Backend(error) => Error::unsent(error),
+        _ => Error::PoolExhausted,
+    })
+}
+
 impl Redis {
     /// A pooled connection. Waits at most for the response time-out, to connect and to be free.
     pub(crate) async fn pooled(&self) -> Result<Connection> {
         let since = Instant::now();
-        let connection = self.pool.get().await.map_err(|error| match error {
-            PoolError::Backend(error) => Error::unsent(error),
-            _ => Error::PoolExhausted,
-        });
+        let connection = get(&self.pool).await;
         metrics::pool_wait("redis", since.elapsed());
         connection
+    }
+
+    /// A connection for the prover and the persister, whatever the rest of the process does.
+    pub(crate) async fn reserved(&self) -> Result<Connection> {
+        get(&self.reserved).await
     }
 
     /// Connections of the pool: (in use, idle).

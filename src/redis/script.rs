@@ -24,9 +24,9 @@ impl Script {
         call
     }
 
-    /// Sends a call. A server that does not know the script ran nothing of it: the call is sent once
-    /// more with the text, which the server keeps. It is not loaded first and called afterwards,
-    /// because a SCRIPT FLUSH in between would fail the call.
+    /// Sends a call. A server that does not know the script ran nothing of it: the call is sent
+    /// once more with the text, which the server keeps. It is not loaded first and called
+    /// afterwards, because a SCRIPT FLUSH in between would fail the call.
     ///
     /// # Errors
     /// [`Error::Refused`] or [`Error::Unknown`].

@@ -36,8 +36,8 @@ impl Reader {
         Self { redis, consumer: consumer.to_owned(), block, connection: None }
     }
 
-    /// New records of all shards, at most `count` of each; waits for the first one unless `block` is
-    /// false. An empty list means that there are none.
+    /// New records of all shards, at most `count` of each; waits for the first one unless `block`
+    /// is false. An empty list means that there are none.
     ///
     /// # Errors
     /// Those of any call. Records that were handed out in a reply that got lost are pending, and
@@ -91,28 +91,8 @@ impl Reader {
         }
     }
 
-    /// Takes this consumer out of the groups in which it has nothing pending; a consumer with
-    /// pending entries stays, because deleting it would drop them.
-    ///
-    /// # Errors
-    /// Those of any call.
-    pub async fn retire(&mut self) -> Result<()> {
-        for shard in Shard::all() {
-            let key = self.redis.keys().records(shard);
-            let mut pending = cmd("XPENDING");
-            pending.arg(&key).arg(GROUP).arg("-").arg("+").arg(1).arg(&self.consumer);
-            let Value::Array(entries) = self.ask(&pending).await? else { continue };
-            if entries.is_empty() {
-                let mut delete = cmd("XGROUP");
-                delete.arg("DELCONSUMER").arg(&key).arg(GROUP).arg(&self.consumer);
-                self.ask::<Value>(&delete).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Makes the group of every shard where it is missing, from the beginning of the stream, so that
-    /// nothing in it is skipped; what was persisted before is a replay (I9).
+    /// Makes the group of every shard where it is missing, from the beginning of the stream, so
+    /// that nothing in it is skipped; what was persisted before is a replay (I9).
     async fn make_groups(&mut self) -> Result<()> {
         for shard in Shard::all() {
             let mut create = cmd("XGROUP");

@@ -1,5 +1,5 @@
-//! The winners of a coupon: every ticket with its status, in the order of the serials, page by page,
-//! so that a million of them need no more memory than a thousand.
+//! The winners of a coupon: every ticket with its status, in the order of the serials, page by
+//! page, so that a million of them need no more memory than a thousand.
 
 use super::{Error, Settler, Shown};
 use crate::domain::coupon::Coupon;

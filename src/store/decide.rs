@@ -6,8 +6,8 @@ use crate::domain::act::{Act, Applied, Change, NewAct};
 use crate::domain::coupon::{Coupon, State};
 use crate::domain::time::UnixMs;
 
-/// The answer to a new act, if it may not be written; `coupon` stands under its row lock, `acts` are
-/// at least those with the same idempotency key, the intended one and the first one.
+/// The answer to a new act, if it may not be written; `coupon` stands under its row lock, `acts`
+/// are at least those with the same idempotency key, the intended one and the first one.
 ///
 /// # Errors
 /// [`Error::Corrupt`] when the coupon was preloaded by no act.

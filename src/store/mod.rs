@@ -112,6 +112,9 @@ pub trait Store: Send + Sync {
     /// `postgres` or `sqlite`.
     fn dialect(&self) -> &'static str;
 
+    /// Connections of its pools: (in use, idle).
+    fn pool_connections(&self) -> (usize, usize);
+
     /// Fails when the database does not answer.
     async fn ping(&self) -> Result<()>;
 
@@ -153,11 +156,14 @@ pub trait Store: Send + Sync {
     /// state and version. Settling twice changes nothing.
     async fn settle_act(&self, act: &Act, result: &ActResult) -> Result<()>;
 
+    /// The act of a coupon with this number.
+    async fn find_act(&self, id: &CouponId, act_no: u64) -> Result<Option<Act>>;
+
     /// Acts that were intended before this instant and are not settled: a crash left them.
     async fn unsettled_acts(&self, before: UnixMs, limit_rows: u32) -> Result<Vec<Act>>;
 
-    /// Moves a row from accepted to cancelled and writes the return of its stock as an intended act,
-    /// in one transaction (I7, P9 step 4).
+    /// Moves a row from accepted to cancelled and writes the return of its stock as an intended
+    /// act, in one transaction (I7, P9 step 4).
     async fn cancel_ticket(&self, id: &TicketId, who: &str, at: UnixMs) -> Result<Cancelled>;
 
     /// The last accepted generation.

@@ -15,7 +15,8 @@ use super::{Error, Result, Store};
 /// # Errors
 /// [`Error::Open`] for a URL that is none of `postgres:`, `postgresql:`, `sqlite:`, for a database
 /// that refuses the connection, and for a schema that this program does not know;
-/// [`Error::Unavailable`] when trying again may help. No text holds the URL: it may hold a password.
+/// [`Error::Unavailable`] when trying again may help. No text holds the URL: it may hold a
+/// password.
 pub async fn open(url: &str, pool_max_connections: u32) -> Result<Arc<dyn Store>> {
     match url.split_once(':').map(|(scheme, _)| scheme) {
         Some("postgres" | "postgresql") => {

@@ -13,11 +13,16 @@ pub enum Format {
     Json,
 }
 
+/// Every malformed request of a stranger would be an error in our log; a filter that names the
+/// crate brings them back.
+const STRANGERS: &str = "actix_http=off";
+
 /// Installs the subscriber of this process.
 ///
 /// # Errors
 /// When the filter cannot be read, or a subscriber is installed already.
 pub fn install(filter: &str, format: Format) -> Result<(), String> {
+    let filter = format!("{STRANGERS},{filter}");
     let filter = EnvFilter::try_new(filter).map_err(|error| error.to_string())?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -2,8 +2,13 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod cli;
+mod http;
 mod issue;
+mod lua;
+mod model;
 mod persist;
+mod prepare;
 mod reconcile;
 mod redis;
 mod store;

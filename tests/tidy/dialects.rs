@@ -5,13 +5,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::tree::{self, Finding, Tree};
 
 const STORE: &str = "src/store/";
+/// Files that one dialect alone needs: its folder, the file, and why.
+const ALONE: [(&str, &str, &str); 1] = [(
+    "sqlite",
+    "bulk.rs",
+    "PostgreSQL binds arrays (UNNEST); only SQLite spells VALUES of many rows",
+)];
 
 /// Files that one dialect has and another has not.
 pub fn check(tree: &Tree) -> Vec<Finding> {
     let mut dialects: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for path in tree.paths().filter_map(|path| path.strip_prefix(STORE)) {
-        if let Some((dialect, file)) = path.split_once('/') {
-            dialects.entry(dialect).or_default().insert(file);
+        let Some((dialect, file)) = path.split_once('/') else { continue };
+        let alone = ALONE.iter().any(|(one, own, _)| (*one, *own) == (dialect, file));
+        let files = dialects.entry(dialect).or_default();
+        if !alone {
+            files.insert(file);
         }
     }
     let all: BTreeSet<&str> = dialects.values().flatten().copied().collect();
@@ -39,4 +48,15 @@ fn a_file_that_one_dialect_lacks_is_found() {
         ("src/store/postgres/mod.rs", ""),
     ];
     tree::caught(check(&Tree::of(&files)), "src/store/postgres/tickets.rs");
+}
+
+#[test]
+fn a_file_that_one_dialect_alone_needs_is_fine_there_and_nowhere_else() {
+    let with_bulk = |dialect: &str| {
+        let path = format!("src/store/{dialect}/bulk.rs");
+        let files = [("src/store/sqlite/mod.rs", ""), ("src/store/postgres/mod.rs", "")];
+        check(&Tree::of(&[&files[..], &[(&path, "")]].concat()))
+    };
+    tree::none(with_bulk("sqlite"));
+    tree::caught(with_bulk("postgres"), "src/store/sqlite/bulk.rs");
 }

@@ -57,7 +57,8 @@ pub fn read(source: &Source) -> Header {
     for keyword in KEYWORDS {
         let of: Vec<&str> =
             parts.iter().filter(|(of, _)| *of == keyword).map(|(_, rest)| rest.as_str()).collect();
-        header.take(source, keyword, of.first().map(|_| of.join(" ")));
+        let between = if keyword == "REPLY" { " | " } else { " " };
+        header.take(source, keyword, of.first().map(|_| of.join(between)));
     }
     header
 }
@@ -139,10 +140,11 @@ fn a_header_is_read_in_one_line_or_in_many() {
     let header = header_of(
         "#!lua flags=no-writes\n--! Say what is there.\n--! KEYS 1 coupon hash\n\
          --! 2 records stream\n--! ARGV 1 epoch number\n--! ARGV 2.. user_ids\n\
-         --! REPLY found n | unknown\n--!   | stale\n--! KEEPS I1 I4\nlocal x = 1\n--! REPLY late",
+         --! REPLY found n | unknown\n--!   | stale\n--! REPLY gone\n--! KEEPS I1 I4\n\
+         local x = 1\n--! REPLY late",
     );
     assert_eq!((header.keys, header.argv, header.tail), (vec![1, 2], vec![1], Some(2)));
-    assert_eq!(header.reply, ["found", "unknown", "stale"]);
+    assert_eq!(header.reply, ["found", "unknown", "stale", "gone"]);
     assert_eq!(header.keeps, ["I1", "I4"]);
     crate::tree::none(header.findings);
 }

@@ -108,6 +108,7 @@ fn an_import_of_a_higher_layer_is_found_in_every_form() {
         ("src/observe.rs", "mod inner { use super::super::prepare::X; }"),
         ("src/http/issue.rs", "fn f() { format!(\"{}\", crate::lua::NAME) }"),
         ("src/app.rs", "#[cfg(test)] mod tests { use crate::cli; }"),
+        ("src/app/serve.rs", "use crate::cli;"),
         ("src/main.rs", "use firstcome::app;"),
     ] {
         tree::caught(check(&Tree::of(&[(path, text)])), "may not know");
@@ -126,6 +127,7 @@ fn an_import_of_a_lower_layer_is_fine() {
         ("src/domain/coupon.rs", "mod tests { use super::super::limits; use super::*; }"),
         ("src/issue/mod.rs", "use crate::lua::issue::{self, Reply}; use ::redis::Value;"),
         ("src/app.rs", "use crate::{http, persist::Persister, store}; // crate::cli"),
+        ("src/app/serve.rs", "use super::banner; use crate::{config::Settings, settle, prepare};"),
         ("src/main.rs", "fn main() { firstcome::cli::run(\"firstcome::app\") }"),
         ("src/http/mod.rs", "pub(crate) fn f() {} pub(in crate::http) struct X;"),
     ] {

@@ -112,6 +112,7 @@ fn our_own_redis_is_not_the_crate_and_tests_may_use_any_crate() {
         ("src/app.rs", "use crate::{redis::{self, Pool}, store}; fn f() { redis::open() }"),
         ("src/lib.rs", "pub mod redis; pub use redis::Handle;"),
         ("src/redis/mod.rs", "use ::redis::aio::MultiplexedConnection;"),
+        ("src/config/mod.rs", "#[derive(clap::Args)] struct X;"),
         ("src/issue/mod.rs", "#[cfg(test)] mod tests { use ::redis::Value; }"),
         ("src/issue/mod.rs", "fn f() { self.redis.call(redis) } // sqlx::Error"),
     ] {

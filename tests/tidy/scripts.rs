@@ -1,10 +1,8 @@
 //! A script against its header, and the traps of Lua in Redis.
 
-use proc_macro2::TokenTree;
-
-use crate::header::{self, Header};
+use crate::header;
 use crate::lua::{self, Code};
-use crate::tokens::{self, Place};
+use crate::replies;
 use crate::tree::{self, Finding, Source, Tree};
 
 /// Commands that write nothing. Every other command counts as a write.
@@ -56,7 +54,7 @@ fn check_script(tree: &Tree, script: &Source) -> Vec<Finding> {
     let mut findings = std::mem::take(&mut header.findings);
     findings.extend(indexes(script, &code, "KEYS", &header.keys, None));
     findings.extend(indexes(script, &code, "ARGV", &header.argv, header.tail));
-    findings.extend(replies(tree, script, &code, &header));
+    findings.extend(replies::check(tree, script, &code, &header));
     findings.extend(numbers(script, &code));
     findings.extend(commands(script, &code));
     findings
@@ -114,51 +112,6 @@ fn indexes(
         findings.push(script.finding(1, format!("{name} {tail}.. of the header is not used")));
     }
     findings
-}
-
-/// Every word of REPLY is said by the script and known to the Rust side.
-fn replies(tree: &Tree, script: &Source, code: &Code, header: &Header) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let rust = format!("src/lua/{}.rs", script.stem());
-    let known = tree.find(&rust).map(words_in_rust);
-    for word in &header.reply {
-        let said = code.strings.iter().any(|string| string.split(' ').next() == Some(word));
-        if !said {
-            let say = format!("the script never says \"{word}\"; take it out of REPLY");
-            findings.push(script.finding(1, say));
-        }
-        if known
-            .as_ref()
-            .is_some_and(|known| !known.contains(word) && !known.contains(&camel(word)))
-        {
-            let say =
-                format!("give Reply a variant `{}` for \"{word}\" of {}", camel(word), script.path);
-            findings.push(Finding::at(rust.clone(), say));
-        }
-    }
-    findings
-}
-
-/// All names, and the first words of all strings.
-fn words_in_rust(source: &Source) -> Vec<String> {
-    let mut words = Vec::new();
-    tokens::walk(&tokens::of(source), Place::default(), &mut |tokens, i, place| {
-        if place.in_test {
-            return;
-        }
-        if let TokenTree::Ident(ident) = &tokens[i] {
-            words.push(ident.to_string());
-        }
-        if let Some(text) = tokens::string(&tokens[i]) {
-            words.push(text.split(' ').next().unwrap_or_default().to_owned());
-        }
-    });
-    words
-}
-
-fn camel(word: &str) -> String {
-    let capital = |part: &str| part[..1].to_ascii_uppercase() + &part[1..];
-    word.split('_').filter(|part| !part.is_empty()).map(capital).collect()
 }
 
 /// No number loses digits on its way into a text.
@@ -269,11 +222,6 @@ fn a_script_that_strays_from_its_header_is_found() {
         let rust = "enum Reply { Issued, SoldOut, Closed }";
         tree::caught(findings_of(&script, rust), say);
     }
-}
-
-#[test]
-fn a_word_that_rust_does_not_know_is_found() {
-    tree::caught(findings_of(ISSUE, "enum Reply { Issued }"), "a variant `SoldOut`");
 }
 
 #[test]

@@ -1,17 +1,15 @@
-//! What the code has, the documents tell, and nothing else: variables, codes of errors, metrics.
+//! What the code has, the documents tell, and nothing else: variables and metrics here, codes of
+//! errors in `codes.rs`.
 
 use std::collections::BTreeMap;
-
-use proc_macro2::{Delimiter, TokenTree};
 
 use crate::tokens::{self, Place};
 use crate::tree::{self, Finding, Source, Tree, is_snake};
 
 /// Where something stands in the code: its file and line.
-type Places<'a> = BTreeMap<String, (&'a Source, usize)>;
+pub type Places<'a> = BTreeMap<String, (&'a Source, usize)>;
 
 const VARIABLES: &str = "docs/configuration.md";
-const CODES: &str = "docs/errors.md";
 const METRICS: &str = "docs/metrics.md";
 /// Endings that Prometheus appends to the name of a histogram.
 const SERIES: [&str; 3] = ["_bucket", "_sum", "_count"];
@@ -39,47 +37,6 @@ pub fn is_variable(word: &str) -> bool {
     named || ["REDIS_URL", "DATABASE_URL"].contains(&word)
 }
 
-/// The codes of errors: `snake_case` strings in functions named `code` and in constants whose name
-/// holds `CODE`, in `src/http`.
-fn codes(tree: &Tree) -> Places<'_> {
-    let mut found = Places::new();
-    for source in tree.under("src/http", "rs") {
-        tokens::walk(&tokens::of(source), Place::default(), &mut |tokens, i, place| {
-            if place.in_test || !tells_codes(tokens, i) {
-                return;
-            }
-            let body = tokens[i..].iter().position(|token| is_body(tokens, i, token));
-            let end = body.map_or(tokens.len(), |offset| i + offset + 1);
-            tokens::walk(&tokens[i..end], place, &mut |inner, at, _| {
-                if let Some(code) = tokens::string(&inner[at]).filter(|code| is_snake(code)) {
-                    found.insert(code, (source, tokens::line(&inner[at])));
-                }
-            });
-        });
-    }
-    found
-}
-
-/// Whether `fn code` or `const …CODE…` begins at `i`.
-fn tells_codes(tokens: &[TokenTree], i: usize) -> bool {
-    let TokenTree::Ident(name) = &tokens[i] else { return false };
-    let constant =
-        tokens::is_ident(tokens, i, 1, "const") || tokens::is_ident(tokens, i, 1, "static");
-    (tokens::is_ident(tokens, i, 1, "fn") && name == "code")
-        || (constant && name.to_string().contains("CODE"))
-}
-
-/// Whether a token ends what began at `i`: the body of a function, the `;` of a constant.
-fn is_body(tokens: &[TokenTree], i: usize, token: &TokenTree) -> bool {
-    match token {
-        TokenTree::Group(group) => {
-            group.delimiter() == Delimiter::Brace && tokens::is_ident(tokens, i, 1, "fn")
-        }
-        TokenTree::Punct(punct) => punct.as_char() == ';',
-        _ => false,
-    }
-}
-
 /// The names of metrics: strings that begin with `firstcome_`.
 fn metrics(tree: &Tree) -> Places<'_> {
     let mut found = Places::new();
@@ -94,7 +51,7 @@ fn metrics(tree: &Tree) -> Places<'_> {
 }
 
 /// Compares what the code has with what a document tells, both ways.
-fn compare(
+pub fn compare(
     tree: &Tree,
     what: &str,
     code: &Places,
@@ -148,14 +105,6 @@ fn check_variables(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-fn check_codes(tree: &Tree) -> Vec<Finding> {
-    let text = tree.find(CODES).map_or("", |source| &source.text);
-    let headings = text.lines().enumerate().filter_map(|(index, line)| {
-        Some((index + 1, line.strip_prefix("### ")?.trim().trim_matches('`')))
-    });
-    compare(tree, "error code", &codes(tree), CODES, &headings.collect::<Vec<_>>())
-}
-
 fn check_metrics(tree: &Tree) -> Vec<Finding> {
     let code = metrics(tree);
     let text = tree.find(METRICS).map_or("", |source| &source.text);
@@ -181,11 +130,6 @@ fn every_variable_is_told_and_every_told_one_exists() {
 }
 
 #[test]
-fn every_error_code_is_told_and_every_told_one_exists() {
-    tree::none(check_codes(&Tree::load()));
-}
-
-#[test]
 fn every_metric_is_told_and_every_told_one_exists() {
     tree::none(check_metrics(&Tree::load()));
 }
@@ -205,20 +149,6 @@ fn a_variable_that_only_one_side_has_is_found() {
     }
     let more = (VARIABLES, "| `FIRSTCOME_LISTEN` | x |\n| `DATABASE_URL` | y |\n");
     tree::caught(check_variables(&Tree::of(&[config, more])), "no variable DATABASE_URL");
-}
-
-#[test]
-fn an_error_code_that_only_one_side_has_is_found() {
-    let text = "const CODES: [(&str, u16); 1] = [(\"sold_out\", 409)]; const TITLE: &str = \"x\";
-        impl P { fn code(&self) -> &str { match self { Self::P => \"paused\" } } }
-        fn title() -> &str { \"not_a_code\" }";
-    let problem = ("src/http/problem.rs", text);
-    let document = "# Errors\n\n### sold_out\n\n### `paused`\n";
-    tree::none(check_codes(&Tree::of(&[problem, (CODES, document)])));
-    let less = (CODES, "### sold_out\n");
-    tree::caught(check_codes(&Tree::of(&[problem, less])), "tell the error code paused");
-    let more = format!("{document}### closed\n");
-    tree::caught(check_codes(&Tree::of(&[problem, (CODES, &more)])), "no error code closed");
 }
 
 #[test]

@@ -66,7 +66,7 @@ export function verify({ stats, audit }, exactly) {
   }
   serialsMinusRange.add(-range);
 
-  const duplicates = stats.rows - stats.holders;
+  const duplicates = stats.rows - stats.row_holders;
   for (const [name, gauge] of Object.entries(figures)) {
     gauge.add(name === 'duplicates' ? duplicates : stats[name]);
   }

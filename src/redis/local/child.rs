@@ -1,5 +1,5 @@
-//! One life of the private `redis-server`: a shell that keeps it (child.sh), and the pipe that tells
-//! the shell whether we live.
+//! One life of the private `redis-server`: a shell that keeps it (child.sh), and the pipe that
+//! tells the shell whether we live.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom};

@@ -22,7 +22,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// for a server.
 const SERVER_LOOKS: u32 = 5;
 
-/// Takes the lock of the server, which lives as long as the file; `InUse` when another server has it.
+/// Takes the lock of the server, which lives as long as the file; `InUse` when another server has
+/// it.
 pub(super) async fn lock_for_server(place: &Place) -> Result<File, Error> {
     let path = place.server_lock();
     let mut file = open(&path).map_err(Error::io("open", &path))?;
@@ -56,7 +57,8 @@ pub(super) async fn lock_for_redis(place: &Place) -> Result<File, Error> {
             return Err(Error::StillRunning { dir, waited: REDIS_MAY_END_WITHIN });
         }
         if !told {
-            tracing::info!(dir = %place.dir().display(), "waiting for an earlier redis-server to end");
+            let dir = place.dir().display();
+            tracing::info!(%dir, "waiting for an earlier redis-server to end");
             told = true;
         }
         sleep(PAUSE).await;

@@ -19,8 +19,8 @@ use place::Place;
 
 pub use error::Error;
 
-/// A Redis that belongs to this process, at the durability level `always`. It ends with the process,
-/// also on kill -9; dropping it ends it too, only nobody waits for it then.
+/// A Redis that belongs to this process, at the durability level `always`. It ends with the
+/// process, also on kill -9; dropping it ends it too, only nobody waits for it then.
 ///
 /// It lives on the tokio runtime that started it.
 #[derive(Debug)]
@@ -40,8 +40,8 @@ impl LocalRedis {
     /// # Errors
     /// `NotFound` without an executable; `InUse` at once when another server has the directory;
     /// `StillRunning` when the Redis of an earlier server does not end within 30 s;
-    /// `SocketPathTooLong`; `Ended` when it ends while it starts; `Silent` after 60 s without a sign
-    /// of life; `Io`.
+    /// `SocketPathTooLong`; `Ended` when it ends while it starts; `Silent` after 60 s without a
+    /// sign of life; `Io`.
     pub async fn start(data_dir: &Path, redis_server: Option<&Path>) -> Result<Self, Error> {
         let executable = find::find(redis_server, std::env::var_os("PATH").as_deref())?;
         let place = Place::make(data_dir)?;

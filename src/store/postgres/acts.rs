@@ -4,14 +4,15 @@ use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgPool;
 
 use crate::domain::act::{Act, ActResult, Change, NewAct, Return};
-use crate::domain::coupon::{Coupon, State};
+use crate::domain::coupon::{Coupon, CouponId, State};
 use crate::domain::ticket::{Status, TicketId};
 use crate::domain::time::UnixMs;
 use crate::domain::user::holder_field;
 use crate::store::rows::{ACT_COLUMNS, ActRow, KeyedAct, all, change_text, state_word, stored};
 use crate::store::{Cancelled, Error, Intended, Result, decide};
 
-use super::{Transaction, begin, coupons, tickets};
+use super::connect::begin;
+use super::{Transaction, coupons, tickets};
 
 pub(super) async fn intend(pool: &PgPool, new: &NewAct) -> Result<Intended> {
     let mut transaction = begin(pool).await?;
@@ -102,6 +103,14 @@ async fn settled_before(transaction: &mut Transaction, act: &Act) -> Result<()> 
         .fetch_one(&mut **transaction)
         .await?;
     if stands { Ok(()) } else { Err(Error::Corrupt("act: it has no row")) }
+}
+
+pub(super) async fn find(pool: &PgPool, id: &CouponId, act_no: u64) -> Result<Option<Act>> {
+    let sql = format!("SELECT {ACT_COLUMNS} FROM acts WHERE coupon_id = $1 AND act_no = $2");
+    let act_no: i64 = stored(act_no)?;
+    let rows: Vec<ActRow> =
+        sqlx::query_as(AssertSqlSafe(sql)).bind(id.as_str()).bind(act_no).fetch_all(pool).await?;
+    Ok(all::<_, KeyedAct>(rows)?.into_iter().map(|keyed| keyed.act).next())
 }
 
 pub(super) async fn unsettled(pool: &PgPool, before: UnixMs, limit_rows: u32) -> Result<Vec<Act>> {

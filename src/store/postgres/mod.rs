@@ -1,20 +1,18 @@
 //! PostgreSQL 14 and later.
 
 mod acts;
+mod connect;
 mod coupons;
 mod generations;
 mod persist;
 mod tickets;
 
-use std::str::FromStr;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::ConnectOptions;
-use sqlx::migrate::Migrator;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::PgPool;
 
-use super::open::{connect_failure, migrate_failure};
-use super::{Cancelled, Counts, Intended, Persisted, Result, Store, TicketRow, UserCursor};
+use super::{Cancelled, Counts, Error, Intended, Persisted, Result, Store, TicketRow, UserCursor};
 use crate::domain::act::{Act, ActResult, NewAct};
 use crate::domain::coupon::{Coupon, CouponId, Definition};
 use crate::domain::generation::Generation;
@@ -24,8 +22,6 @@ use crate::domain::ticket::{Serial, TicketId};
 use crate::domain::time::UnixMs;
 use crate::domain::user::UserId;
 
-static MIGRATIONS: Migrator = sqlx::migrate!("src/store/postgres/migrations");
-
 type Transaction = sqlx::Transaction<'static, sqlx::Postgres>;
 
 /// A pool of connections to one PostgreSQL database.
@@ -33,37 +29,14 @@ pub struct PostgresStore {
     pool: PgPool,
 }
 
-impl PostgresStore {
-    /// Migrates the database and makes the pool; see [`super::open`].
-    pub(super) async fn open(url: &str, pool_max_connections: u32) -> Result<Self> {
-        let options = PgConnectOptions::from_str(url).map_err(connect_failure)?;
-        migrate(&options).await?;
-        let timeout_ms = STATEMENT_TIMEOUT.as_millis();
-        let pool = PgPoolOptions::new()
-            .max_connections(pool_max_connections)
-            .acquire_timeout(CONNECTION_WAIT)
-            .connect_lazy_with(options.options([("statement_timeout", timeout_ms)]));
-        Ok(Self { pool })
-    }
-}
+/// The server ends its own slow statements; this is for a server that is gone without a word.
+/// Longer than any transaction of a few statements, with the wait for a connection.
+const GONE_AFTER: Duration =
+    Duration::from_secs(CONNECTION_WAIT.as_secs() + 6 * STATEMENT_TIMEOUT.as_secs());
 
-/// Migrates on a connection of its own without a statement time-out: an index over many rows takes
-/// longer than any other statement may. The migrator holds an advisory lock, so servers that start
-/// at once do it in turn.
-async fn migrate(options: &PgConnectOptions) -> Result<()> {
-    let waited = tokio::time::timeout(CONNECTION_WAIT, options.connect()).await;
-    let connected = waited.unwrap_or(Err(sqlx::Error::PoolTimedOut));
-    let mut connection = connected.map_err(connect_failure)?;
-    MIGRATIONS.run(&mut connection).await.map_err(migrate_failure)?;
-    // The lock goes with the connection; a failed farewell changes nothing.
-    let _ = sqlx::Connection::close(connection).await;
-    Ok(())
-}
-
-/// Begins a transaction in which every statement sees what was committed before it, whatever the
-/// server's default is: a comparison after a conflict must see the row that it met.
-async fn begin(pool: &PgPool) -> Result<Transaction> {
-    Ok(pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE").await?)
+async fn bounded<T>(call: impl Future<Output = Result<T>>) -> Result<T> {
+    let waited = tokio::time::timeout(GONE_AFTER, call).await;
+    waited.unwrap_or(Err(Error::Unavailable(sqlx::Error::PoolTimedOut)))
 }
 
 #[async_trait]
@@ -72,9 +45,17 @@ impl Store for PostgresStore {
         "postgres"
     }
 
+    fn pool_connections(&self) -> (usize, usize) {
+        let idle = self.pool.num_idle();
+        ((self.pool.size() as usize).saturating_sub(idle), idle)
+    }
+
     async fn ping(&self) -> Result<()> {
-        sqlx::query("SELECT 1").execute(&self.pool).await?;
-        Ok(())
+        bounded(async {
+            sqlx::query("SELECT 1").execute(&self.pool).await?;
+            Ok(())
+        })
+        .await
     }
 
     async fn unsafe_settings(&self) -> Result<Vec<String>> {
@@ -91,63 +72,67 @@ impl Store for PostgresStore {
     }
 
     async fn insert_coupon(&self, coupon: &Coupon) -> Result<bool> {
-        coupons::insert(&self.pool, coupon).await
+        bounded(coupons::insert(&self.pool, coupon)).await
     }
 
     async fn find_coupon(&self, id: &CouponId) -> Result<Option<Coupon>> {
-        coupons::find(&self.pool, id).await
+        bounded(coupons::find(&self.pool, id)).await
     }
 
     async fn list_coupons(&self, after: Option<&CouponId>, limit_rows: u32) -> Result<Vec<Coupon>> {
-        coupons::list(&self.pool, after, limit_rows).await
+        bounded(coupons::list(&self.pool, after, limit_rows)).await
     }
 
     async fn has_preloaded_coupon(&self) -> Result<bool> {
-        coupons::has_preloaded(&self.pool).await
+        bounded(coupons::has_preloaded(&self.pool)).await
     }
 
     async fn key_ids(&self) -> Result<Vec<String>> {
-        coupons::key_ids(&self.pool).await
+        bounded(coupons::key_ids(&self.pool)).await
     }
 
     async fn update_draft(&self, definition: &Definition, version: u64) -> Result<Option<Coupon>> {
-        coupons::update_draft(&self.pool, definition, version).await
+        bounded(coupons::update_draft(&self.pool, definition, version)).await
     }
 
     async fn rename_coupon(&self, id: &CouponId, name: &str) -> Result<bool> {
-        coupons::rename(&self.pool, id, name).await
+        bounded(coupons::rename(&self.pool, id, name)).await
     }
 
     async fn delete_draft(&self, id: &CouponId) -> Result<bool> {
-        coupons::delete_draft(&self.pool, id).await
+        bounded(coupons::delete_draft(&self.pool, id)).await
     }
 
     async fn intend_act(&self, act: &NewAct) -> Result<Intended> {
-        acts::intend(&self.pool, act).await
+        bounded(acts::intend(&self.pool, act)).await
     }
 
     async fn settle_act(&self, act: &Act, result: &ActResult) -> Result<()> {
-        acts::settle(&self.pool, act, result).await
+        bounded(acts::settle(&self.pool, act, result)).await
+    }
+
+    async fn find_act(&self, id: &CouponId, act_no: u64) -> Result<Option<Act>> {
+        bounded(acts::find(&self.pool, id, act_no)).await
     }
 
     async fn unsettled_acts(&self, before: UnixMs, limit_rows: u32) -> Result<Vec<Act>> {
-        acts::unsettled(&self.pool, before, limit_rows).await
+        bounded(acts::unsettled(&self.pool, before, limit_rows)).await
     }
 
     async fn cancel_ticket(&self, id: &TicketId, who: &str, at: UnixMs) -> Result<Cancelled> {
-        acts::cancel_ticket(&self.pool, id, who, at).await
+        bounded(acts::cancel_ticket(&self.pool, id, who, at)).await
     }
 
     async fn last_generation(&self) -> Result<Option<Generation>> {
-        generations::last(&self.pool).await
+        bounded(generations::last(&self.pool)).await
     }
 
     async fn append_generation(&self, generation: &Generation) -> Result<bool> {
-        generations::append(&self.pool, generation).await
+        bounded(generations::append(&self.pool, generation)).await
     }
 
     async fn beat(&self, generation_no: u64, heartbeat: u64, seen_at: UnixMs) -> Result<bool> {
-        generations::beat(&self.pool, generation_no, heartbeat, seen_at).await
+        bounded(generations::beat(&self.pool, generation_no, heartbeat, seen_at)).await
     }
 
     async fn last_serials(
@@ -155,15 +140,15 @@ impl Store for PostgresStore {
         after: Option<&CouponId>,
         limit_rows: u32,
     ) -> Result<Vec<(CouponId, Serial)>> {
-        tickets::last_serials(&self.pool, after, limit_rows).await
+        bounded(tickets::last_serials(&self.pool, after, limit_rows)).await
     }
 
     async fn persist(&self, records: &[Record], now_ms: fn() -> i64) -> Result<Persisted> {
-        persist::persist(&self.pool, records, now_ms).await
+        bounded(persist::persist(&self.pool, records, now_ms)).await
     }
 
     async fn find_ticket(&self, id: &TicketId) -> Result<Option<TicketRow>> {
-        tickets::find(&self.pool, id).await
+        bounded(tickets::find(&self.pool, id)).await
     }
 
     async fn tickets_of_user(
@@ -172,7 +157,7 @@ impl Store for PostgresStore {
         after: Option<&UserCursor>,
         limit_rows: u32,
     ) -> Result<Vec<TicketRow>> {
-        tickets::of_user(&self.pool, user_id, after, limit_rows).await
+        bounded(tickets::of_user(&self.pool, user_id, after, limit_rows)).await
     }
 
     async fn tickets_of_coupon(
@@ -181,11 +166,11 @@ impl Store for PostgresStore {
         after: Serial,
         limit_rows: u32,
     ) -> Result<Vec<TicketRow>> {
-        tickets::of_coupon(&self.pool, coupon_id, after, limit_rows).await
+        bounded(tickets::of_coupon(&self.pool, coupon_id, after, limit_rows)).await
     }
 
     async fn counts(&self, coupon_id: &CouponId) -> Result<Counts> {
-        tickets::counts(&self.pool, coupon_id).await
+        bounded(tickets::counts(&self.pool, coupon_id)).await
     }
 
     async fn close(&self) {

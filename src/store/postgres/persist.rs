@@ -8,8 +8,9 @@ use crate::store::batch::{self, Contested, NewTicket};
 use crate::store::rows::{StoredTicket, stored};
 use crate::store::{Error, Persisted, Result};
 
+use super::Transaction;
+use super::connect::begin;
 use super::tickets::TICKET_COLUMNS;
-use super::{Transaction, begin};
 
 pub(super) async fn persist(
     pool: &PgPool,
@@ -189,8 +190,9 @@ async fn insert_contested(
     Ok(())
 }
 
-/// Adds to `persisted` of the coupons that got rows. Last in the transaction, because all persisters
-/// want these few rows; locked in the order of the ids, so that none can deadlock with another.
+/// Adds to `persisted` of the coupons that got rows. Last in the transaction, because all
+/// persisters want these few rows; locked in the order of the ids, so that none can deadlock with
+/// another.
 async fn grow_persisted(transaction: &mut Transaction, grown: &[(String, i64)]) -> Result<()> {
     let ids: Vec<&str> = grown.iter().map(|(id, _)| id.as_str()).collect();
     let counts: Vec<i64> = grown.iter().map(|(_, n)| *n).collect();

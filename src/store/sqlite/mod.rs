@@ -2,35 +2,23 @@
 
 mod acts;
 mod bulk;
+mod connect;
 mod coupons;
 mod generations;
 mod persist;
 mod tickets;
 
-use std::str::FromStr;
-use std::time::Duration;
-
 use async_trait::async_trait;
-use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::sqlite::SqlitePool;
 
-use super::open::{connect_failure, migrate_failure};
-use super::{Cancelled, Counts, Error, Intended, Persisted, Result, Store, TicketRow, UserCursor};
+use super::{Cancelled, Counts, Intended, Persisted, Result, Store, TicketRow, UserCursor};
 use crate::domain::act::{Act, ActResult, NewAct};
 use crate::domain::coupon::{Coupon, CouponId, Definition};
 use crate::domain::generation::Generation;
-use crate::domain::limits::{CONNECTION_WAIT, CREATION_WAIT, LOCK_WAIT};
 use crate::domain::record::Record;
 use crate::domain::ticket::{Serial, TicketId};
 use crate::domain::time::UnixMs;
 use crate::domain::user::UserId;
-
-static MIGRATIONS: Migrator = sqlx::migrate!("src/store/sqlite/migrations");
-
-/// How often a start that met the lock of another one tries again.
-const RETRY_EVERY: Duration = Duration::from_millis(20);
 
 type Transaction = sqlx::Transaction<'static, sqlx::Sqlite>;
 
@@ -40,74 +28,16 @@ pub struct SqliteStore {
     readers: SqlitePool,
 }
 
-impl SqliteStore {
-    /// Creates the file if there is none, migrates it and makes the pools; see [`super::open`].
-    pub(super) async fn open(url: &str, pool_max_connections: u32) -> Result<Self> {
-        if url.contains(":memory:") || url.contains("mode=memory") {
-            return Err(Error::Open("the SQLite database must be a file".to_owned()));
-        }
-        let options = SqliteConnectOptions::from_str(url)
-            .map_err(connect_failure)?
-            .create_if_missing(true)
-            .busy_timeout(LOCK_WAIT)
-            .foreign_keys(true)
-            .synchronous(SqliteSynchronous::Full);
-        let deadline = tokio::time::Instant::now() + CREATION_WAIT;
-        let writer = loop {
-            match open_writer(&options).await {
-                Err(Error::Unavailable(_)) if tokio::time::Instant::now() < deadline => {
-                    tokio::time::sleep(RETRY_EVERY).await;
-                }
-                opened => break opened?,
-            }
-        };
-        let readers = pool(pool_max_connections)
-            .connect_lazy_with(options.create_if_missing(false).pragma("query_only", "ON"));
-        Ok(Self { writer, readers })
-    }
-}
-
-fn pool(max_connections: u32) -> SqlitePoolOptions {
-    SqlitePoolOptions::new()
-        .max_connections(max_connections)
-        .acquire_timeout(CONNECTION_WAIT)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        // A connection to a file cannot die unnoticed.
-        .test_before_acquire(false)
-}
-
-/// Opens the writing connection and migrates on it. The switch to WAL does not wait for another
-/// process that makes it at the same time, but fails at once: the caller tries again.
-async fn open_writer(options: &SqliteConnectOptions) -> Result<SqlitePool> {
-    let options = options.clone().journal_mode(SqliteJournalMode::Wal);
-    let writer = pool(1).connect_with(options).await.map_err(connect_failure)?;
-    match migrate(&writer).await {
-        Ok(()) => Ok(writer),
-        Err(error) => {
-            writer.close().await;
-            Err(migrate_failure(error))
-        }
-    }
-}
-
-/// All migrations in one transaction that holds the write lock from its beginning: the migrator
-/// knows no lock on SQLite, and two servers would both find a migration missing.
-async fn migrate(writer: &SqlitePool) -> std::result::Result<(), MigrateError> {
-    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
-    MIGRATIONS.run_direct(None, &mut *transaction, false).await?;
-    Ok(transaction.commit().await?)
-}
-
-/// Begins a transaction under the write lock, which stands for the row lock of other dialects.
-async fn begin(writer: &SqlitePool) -> Result<Transaction> {
-    Ok(writer.begin_with("BEGIN IMMEDIATE").await?)
-}
-
 #[async_trait]
 impl Store for SqliteStore {
     fn dialect(&self) -> &'static str {
         "sqlite"
+    }
+
+    fn pool_connections(&self) -> (usize, usize) {
+        let size = self.writer.size() + self.readers.size();
+        let idle = self.writer.num_idle() + self.readers.num_idle();
+        ((size as usize).saturating_sub(idle), idle)
     }
 
     async fn ping(&self) -> Result<()> {
@@ -117,9 +47,9 @@ impl Store for SqliteStore {
 
     async fn unsafe_settings(&self) -> Result<Vec<String>> {
         let mode: String =
-            sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&self.writer).await?;
+            sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&self.readers).await?;
         let synchronous: i64 =
-            sqlx::query_scalar("PRAGMA synchronous").fetch_one(&self.writer).await?;
+            sqlx::query_scalar("PRAGMA synchronous").fetch_one(&self.readers).await?;
         let mut sentences = Vec::new();
         if !["wal", "delete", "truncate", "persist"].contains(&mode.as_str()) {
             sentences.push(format!(
@@ -174,6 +104,10 @@ impl Store for SqliteStore {
 
     async fn settle_act(&self, act: &Act, result: &ActResult) -> Result<()> {
         acts::settle(&self.writer, act, result).await
+    }
+
+    async fn find_act(&self, id: &CouponId, act_no: u64) -> Result<Option<Act>> {
+        acts::find(&self.readers, id, act_no).await
     }
 
     async fn unsettled_acts(&self, before: UnixMs, limit_rows: u32) -> Result<Vec<Act>> {

@@ -2,17 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::AssertSqlSafe;
-use sqlx::sqlite::SqlitePool;
+use sqlx::sqlite::{SqliteArguments, SqlitePool};
+use sqlx::{AssertSqlSafe, Row};
 
 use crate::domain::record::Record;
 use crate::store::batch::{self, Contested, NewTicket};
 use crate::store::rows::{StoredTicket, stored};
 use crate::store::{Error, Persisted, Result};
 
+use super::Transaction;
 use super::bulk::{chunks, values};
+use super::connect::begin;
 use super::tickets::TICKET_COLUMNS;
-use super::{Transaction, begin};
 
 pub(super) async fn persist(
     writer: &SqlitePool,
@@ -46,28 +47,46 @@ async fn insert_tickets(
 ) -> Result<Vec<(String, i64)>> {
     let mut grown = BTreeMap::new();
     for chunk in chunks(tickets) {
-        let sql = format!(
+        let insert = format!(
             "INSERT INTO tickets (coupon_id, serial, epoch, user_id, claim, issued_at_ms, source)
-             VALUES {} ON CONFLICT DO NOTHING RETURNING coupon_id",
+             VALUES {} ON CONFLICT DO NOTHING",
             values(chunk.len(), 7)
         );
-        let mut query = sqlx::query_scalar(AssertSqlSafe(sql));
-        for ticket in chunk {
-            query = query
-                .bind(ticket.coupon_id.as_str())
-                .bind(ticket.serial)
-                .bind(ticket.epoch)
-                .bind(ticket.user_id.as_str())
-                .bind(ticket.claim)
-                .bind(ticket.issued_at_ms)
-                .bind(ticket.source);
+        // The usual chunk is of one coupon. Only a mixed one must say what went in, because that
+        // costs half as much again.
+        let only = chunk.first().map(|ticket| ticket.coupon_id).filter(|first| {
+            // Sorted: between equal ends all are equal.
+            chunk.last().is_some_and(|last| last.coupon_id == *first)
+        });
+        if let Some(coupon_id) = only {
+            let query = bind_tickets(sqlx::query(AssertSqlSafe(insert)), chunk);
+            let inserted = query.execute(&mut **transaction).await?.rows_affected();
+            *grown.entry(coupon_id.to_string()).or_insert(0) += stored::<_, i64>(inserted)?;
+            continue;
         }
-        let coupon_ids: Vec<String> = query.fetch_all(&mut **transaction).await?;
-        for coupon_id in coupon_ids {
-            *grown.entry(coupon_id).or_insert(0) += 1;
+        let insert = format!("{insert} RETURNING coupon_id");
+        let query = bind_tickets(sqlx::query(AssertSqlSafe(insert)), chunk);
+        for row in query.fetch_all(&mut **transaction).await? {
+            *grown.entry(row.try_get(0)?).or_insert(0) += 1;
         }
     }
+    grown.retain(|_, n| *n > 0);
     Ok(grown.into_iter().collect())
+}
+
+type Query<'q> = sqlx::query::Query<'q, sqlx::Sqlite, SqliteArguments>;
+
+fn bind_tickets<'q>(query: Query<'q>, tickets: &'q [NewTicket<'_>]) -> Query<'q> {
+    tickets.iter().fold(query, |query, ticket| {
+        query
+            .bind(ticket.coupon_id.as_str())
+            .bind(ticket.serial)
+            .bind(ticket.epoch)
+            .bind(ticket.user_id.as_str())
+            .bind(ticket.claim)
+            .bind(ticket.issued_at_ms)
+            .bind(ticket.source)
+    })
 }
 
 async fn insert_records(transaction: &mut Transaction, records: &[Record]) -> Result<()> {

@@ -96,8 +96,8 @@ impl Ground {
         self.site.redis.redis.stream_depth().await.unwrap()
     }
 
-    /// Exactly this many rows, of as many holders, with serials up to it; nothing waits, and nothing
-    /// was counted twice (I2 I3 I5 I9).
+    /// Exactly this many rows, of as many holders, with serials up to it; nothing waits, and
+    /// nothing was counted twice (I2 I3 I5 I9).
     async fn assert_rows(&self, tickets: usize) {
         let rows = tickets as u64;
         let expected = Counts { rows, holders: rows, last_serial: rows, ..Counts::default() };

@@ -33,7 +33,8 @@ async fn a_cancelled_ticket_and_its_return_are_one() {
             assert_eq!(status(&**store, serial).await, Status::Cancelled);
             let again = store.cancel_ticket(&id, "admin", UnixMs(6)).await.unwrap();
             assert_eq!(again, Cancelled::Before);
-            assert_eq!(store.unsettled_acts(UnixMs(6), 9).await.unwrap(), [act.clone()]);
+            let left = store.unsettled_acts(UnixMs(6), 9).await.unwrap();
+            assert_eq!(left, std::slice::from_ref(&act));
             store.settle_act(&act, &applied(version, 1_000)).await.unwrap();
         }
         assert_eq!(store.counts(&coupon_id("summer")).await.unwrap().cancelled, 2);

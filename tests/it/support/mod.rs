@@ -6,6 +6,8 @@ pub mod exact;
 pub mod line;
 pub mod postgres;
 pub mod processes;
+pub mod raw;
 pub mod redis;
 pub mod server;
 pub mod site;
+pub mod stage;

@@ -1,14 +1,14 @@
 //! A private PostgreSQL: one server per test process, one fresh database per test.
 //!
-//! The server is made and watched by a small shell that holds the reading end of a pipe. The writing
-//! end belongs to this process alone, so however it ends, the shell reads the end of the file, stops
-//! the server and removes its folder.
+//! The server is made and watched by a small shell that holds the reading end of a pipe. The
+//! writing end belongs to this process alone, so however it ends, the shell reads the end of the
+//! file, stops the server and removes its folder.
 
 use std::ffi::OsString;
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -17,8 +17,8 @@ use sqlx::{AssertSqlSafe, Connection as _};
 
 use super::eventually::eventually_ok;
 
-const MISSING: &str = "PostgreSQL's server programs (initdb, postgres) were not found; install them: \
-     apt-get install postgresql, or: brew install postgresql";
+const MISSING: &str = "PostgreSQL's server programs (initdb, postgres) were not found; install \
+     them: apt-get install postgresql, or: brew install postgresql";
 /// The server refuses to run as root, so root runs it as this user, whom its package makes.
 const UNPRIVILEGED: &str = "postgres";
 
@@ -44,8 +44,8 @@ static DATABASES: AtomicU32 = AtomicU32::new(0);
 
 struct Server {
     folder: PathBuf,
-    /// Closed by the system when this process ends.
-    _lifeline: ChildStdin,
+    /// Holds the writing end, which the system closes when this process ends.
+    _watch: Child,
 }
 
 /// The URL of a fresh, empty database.
@@ -104,8 +104,8 @@ impl Server {
         watch.env("FOLDER", &folder).env("PROGRAMS", programs).current_dir("/");
         // In a group of its own: an interrupt at the keyboard must not stop it before its work.
         watch.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        let mut child = watch.spawn().expect("sh");
-        Self { folder, _lifeline: child.stdin.take().expect("its stdin is a pipe") }
+        let watch = watch.spawn().expect("sh");
+        Self { folder, _watch: watch }
     }
 
     /// A failure to connect, with what the server said last.

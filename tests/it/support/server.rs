@@ -23,7 +23,7 @@ pub struct Server {
     child: Child,
     data_dir: PathBuf,
     /// Held, so that the server's standard output stays open.
-    _output: BufReader<ChildStdout>,
+    output: BufReader<ChildStdout>,
     client: reqwest::Client,
     /// `http://127.0.0.1:<port>` for users.
     pub public: String,
@@ -60,7 +60,13 @@ impl Server {
     /// listens. Nothing of the test's own environment is passed on.
     pub async fn start(data_dir: &Path, variables: &[(&str, &str)]) -> Self {
         let mut command = command(data_dir, variables);
-        let mut child = command.arg("serve").stdout(Stdio::piped()).spawn().unwrap();
+        command.arg("serve");
+        Self::start_from(command)
+    }
+
+    /// As [`Server::start`], by a command of the test's own.
+    pub fn start_from(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap());
         let mut lines = output.by_ref().lines();
         let mut address = |name: &str| {
@@ -71,8 +77,19 @@ impl Server {
             found.unwrap_or_else(|| panic!("the server ended before it told where {name} may ask"))
         };
         let (public, admin) = (address("users"), address("admins"));
-        let (client, data_dir) = (reqwest::Client::new(), data_dir.to_owned());
-        Self { child, data_dir, _output: output, client, public, admin }
+        let data_dir = command.get_envs().find(|(name, _)| *name == "FIRSTCOME_DATA_DIR");
+        let data_dir = data_dir.and_then(|(_, value)| value).map(PathBuf::from).unwrap();
+        let client = reqwest::Client::new();
+        Self { child, data_dir, output, client, public, admin }
+    }
+
+    /// What it says next on standard output, up to and with the line that ends like this.
+    pub fn says(&mut self, ending: &str) -> Vec<String> {
+        let mut said: Vec<String> = Vec::new();
+        while said.last().is_none_or(|line| !line.ends_with(ending)) {
+            said.push(self.output.by_ref().lines().next().expect("it goes on").unwrap());
+        }
+        said
     }
 
     /// Waits until it is ready to issue.
@@ -107,6 +124,18 @@ impl Server {
     /// `POST` without a body on the admin listener.
     pub async fn post_as_admin(&self, path: &str) -> Answer {
         send(self.ask_as_admin(Method::POST, path)).await.unwrap()
+    }
+
+    /// A request with a JSON body to the admin listener.
+    pub async fn send_as_admin(&self, method: Method, path: &str, body: &Value) -> Answer {
+        send(self.ask_as_admin(method, path).json(body)).await.unwrap()
+    }
+
+    /// Gives stock or takes it away.
+    pub async fn restock(&self, coupon: &str, delta: i64, key: &str) -> Answer {
+        let path = format!("/admin/coupons/{coupon}/restock");
+        let request = self.ask_as_admin(Method::POST, &path).header("Idempotency-Key", key);
+        send(request.json(&serde_json::json!({ "delta": delta }))).await.unwrap()
     }
 
     /// One user asks for one ticket.
@@ -156,7 +185,12 @@ impl Server {
 
     /// SIGTERM; does not wait.
     pub fn terminate(&self) {
-        processes::signal(self.child.id(), Signal::TERM);
+        self.signal(Signal::TERM);
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        processes::signal(self.child.id(), signal);
     }
 
     /// Waits for the end and says how it was.

@@ -1,0 +1,101 @@
+//! The loops of a process that serve nobody and everybody: prove, relay, watch, persist, and keep a
+//! private Redis alive. They end together.
+
+use std::time::Duration;
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::{Failure, House, now_ms};
+use crate::config::Settings;
+use crate::domain::code::hex;
+use crate::observe::Backlog;
+use crate::persist::{self, Persister};
+use crate::prepare::Relay;
+use crate::reconcile::Prover;
+use crate::redis::local::LocalRedis;
+
+/// The longest pause between two starts of a private Redis that keeps dying.
+const RESTART_PAUSE_MAX: Duration = Duration::from_secs(10);
+
+/// The background loops of a process.
+pub(super) struct Loops {
+    running: TaskTracker,
+    shutdown: CancellationToken,
+    grace: Duration,
+}
+
+impl Loops {
+    /// Starts what every process needs.
+    pub(super) fn start(
+        settings: &Settings,
+        house: &House,
+        prover: Prover,
+        metrics: PrometheusHandle,
+    ) -> Self {
+        let (running, shutdown) = (TaskTracker::new(), CancellationToken::new());
+        running.spawn(prover.run(shutdown.clone()));
+        running.spawn(Relay::new(&house.preparer).run(shutdown.clone()));
+        running.spawn(Backlog::new(&house.redis, house.store.clone()).run(shutdown.clone()));
+        running.spawn(upkeep(metrics, shutdown.clone()));
+        Self { running, shutdown, grace: settings.grace() }
+    }
+
+    /// Starts a persister too.
+    pub(super) fn persist(&mut self, settings: &Settings, house: &House) -> Result<(), Failure> {
+        let persister = persister(settings, house)?;
+        self.running.spawn(persister.run(self.shutdown.clone(), self.grace));
+        Ok(())
+    }
+
+    /// Tells all of them, and waits until the stream is drained.
+    pub(super) async fn stop(self) {
+        self.shutdown.cancel();
+        self.running.close();
+        self.running.wait().await;
+    }
+}
+
+fn persister(settings: &Settings, house: &House) -> Result<Persister, Failure> {
+    let mut bytes = [0; 4];
+    getrandom::fill(&mut bytes).map_err(|error| Failure::Missing(error.to_string()))?;
+    let consumer = format!("{}-{}", std::process::id(), hex(&bytes));
+    let bounds = persist::Bounds {
+        batch_max_tickets: settings.bounds.batch_max_tickets as usize,
+        batch_max_age: Duration::from_millis(settings.bounds.batch_max_age_ms),
+        ..persist::Bounds::default()
+    };
+    Ok(Persister::new(&house.redis, house.store.clone(), &consumer, bounds, now_ms))
+}
+
+/// Starts the private Redis again on its data whenever it dies, with a growing pause, until
+/// shutdown.
+pub(super) async fn keep_alive(mut local: LocalRedis, shutdown: CancellationToken) -> LocalRedis {
+    let mut pause = Duration::from_millis(100);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return local,
+            _ = local.wait() => tracing::error!("the private Redis died; it is started again"),
+        }
+        while let Err(error) = local.restart().await {
+            tracing::error!(%error, "the private Redis does not start");
+            tokio::select! {
+                () = shutdown.cancelled() => return local,
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(RESTART_PAUSE_MAX),
+            }
+        }
+        pause = Duration::from_millis(100);
+    }
+}
+
+/// Histograms keep every value until somebody looks; without a scraper nobody does.
+async fn upkeep(metrics: PrometheusHandle, shutdown: CancellationToken) {
+    while !shutdown.is_cancelled() {
+        metrics.run_upkeep();
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            () = shutdown.cancelled() => {}
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! `lua/retire.lua`.
+
+use std::sync::LazyLock;
+
+use ::redis::Value;
+
+use super::text;
+use crate::domain::coupon::Shard;
+use crate::redis::generation::Accepted;
+use crate::redis::keys::GROUP;
+use crate::redis::script::Script;
+use crate::redis::{Error, Redis, Result};
+
+static SCRIPT: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("../../lua/retire.lua")));
+
+/// Who goes.
+#[derive(Debug, Clone, Copy)]
+pub struct Args<'a> {
+    /// The generation in which the consumer read.
+    pub accepted: &'a Accepted,
+    /// The shard whose group it leaves.
+    pub shard: Shard,
+    /// Its name.
+    pub consumer: &'a str,
+}
+
+/// What the script replies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reply {
+    /// It is no consumer of the group any more.
+    Retired,
+    /// It holds records and stays; others take them over.
+    Holding,
+    /// Redis lives another life; nothing was written.
+    OtherGeneration,
+}
+
+/// Takes a consumer out of a shard's group, unless it still holds records (I3).
+///
+/// # Errors
+/// Those of any call. Repeating it is harmless.
+pub async fn retire(redis: &Redis, args: &Args<'_>) -> Result<Reply> {
+    let mut call = SCRIPT.call(&[redis.keys().records(args.shard)]);
+    call.arg(&args.accepted.replid).arg(GROUP).arg(args.consumer);
+    let mut connection = redis.reserved().await?;
+    let Value::Array(reply) = SCRIPT.run(&mut connection, &call).await? else {
+        return Err(Error::Malformed("retire"));
+    };
+    match reply.first().and_then(text) {
+        Some("retired") => Ok(Reply::Retired),
+        Some("holding") => Ok(Reply::Holding),
+        Some("other_generation") => Ok(Reply::OtherGeneration),
+        _ => Err(Error::Malformed("retire")),
+    }
+}

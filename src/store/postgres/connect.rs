@@ -1,0 +1,48 @@
+//! How connections to the server are made, and how the database is migrated.
+
+use std::str::FromStr;
+
+use sqlx::ConnectOptions;
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+
+use crate::domain::limits::{CONNECTION_WAIT, STATEMENT_TIMEOUT};
+use crate::store::Result;
+use crate::store::open::{connect_failure, migrate_failure};
+
+use super::{PostgresStore, Transaction};
+
+static MIGRATIONS: Migrator = sqlx::migrate!("src/store/postgres/migrations");
+
+impl PostgresStore {
+    /// Migrates the database and makes the pool; see [`crate::store::open`].
+    pub(in crate::store) async fn open(url: &str, pool_max_connections: u32) -> Result<Self> {
+        let options = PgConnectOptions::from_str(url).map_err(connect_failure)?;
+        migrate(&options).await?;
+        let timeout_ms = STATEMENT_TIMEOUT.as_millis();
+        let pool = PgPoolOptions::new()
+            .max_connections(pool_max_connections)
+            .acquire_timeout(CONNECTION_WAIT)
+            .connect_lazy_with(options.options([("statement_timeout", timeout_ms)]));
+        Ok(Self { pool })
+    }
+}
+
+/// Migrates on a connection of its own without a statement time-out: an index over many rows takes
+/// longer than any other statement may. The migrator holds an advisory lock, so servers that start
+/// at once do it in turn.
+async fn migrate(options: &PgConnectOptions) -> Result<()> {
+    let waited = tokio::time::timeout(CONNECTION_WAIT, options.connect()).await;
+    let connected = waited.unwrap_or(Err(sqlx::Error::PoolTimedOut));
+    let mut connection = connected.map_err(connect_failure)?;
+    MIGRATIONS.run_direct(None, &mut connection, false).await.map_err(migrate_failure)?;
+    // The lock goes with the connection; a failed farewell changes nothing.
+    let _ = sqlx::Connection::close(connection).await;
+    Ok(())
+}
+
+/// Begins a transaction in which every statement sees what was committed before it, whatever the
+/// server's default is: a comparison after a conflict must see the row that it met.
+pub(super) async fn begin(pool: &PgPool) -> Result<Transaction> {
+    Ok(pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE").await?)
+}

@@ -1,0 +1,96 @@
+//! How connections to the file are made, and how it is migrated.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+
+use crate::domain::limits::{CONNECTION_WAIT, CREATION_WAIT, LOCK_WAIT};
+use crate::store::open::{connect_failure, migrate_failure};
+use crate::store::{Error, Result};
+
+use super::{SqliteStore, Transaction};
+
+static MIGRATIONS: Migrator = sqlx::migrate!("src/store/sqlite/migrations");
+
+/// How often a start that met the lock of another one tries again.
+const RETRY_EVERY: Duration = Duration::from_millis(20);
+
+/// Memory for pages of the writing connection. Users come in no order, so every batch touches pages
+/// all over their index; with SQLite's own 2 MB most would be read again.
+const CACHE_KIB: &str = "-65536";
+/// Pages that the log gathers before they are folded into the file (32 MiB): a page that many
+/// batches touched is written once. With SQLite's own 1,000 persisting takes twice as long.
+const LOG_PAGES: &str = "8192";
+
+impl SqliteStore {
+    /// Creates the file if there is none, migrates it and makes the pools; see
+    /// [`crate::store::open`].
+    pub(in crate::store) async fn open(url: &str, pool_max_connections: u32) -> Result<Self> {
+        if url.contains(":memory:") || url.contains("mode=memory") {
+            return Err(Error::Open("the SQLite database must be a file".to_owned()));
+        }
+        let options = SqliteConnectOptions::from_str(url)
+            .map_err(connect_failure)?
+            .create_if_missing(true)
+            .busy_timeout(LOCK_WAIT)
+            .foreign_keys(true)
+            .synchronous(SqliteSynchronous::Full);
+        let deadline = tokio::time::Instant::now() + CREATION_WAIT;
+        let writer = loop {
+            match open_writer(&options).await {
+                Err(Error::Unavailable(_)) if tokio::time::Instant::now() < deadline => {
+                    tokio::time::sleep(RETRY_EVERY).await;
+                }
+                opened => break opened?,
+            }
+        };
+        let readers = pool(pool_max_connections)
+            .connect_lazy_with(options.create_if_missing(false).pragma("query_only", "ON"));
+        Ok(Self { writer, readers })
+    }
+}
+
+fn pool(max_connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(max_connections)
+        .acquire_timeout(CONNECTION_WAIT)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        // A connection to a file cannot die unnoticed.
+        .test_before_acquire(false)
+}
+
+/// Opens the writing connection and migrates on it. It fails while another process keeps the file
+/// from being switched to WAL or written; the caller tries again.
+async fn open_writer(options: &SqliteConnectOptions) -> Result<SqlitePool> {
+    let options = options
+        .clone()
+        .journal_mode(SqliteJournalMode::Wal)
+        .pragma("cache_size", CACHE_KIB)
+        .pragma("wal_autocheckpoint", LOG_PAGES);
+    let writer = pool(1).connect_with(options).await.map_err(connect_failure)?;
+    match migrate(&writer).await {
+        Ok(()) => Ok(writer),
+        Err(error) => {
+            writer.close().await;
+            Err(migrate_failure(error))
+        }
+    }
+}
+
+/// All migrations in one transaction that holds the write lock from its beginning: the migrator
+/// knows no lock on SQLite, and two servers would both find a migration missing.
+async fn migrate(writer: &SqlitePool) -> std::result::Result<(), MigrateError> {
+    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+    MIGRATIONS.run_direct(None, &mut *transaction, false).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// Begins a transaction under the write lock, which stands for the row lock of other dialects.
+pub(super) async fn begin(writer: &SqlitePool) -> Result<Transaction> {
+    Ok(writer.begin_with("BEGIN IMMEDIATE").await?)
+}

@@ -1,0 +1,50 @@
+//! The command line: every verb, every exit code.
+
+mod exits;
+mod serve;
+mod verbs;
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use crate::support::server::command;
+
+/// How a command ended, and what it said.
+#[derive(Debug)]
+struct Ended {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl Ended {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+impl From<Output> for Ended {
+    fn from(output: Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Self { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    }
+}
+
+/// `firstcome` with these words, in this data directory.
+fn run(dir: &Path, words: &str) -> Ended {
+    run_with(command(dir, &[]), words)
+}
+
+fn run_with(mut command: Command, words: &str) -> Ended {
+    command.args(words.split_whitespace()).output().unwrap().into()
+}
+
+/// As [`run`]; fails unless it ends with 0.
+#[track_caller]
+fn done(dir: &Path, words: &str) -> Ended {
+    let ended = run(dir, words);
+    assert_eq!(ended.code, Some(0), "{words}: {ended:?}");
+    ended
+}

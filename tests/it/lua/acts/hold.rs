@@ -1,0 +1,63 @@
+//! The hold: stock that comes back to a coupon without any is nobody's for 150 ms (P1 step 2).
+
+use firstcome::domain::limits::{HOLD_MS, LEASE_MAX_MS};
+use firstcome::domain::time::UnixMs;
+use firstcome::lua::ActReply;
+use firstcome::lua::issue::{Answer, Answered};
+use firstcome::redis::Result;
+
+use crate::support::eventually::eventually;
+use crate::support::stage::{LONG_MS, Stage};
+
+/// Until when the stock is held back.
+pub async fn held_until(stage: &Stage) -> UnixMs {
+    UnixMs(stage.field("held_until_ms").await.parse().unwrap())
+}
+
+/// Makes the hold last longer than the test.
+pub async fn stretch(stage: &Stage) -> UnixMs {
+    let until = UnixMs(stage.balance().await.now.0 + LONG_MS);
+    stage.set_field("held_until_ms", until.0).await;
+    until
+}
+
+/// Ends the hold.
+pub async fn end(stage: &Stage) {
+    stage.set_field("held_until_ms", stage.balance().await.now.0).await;
+}
+
+/// Runs an act that gives stock to a coupon without any, and asserts that it is held back for 150
+/// ms of Redis's time from then on, and is there afterwards.
+pub async fn assert_held(stage: &Stage, stock: u64, act: impl AsyncFn() -> Result<ActReply>) {
+    let from = stage.balance().await;
+    assert_eq!((from.available, from.held), (0, 0));
+    act().await.unwrap();
+    let to = stage.balance().await;
+    let until = held_until(stage).await;
+    let hold_ms = HOLD_MS as i64;
+    assert!((from.now.0 + hold_ms..=to.now.0 + hold_ms).contains(&until.0), "{until:?}");
+    assert_eq!(to.available, if to.now < until { 0 } else { stock });
+    assert_eq!((to.remaining, to.version), (stock, from.version + 1));
+
+    let first = eventually("the end of the hold", async || {
+        let answered = stage.answered(&[("late", 1)]).await;
+        assert_exact(&answered, until).then_some(answered)
+    })
+    .await;
+    assert!(first.now >= until);
+    assert_eq!(stage.balance().await.remaining, stock - 1);
+    assert_eq!(stage.field("held").await, "0");
+}
+
+/// Whether this answer, the first that could be a ticket, is one; it must be, exactly from the end
+/// of the hold on. Until then its lease ends with the hold (P1 step 4).
+fn assert_exact(answered: &Answered, until: UnixMs) -> bool {
+    let is_issued = matches!(answered.answers[0], Answer::Issued(_));
+    assert_eq!(is_issued, answered.now >= until, "{answered:?}");
+    if !is_issued {
+        assert_eq!(answered.answers, [Answer::SoldOut]);
+        let rest_ms = u64::try_from(until.0 - answered.now.0).unwrap();
+        assert_eq!(answered.lease_ms, rest_ms.min(LEASE_MAX_MS));
+    }
+    is_issued
+}

@@ -1,0 +1,160 @@
+//! What every act's script promises, whatever it changes. Each script's file runs all of it by
+//! [`promises_of_every_act`].
+//!
+//! The stage is a coupon of 10 tickets with version 1 and act 1, of which `ada` holds serial 1. The
+//! act under test is act 2.
+
+pub mod hold;
+
+use firstcome::lua::{ActArgs, ActReply};
+use firstcome::redis::{Error, Result};
+
+use crate::support::stage::{Stage, words};
+
+/// The tests of one act; `$act` takes a stage and the arguments of every act.
+macro_rules! promises_of_every_act {
+    ($act:path) => {
+        #[tokio::test]
+        async fn a_coupon_that_is_not_there_is_unknown_and_nothing_is_written_i4() {
+            $crate::lua::acts::unknown($act).await;
+        }
+
+        #[tokio::test]
+        async fn another_generation_epoch_or_number_and_a_recovery_change_nothing_i4() {
+            $crate::lua::acts::refused_without_a_trace($act).await;
+        }
+
+        #[tokio::test]
+        async fn once_applied_it_is_counted_and_its_repetition_changes_nothing_i4() {
+            $crate::lua::acts::repeated($act).await;
+        }
+
+        #[tokio::test]
+        async fn it_still_works_after_script_flush() {
+            $crate::lua::acts::after_script_flush($act).await;
+        }
+
+        #[tokio::test]
+        async fn without_memory_or_with_a_key_of_another_type_nothing_is_written_i4() {
+            $crate::lua::acts::failing_without_a_trace($act).await;
+        }
+    };
+}
+pub(crate) use promises_of_every_act;
+
+/// The stage of every act.
+pub async fn stage() -> Stage {
+    let stage = Stage::with(10).await;
+    stage.issue("ada").await;
+    stage
+}
+
+/// The act, which must not fail, in its script's words.
+async fn said(
+    act: impl AsyncFn(&Stage, ActArgs<'_>) -> Result<ActReply>,
+    stage: &Stage,
+    args: ActArgs<'_>,
+) -> String {
+    words(&act(stage, args).await.unwrap())
+}
+
+pub async fn unknown(act: impl AsyncFn(&Stage, ActArgs<'_>) -> Result<ActReply>) {
+    let stage = Stage::empty().await;
+    assert_eq!(said(&act, &stage, stage.act(2)).await, "unknown");
+    assert_eq!(stage.world().await, []);
+}
+
+pub async fn refused_without_a_trace(act: impl AsyncFn(&Stage, ActArgs<'_>) -> Result<ActReply>) {
+    let mut stage = stage().await;
+    let before = stage.world().await;
+    let own = stage.accepted.clone();
+    for replid in ["0".repeat(40), String::new(), own.replid[..39].to_owned()] {
+        stage.accepted.replid = replid;
+        assert_eq!(said(&act, &stage, stage.act(2)).await, "other_generation");
+    }
+    stage.accepted = own;
+
+    stage.accepted.epoch = 2;
+    assert_eq!(said(&act, &stage, stage.act(2)).await, "stale_epoch 1");
+    stage.accepted.epoch = 1;
+
+    for act_no in [0, 3, 11, 1 << 53] {
+        assert_eq!(said(&act, &stage, stage.act(act_no)).await, "out_of_order 1");
+    }
+    // The number of the last act, whatever that was, means that its reply was lost.
+    assert_eq!(said(&act, &stage, stage.act(1)).await, "applied 1 10 10");
+    assert!(stage.world().await == before, "a refused act left a trace");
+
+    stage.set_field("state", "recovering").await;
+    let before = stage.world().await;
+    assert_eq!(said(&act, &stage, stage.act(2)).await, "recovering");
+    assert!(stage.world().await == before, "an act changed a coupon that is recovering");
+}
+
+pub async fn repeated(act: impl AsyncFn(&Stage, ActArgs<'_>) -> Result<ActReply>) {
+    let stage = stage().await;
+    let first = said(&act, &stage, stage.act(2)).await;
+    let balance = stage.balance().await;
+    let told = format!("applied 2 {} {}", balance.total, balance.remaining);
+    assert_eq!((&first, balance.version, balance.act_no), (&told, 2, 2));
+    assert_eq!(balance.total, balance.remaining + balance.issued - balance.returned);
+
+    let before = stage.world().await;
+    assert_eq!(said(&act, &stage, stage.act(2)).await, first);
+    assert!(stage.world().await == before, "a repeated act left a trace");
+
+    let second = said(&act, &stage, stage.act(3)).await;
+    assert!(second.starts_with("applied 3 ") || second.starts_with("refused "), "{second}");
+    let before = stage.world().await;
+    assert_eq!(said(&act, &stage, stage.act(2)).await, "out_of_order 3");
+    assert_eq!(said(&act, &stage, stage.act(3)).await, second);
+    assert!(stage.world().await == before, "an act that came late left a trace");
+}
+
+pub async fn after_script_flush(act: impl AsyncFn(&Stage, ActArgs<'_>) -> Result<ActReply>) {
+    let stage = stage().await;
+    for act_no in [2, 3] {
+        stage.flush_scripts().await;
+        let said = said(&act, &stage, stage.act(act_no)).await;
+        assert!(said.starts_with(&format!("applied {act_no} ")), "{said}");
+    }
+}
+
+pub async fn failing_without_a_trace(act: impl AsyncFn(&Stage, ActArgs<'_>) -> Result<ActReply>) {
+    let stage = stage().await;
+    stage.fill_memory().await;
+    let before = stage.world().await;
+    let reply = act(&stage, stage.act(2)).await;
+    assert!(matches!(reply, Err(Error::Refused(_))), "{reply:?}");
+    assert!(stage.world().await == before, "an act without memory left a trace");
+    stage.free_memory().await;
+
+    stage.spoil(&stage.hash()).await;
+    let before = stage.world().await;
+    act(&stage, stage.act(2)).await.unwrap_err();
+    assert!(stage.world().await == before, "an act on a key of another type left a trace");
+}
+
+/// An act that is refused leaves its number and its result, and nothing else.
+pub async fn assert_refused(
+    stage: &Stage,
+    act_no: u64,
+    reason: &str,
+    act: impl AsyncFn() -> Result<ActReply>,
+) {
+    let but = ["act_no", "act_result"];
+    let [hash, ..] = stage.keys();
+    let others = async || {
+        let mut world = stage.world().await;
+        world.retain(|(key, _)| *key != hash);
+        (world, stage.fields_but(&but).await)
+    };
+    let before = others().await;
+    let result = format!("refused {reason}");
+    for _ in 0..2 {
+        assert_eq!(words(&act().await.unwrap()), result);
+        assert!(others().await == before, "a refused act changed more than its result");
+        assert_eq!(stage.field("act_no").await, act_no.to_string());
+        assert_eq!(stage.field("act_result").await, result);
+    }
+}

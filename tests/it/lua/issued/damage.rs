@@ -1,0 +1,66 @@
+//! A Redis that lost a key or holds another type under its name: nothing is written (I4).
+
+use firstcome::lua::issue::{Answer, Reply};
+use redis::cmd;
+
+use crate::support::stage::Stage;
+
+#[tokio::test]
+async fn a_coupon_that_lost_its_holders_or_its_counter_is_recovering_i2_i4() {
+    for position in [1, 3] {
+        let stage = Stage::with(10).await;
+        stage.issue("ada").await;
+        stage.delete(&stage.keys()[position]).await;
+        let before = stage.world().await;
+        let reply = stage.ask(&[("ada", 1), ("bob", 1)]).await.unwrap();
+        assert_eq!(reply, Reply::Recovering, "key {position}");
+        assert!(stage.world().await == before, "key {position}");
+    }
+}
+
+#[tokio::test]
+async fn holders_without_the_empty_field_of_preload_are_not_believed_i2_i4() {
+    let stage = Stage::with(10).await;
+    stage.issue("ada").await;
+    let [_, holders, ..] = stage.keys();
+    stage.delete(&holders).await;
+    stage.private.ask::<()>(cmd("HSET").arg(&holders).arg("bob").arg("1:a")).await;
+    let before = stage.world().await;
+    assert_eq!(stage.ask(&[("ada", 1)]).await.unwrap(), Reply::Recovering);
+    assert!(stage.world().await == before);
+}
+
+#[tokio::test]
+async fn a_counter_that_is_no_number_is_lost_i4() {
+    let stage = Stage::with(10).await;
+    let [.., unpersisted] = stage.keys();
+    stage.private.ask::<()>(cmd("SET").arg(&unpersisted).arg("many")).await;
+    let before = stage.world().await;
+    assert_eq!(stage.ask(&[("ada", 1)]).await.unwrap(), Reply::Recovering);
+    assert!(stage.world().await == before);
+}
+
+#[tokio::test]
+async fn a_key_of_another_type_is_an_error_before_the_first_write_i4() {
+    for position in 0..4 {
+        let stage = Stage::with(10).await;
+        stage.issue("ada").await;
+        stage.spoil(&stage.keys()[position]).await;
+        let before = stage.world().await;
+        stage.ask(&[("bob", 1)]).await.unwrap_err();
+        assert!(stage.world().await == before, "key {position}");
+    }
+}
+
+#[tokio::test]
+async fn a_restart_on_its_own_data_is_another_generation_that_knows_everybody_i3_i10() {
+    let mut stage = Stage::with(10).await;
+    let Answer::Issued(holding) = stage.issue("ada").await else { panic!("no ticket") };
+    stage.private.crash_and_restart().await;
+    let before = stage.world().await;
+    assert_eq!(stage.ask(&[("ada", 1)]).await.unwrap(), Reply::OtherGeneration);
+    assert!(stage.world().await == before);
+    stage.accepted = stage.private.accepted().await;
+    assert_eq!(stage.issue("ada").await, Answer::Replayed(holding));
+    assert!(matches!(stage.issue("bob").await, Answer::Issued(next) if next.serial.0 == 2));
+}

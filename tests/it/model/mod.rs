@@ -1,0 +1,58 @@
+//! Random sequences of everything that may happen to a coupon, over the real scripts in a real
+//! Redis, against a model of a hundred lines. `PROPTEST_CASES=2000 cargo test --test it model`
+//! looks longer; a failure is shrunk to the shortest sequence that still fails.
+
+mod expected;
+mod real;
+mod steps;
+
+use proptest::test_runner::{Config, TestError, TestRunner};
+use proptest_state_machine::ReferenceStateMachine as _;
+use tokio::sync::Mutex;
+
+use expected::Coupon;
+use real::Real;
+use steps::{Sequences, Step};
+
+/// Sequences, when the environment does not say otherwise.
+const CASES: u32 = 128;
+const STEPS_MAX: usize = 40;
+
+#[test]
+fn any_sequence_of_acts_and_issues_keeps_the_promises_i1_i2_i4_i5_i10() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let real = Mutex::new(runtime.block_on(Real::start()));
+    let told = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    let cases = told.unwrap_or(CASES);
+    let config =
+        Config { cases, failure_persistence: None, max_shrink_iters: 4_096, ..Config::default() };
+    let sequences = Sequences::sequential_strategy(1..=STEPS_MAX);
+    let result = TestRunner::new(config).run(&sequences, |(coupon, steps, seen)| {
+        runtime.block_on(async {
+            let mut real = real.lock().await;
+            real.begin().await;
+            run(&mut real, coupon, &steps, || {
+                // Steps that were not reached are cut off first when a failure is shrunk.
+                seen.iter()
+                    .for_each(|seen| _ = seen.fetch_add(1, std::sync::atomic::Ordering::SeqCst));
+            })
+            .await;
+        });
+        Ok(())
+    });
+    match result {
+        Ok(()) => {}
+        Err(TestError::Fail(reason, (_, steps, _))) => panic!("{reason}\nafter {steps:#?}"),
+        Err(TestError::Abort(reason)) => panic!("aborted: {reason}"),
+    }
+}
+
+async fn run(real: &mut Real, mut coupon: Coupon, steps: &[Step], reach: impl Fn()) {
+    for step in steps {
+        reach();
+        let before = coupon.clone();
+        coupon.apply(step);
+        real.take(step, &before, &coupon).await;
+    }
+    real.end(&coupon).await;
+}

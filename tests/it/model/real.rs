@@ -1,0 +1,268 @@
+//! The real scripts in a real Redis, asked the same and compared with the model.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use firstcome::domain::act::Change;
+use firstcome::domain::coupon::{CouponId, State};
+use firstcome::domain::ticket::Ticket;
+use firstcome::domain::user::{Claim, UserId, holder_field};
+use firstcome::lua::acknowledge::{
+    Args as AcknowledgeArgs, Reply as AcknowledgeReply, acknowledge,
+};
+use firstcome::lua::close::close;
+use firstcome::lua::issue::{Answer, Reply as IssueReply};
+use firstcome::lua::pause::pause;
+use firstcome::lua::restock::{Args as RestockArgs, restock};
+use firstcome::lua::resume::resume;
+use firstcome::lua::r#return::{Args as ReturnArgs, return_tickets};
+use firstcome::lua::window::{Args as WindowArgs, window};
+use firstcome::lua::{ActArgs, ActReply};
+use firstcome::redis::holders::Holding;
+use firstcome::redis::stream::{Entry, Reader};
+use redis::aio::MultiplexedConnection;
+use redis::{cmd, pipe};
+
+use super::expected::Coupon;
+use super::steps::{BACKLOG_MAX_TICKETS, FUTURE_MS, Numbered, PAST_MS, Step};
+use crate::support::redis::connect;
+use crate::support::stage::Stage;
+
+/// The four keys of the coupon as Redis serialises them.
+type World = Vec<Option<Vec<u8>>>;
+
+/// A Redis, and the coupon of the case that runs in it.
+pub struct Real {
+    stage: Stage,
+    connection: MultiplexedConnection,
+    reader: Reader,
+    cases: u64,
+    world: World,
+    /// What each holder was told first.
+    told: BTreeMap<String, Holding>,
+    /// What was persisted.
+    tickets: Vec<Ticket>,
+}
+
+impl Real {
+    pub async fn start() -> Self {
+        let mut stage = Stage::empty().await;
+        stage.backlog_max_tickets = BACKLOG_MAX_TICKETS;
+        let mut connection = connect(stage.private.url()).await;
+        // What a disk keeps is not the question here.
+        let mut config = cmd("CONFIG");
+        config.arg("SET").arg("appendfsync").arg("no");
+        let () = config.query_async(&mut connection).await.unwrap();
+        let reader = Reader::new(stage.redis().clone(), "one", Duration::from_millis(1));
+        let (told, tickets) = (BTreeMap::new(), Vec::new());
+        Self { stage, connection, reader, cases: 0, world: Vec::new(), told, tickets }
+    }
+
+    /// An empty Redis and a new coupon.
+    pub async fn begin(&mut self) {
+        let () = cmd("FLUSHDB").query_async(&mut self.connection).await.unwrap();
+        self.cases += 1;
+        self.stage.coupon_id = CouponId::parse(&format!("c{}", self.cases)).unwrap();
+        self.told.clear();
+        self.tickets.clear();
+        self.world = self.look().await;
+    }
+
+    /// Takes a step, from one expected state to the next.
+    pub async fn take(&mut self, step: &Step, before: &Coupon, after: &Coupon) {
+        let mut may_change = true;
+        match step {
+            Step::Preload { total, per_user_limit } => {
+                let mut definition = self.stage.definition();
+                (definition.total, definition.per_user_limit) = (*total, *per_user_limit);
+                let reply = self.stage.preload(&definition).await.unwrap();
+                assert_eq!(Some(reply), after.reply);
+                may_change = before.act_no != after.act_no;
+            }
+            Step::Issue(group) => {
+                self.issue(group, after).await;
+                may_change = before.issued != after.issued;
+            }
+            Step::Act(change, numbered) => {
+                self.act(change, *numbered, before.act_no, after).await;
+                let marks = |coupon: &Coupon| (coupon.version, coupon.act_no);
+                may_change = marks(before) != marks(after);
+            }
+            Step::HoldEnds if before.state.is_some() => self.set_held_until(PAST_MS).await,
+            Step::HoldEnds => {}
+            Step::Acknowledge(count) if before.state.is_some() => {
+                self.acknowledge(*count, before).await;
+            }
+            Step::Acknowledge(_) => {}
+        }
+        let world = self.look().await;
+        assert!(may_change || world == self.world, "a refusal or a replay changed something (I4)");
+        self.world = world;
+        self.assert_balance(after).await;
+    }
+
+    /// Persists the rest; then every ticket told is a ticket of a record, serials without a hole.
+    pub async fn end(&mut self, coupon: &Coupon) {
+        if coupon.state.is_some() {
+            self.acknowledge(usize::from(u16::MAX), coupon).await;
+        }
+        let serials = self.tickets.iter().map(|ticket| ticket.serial.0);
+        assert!(serials.eq(1..=coupon.issued), "serials in the sequence of the answers (I5)");
+        assert_eq!(self.tickets.len(), self.told.len());
+    }
+
+    async fn issue(&mut self, group: &[(UserId, Claim)], after: &Coupon) {
+        let words: Vec<(&str, u8)> =
+            group.iter().map(|(user, claim)| (user.as_str(), claim.number())).collect();
+        let answered = match self.stage.ask(&words).await.unwrap() {
+            IssueReply::Answered(answered) => answered,
+            IssueReply::Unknown => {
+                assert!(after.answers.iter().all(|(word, _)| *word == "unknown"));
+                return;
+            }
+            refused => panic!("refused as a whole: {refused:?}"),
+        };
+        assert_eq!(answered.version, after.version);
+        let said: Vec<(&str, u64)> = answered.answers.iter().map(word).collect();
+        assert_eq!(said, after.answers);
+        for ((user, claim), answer) in group.iter().zip(&answered.answers) {
+            let field = holder_field(user, *claim);
+            match answer {
+                Answer::Issued(holding) => assert!(self.told.insert(field, *holding).is_none()),
+                Answer::Replayed(holding) => assert_eq!(self.told.get(&field), Some(holding)),
+                Answer::Cancelled(holding) => {
+                    let told = self.told.get(&field).copied();
+                    let cancelled = told.map(|told| Holding { is_cancelled: true, ..told });
+                    assert_eq!(cancelled, Some(*holding));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    async fn act(&mut self, change: &Change, numbered: Numbered, last: u64, after: &Coupon) {
+        let act_no = match numbered {
+            Numbered::Next | Numbered::NextTwice => Some(last + 1),
+            Numbered::Again => Some(last),
+            Numbered::TooFar => Some(last + 2),
+            Numbered::Not => None,
+        };
+        assert_eq!(Some(self.run(change, act_no).await), after.reply, "{change:?} {numbered:?}");
+        if numbered == Numbered::NextTwice {
+            let world = self.look().await;
+            assert_eq!(Some(self.run(change, act_no).await), after.reply, "{change:?} again");
+            assert!(self.look().await == world, "a repeated act changed something (I4)");
+        }
+        // The test decides when the hold is over.
+        if after.held > 0 {
+            self.set_held_until(FUTURE_MS).await;
+        }
+    }
+
+    async fn run(&self, change: &Change, act_no: Option<u64>) -> ActReply {
+        let redis = self.stage.redis();
+        let act = ActArgs { act_no, ..self.stage.act(0) };
+        let reply = match change {
+            Change::Preload => panic!("a step of its own"),
+            Change::Pause => pause(redis, &act).await,
+            Change::Resume => resume(redis, &act).await,
+            Change::Close => close(redis, &act).await,
+            Change::Restock { delta } => restock(redis, &RestockArgs { act, delta: *delta }).await,
+            Change::Return { returns } => return_tickets(redis, &ReturnArgs { act, returns }).await,
+            Change::Window { opens_at_ms, closes_at_ms, per_user_limit } => {
+                let (opens_at_ms, closes_at_ms) = (*opens_at_ms, *closes_at_ms);
+                let per_user_limit = *per_user_limit;
+                let args = WindowArgs { act, opens_at_ms, closes_at_ms, per_user_limit };
+                window(redis, &args).await
+            }
+        };
+        reply.unwrap()
+    }
+
+    /// Reads records, compares them with what was told, and acknowledges them twice.
+    async fn acknowledge(&mut self, count: usize, before: &Coupon) {
+        let entries = self.reader.new_records(count, false).await.unwrap();
+        let sizes: Vec<u64> = entries.iter().map(|entry| self.persist(entry)).collect();
+        assert!(sizes.iter().eq(before.records.iter().take(count)));
+        if entries.is_empty() {
+            return;
+        }
+        let records: Vec<(String, usize)> = entries
+            .into_iter()
+            .zip(&sizes)
+            .map(|(entry, size)| (entry.id, *size as usize))
+            .collect();
+        let (accepted, shard) = (&self.stage.accepted, self.stage.coupon_id.shard());
+        for tickets in [sizes.iter().sum(), 0] {
+            let args = AcknowledgeArgs { accepted, shard, records: &records };
+            let reply = acknowledge(self.stage.redis(), &args).await.unwrap();
+            assert_eq!(reply, AcknowledgeReply::Acknowledged(tickets));
+        }
+    }
+
+    /// Keeps the tickets of a record, each of which was told so (I10), and counts them.
+    fn persist(&mut self, entry: &Entry) -> u64 {
+        let tickets: Vec<Ticket> = entry.record.as_ref().unwrap().tickets().collect();
+        for ticket in &tickets {
+            let told = self.told[&holder_field(&ticket.user_id, ticket.claim)];
+            let row = (ticket.serial, ticket.issued_at, ticket.epoch);
+            assert_eq!(row, (told.serial, told.issued_at, told.epoch));
+        }
+        self.tickets.extend(tickets.iter().cloned());
+        tickets.len() as u64
+    }
+
+    async fn assert_balance(&self, expected: &Coupon) {
+        let Some(state) = expected.state else { return };
+        let told = self.stage.balance().await;
+        assert_eq!(told.total, told.remaining + told.issued - told.returned, "I1");
+        assert_eq!((told.holders, told.last_serial), (told.issued, told.issued), "I2, I5");
+        let stock = (told.total, told.available, told.held, told.issued, told.returned);
+        let expected_stock = (expected.total, expected.remaining, expected.held);
+        assert_eq!(
+            stock,
+            (
+                expected_stock.0,
+                expected_stock.1,
+                expected_stock.2,
+                expected.issued,
+                expected.returned
+            )
+        );
+        let (version, act_no) = (told.version, told.act_no);
+        assert_eq!(
+            (State::from_word(&told.state), version, act_no),
+            (Some(state), expected.version, expected.act_no)
+        );
+        assert_eq!(told.shard_unpersisted, expected.unpersisted);
+        assert_eq!(told.shard_records, expected.records.len() as u64);
+    }
+
+    async fn set_held_until(&mut self, ms: i64) {
+        let mut set = cmd("HSET");
+        set.arg(self.stage.hash()).arg("held_until_ms").arg(ms);
+        let () = set.query_async(&mut self.connection).await.unwrap();
+    }
+
+    async fn look(&mut self) -> World {
+        let mut dump = pipe();
+        for key in self.stage.keys() {
+            dump.cmd("DUMP").arg(key);
+        }
+        dump.query_async(&mut self.connection).await.unwrap()
+    }
+}
+
+fn word(answer: &Answer) -> (&'static str, u64) {
+    match answer {
+        Answer::Issued(holding) => ("issued", holding.serial.0),
+        Answer::Replayed(holding) => ("replayed", holding.serial.0),
+        Answer::Cancelled(holding) => ("cancelled", holding.serial.0),
+        Answer::SoldOut => ("sold_out", 0),
+        Answer::NotOpen => ("not_open", 0),
+        Answer::Closed => ("closed", 0),
+        Answer::Paused => ("paused", 0),
+        Answer::Limit => ("limit", 0),
+        Answer::BacklogFull => ("backlog_full", 0),
+    }
+}

@@ -1,0 +1,204 @@
+//! One coupon in a private Redis, for tests of the scripts.
+
+use firstcome::domain::coupon::{CouponId, Definition, Kind, Supply};
+use firstcome::domain::limits::BACKLOG_MAX_TICKETS;
+use firstcome::domain::record::SOURCE_ISSUE;
+use firstcome::domain::user::{Claim, UserId};
+use firstcome::lua::audit::{Balance, Reply as AuditReply, audit};
+use firstcome::lua::issue::{Answer, Answered, Args, Reply, issue_pooled};
+use firstcome::lua::preload::preload;
+use firstcome::lua::{ActArgs, ActReply, preload as preload_script};
+use firstcome::redis::generation::Accepted;
+use firstcome::redis::{Redis, Result};
+use redis::cmd;
+
+use super::redis::PrivateRedis;
+
+/// Longer than any test: one hour.
+pub const LONG_MS: i64 = 3_600_000;
+
+/// The Redis, the coupon, and what the scripts are told with every call.
+pub struct Stage {
+    /// The Redis.
+    pub private: PrivateRedis,
+    /// The generation and the epoch of every call.
+    pub accepted: Accepted,
+    /// The coupon, `summer` when nothing else is said.
+    pub coupon_id: CouponId,
+    /// Unpersisted tickets beyond which nothing is issued.
+    pub backlog_max_tickets: u64,
+}
+
+impl Stage {
+    /// An empty Redis.
+    pub async fn empty() -> Self {
+        let private = PrivateRedis::start().await;
+        let accepted = private.accepted().await;
+        let coupon_id = CouponId::parse("summer").unwrap();
+        Self { private, accepted, coupon_id, backlog_max_tickets: BACKLOG_MAX_TICKETS }
+    }
+
+    /// A coupon of so many tickets, one a user, open without end.
+    pub async fn with(total: u64) -> Self {
+        Self::with_definition(|definition| definition.total = total).await
+    }
+
+    /// A coupon of 10 tickets with these changes.
+    pub async fn with_definition(change: impl FnOnce(&mut Definition)) -> Self {
+        let stage = Self::empty().await;
+        let mut definition = stage.definition();
+        change(&mut definition);
+        let total = definition.total;
+        let reply = stage.preload(&definition).await.unwrap();
+        assert_eq!(words(&reply), format!("applied 1 {total} {total}"));
+        stage
+    }
+
+    /// The handle to Redis.
+    pub fn redis(&self) -> &Redis {
+        &self.private.redis
+    }
+
+    /// The coupon as it is defined when nothing else is said: 10 tickets, one a user, open.
+    pub fn definition(&self) -> Definition {
+        Definition {
+            id: self.coupon_id.clone(),
+            name: "Summer".to_owned(),
+            total: 10,
+            per_user_limit: 1,
+            opens_at: None,
+            closes_at: None,
+            valid_for: None,
+            kind: Kind::FirstCome,
+            supply: Supply::Counter,
+        }
+    }
+
+    /// Runs the script `preload`.
+    pub async fn preload(&self, definition: &Definition) -> Result<ActReply> {
+        let accepted = &self.accepted;
+        let args = preload_script::Args { accepted, definition, key_id: "k1", version: 1 };
+        preload(self.redis(), &args).await
+    }
+
+    /// What the script of this act is told.
+    pub fn act(&self, act_no: u64) -> ActArgs<'_> {
+        let act_no = Some(act_no);
+        ActArgs { accepted: &self.accepted, coupon_id: &self.coupon_id, act_no }
+    }
+
+    /// These users ask in one call, with their claims.
+    pub async fn ask(&self, group: &[(&str, u8)]) -> Result<Reply> {
+        let holder = |(user, claim): &(&str, u8)| {
+            (UserId::parse(user).unwrap(), Claim::new(*claim).unwrap())
+        };
+        let group: Vec<_> = group.iter().map(holder).collect();
+        let args = Args {
+            accepted: &self.accepted,
+            backlog_max_tickets: self.backlog_max_tickets,
+            source: SOURCE_ISSUE,
+            coupon_id: &self.coupon_id,
+            group: &group,
+        };
+        issue_pooled(self.redis(), &args).await
+    }
+
+    /// As [`Stage::ask`], where everybody is answered.
+    pub async fn answered(&self, group: &[(&str, u8)]) -> Answered {
+        match self.ask(group).await.unwrap() {
+            Reply::Answered(answered) => answered,
+            refused => panic!("refused as a whole: {refused:?}"),
+        }
+    }
+
+    /// One user asks for the first claim.
+    pub async fn issue(&self, user: &str) -> Answer {
+        self.answered(&[(user, 1)]).await.answers[0]
+    }
+
+    /// What the script `audit` tells.
+    pub async fn balance(&self) -> Balance {
+        match audit(self.redis(), &self.coupon_id).await.unwrap() {
+            AuditReply::Balance(balance) => *balance,
+            AuditReply::Unknown => panic!("Redis does not have the coupon"),
+        }
+    }
+
+    /// Everything in Redis.
+    pub async fn world(&self) -> Vec<(String, Vec<u8>)> {
+        self.private.world().await
+    }
+
+    /// The name of the coupon's hash.
+    pub fn hash(&self) -> String {
+        self.redis().keys().coupon(&self.coupon_id)
+    }
+
+    /// The names of the coupon's hash, holders, records and unpersisted.
+    pub fn keys(&self) -> [String; 4] {
+        self.redis().keys().of_coupon(&self.coupon_id)
+    }
+
+    /// A field of the coupon's hash.
+    pub async fn field(&self, name: &str) -> String {
+        self.private.ask(cmd("HGET").arg(self.hash()).arg(name)).await
+    }
+
+    /// The coupon's hash without some fields.
+    pub async fn fields_but(&self, without: &[&str]) -> Vec<(String, String)> {
+        let mut fields: Vec<(String, String)> =
+            self.private.ask(cmd("HGETALL").arg(self.hash())).await;
+        fields.retain(|(name, _)| !without.contains(&name.as_str()));
+        fields.sort();
+        fields
+    }
+
+    /// Overwrites a field of the coupon's hash.
+    pub async fn set_field(&self, name: &str, value: impl ToString) {
+        let mut set = cmd("HSET");
+        set.arg(self.hash()).arg(name).arg(value.to_string());
+        self.private.ask::<()>(&set).await;
+    }
+
+    /// Puts a list where a key of another type belongs.
+    pub async fn spoil(&self, key: &str) {
+        self.private.ask::<()>(cmd("DEL").arg(key)).await;
+        self.private.ask::<()>(cmd("RPUSH").arg(key).arg("no such type")).await;
+    }
+
+    /// Deletes a key.
+    pub async fn delete(&self, key: &str) {
+        self.private.ask::<()>(cmd("DEL").arg(key)).await;
+    }
+
+    /// Forgets every script.
+    pub async fn flush_scripts(&self) {
+        self.private.ask::<()>(cmd("SCRIPT").arg("FLUSH").arg("SYNC")).await;
+    }
+
+    /// Leaves no memory for any further write.
+    pub async fn fill_memory(&self) {
+        self.set_memory_bytes(1).await;
+    }
+
+    /// Takes the bound of memory away again.
+    pub async fn free_memory(&self) {
+        self.set_memory_bytes(0).await;
+    }
+
+    async fn set_memory_bytes(&self, max: u8) {
+        self.private.ask::<()>(cmd("CONFIG").arg("SET").arg("maxmemory").arg(max)).await;
+    }
+}
+
+/// The words of an act's reply as its script said them.
+pub fn words(reply: &ActReply) -> String {
+    match reply {
+        ActReply::Settled(result) => result.to_string(),
+        ActReply::OutOfOrder(act_no) => format!("out_of_order {act_no}"),
+        ActReply::Recovering => "recovering".to_owned(),
+        ActReply::OtherGeneration => "other_generation".to_owned(),
+        ActReply::StaleEpoch(epoch) => format!("stale_epoch {epoch}"),
+        ActReply::Unknown => "unknown".to_owned(),
+    }
+}
