@@ -91,6 +91,39 @@ async fn a_request_whose_user_has_gone_while_it_waited_takes_no_ticket_i4() {
     assert_kept(&server, "summer", &told).await;
 }
 
+#[tokio::test]
+async fn a_hundred_requests_of_one_user_at_once_are_one_ticket_and_one_of_them_is_new_i2_i10() {
+    let site = Site::start(Dialect::Sqlite).await;
+    let variables = [("FIRSTCOME_WORKERS", "1"), ("FIRSTCOME_REDIS_TIMEOUT_MS", "20000")];
+    let servers = [site.server(&variables).await, site.server(&variables).await];
+    servers[0].prepare("summer", 100).await;
+    let redis = redis_pid(&site).await;
+    signal(redis, Signal::STOP);
+    // A first call is under way, so that all of ada's gather and one call answers many of them.
+    let mut told = Told::default();
+    let mut first = Vec::new();
+    for (server, user) in servers.iter().zip(["eve", "bob"]) {
+        first.push((user, ask(server, "summer", user).await));
+        let calls = async || server.metric("firstcome_issue_wait_seconds_count").await;
+        eventually_holds("the first call", async || calls().await == 1.0).await;
+    }
+    let lines = join_all((0..100).map(|turn| ask(&servers[turn % 2], "summer", "ada"))).await;
+    for server in &servers {
+        eventually_holds("ada waits", async || waiting(server).await == 50.0).await;
+    }
+    signal(redis, Signal::CONT);
+    let answers = join_all(lines.into_iter().map(async |mut line| line.answer().await.unwrap()));
+    let answers = answers.await;
+    let is_new = |answer: &&Answer| answer.headers["idempotency-replayed"] == "false";
+    assert_eq!(answers.iter().filter(is_new).count(), 1);
+    assert!(answers.iter().all(|answer| answer.body == answers[0].body));
+    told.tickets.insert("ada".to_owned(), answers[0].body.clone());
+    for (user, mut line) in first {
+        told.tickets.insert(user.to_owned(), line.answer().await.unwrap().body);
+    }
+    assert_kept(&servers[1], "summer", &told).await;
+}
+
 /// Another coupon whose records stand in the same stream.
 fn beside(coupon: &str) -> String {
     let shard = |id: &str| CouponId::parse(id).unwrap().shard();

@@ -24,9 +24,9 @@ pub(super) fn malformed() -> Cmd {
     forged("9", "1", "eve")
 }
 
-/// Well formed, with a serial beyond what a row may have.
+/// Well formed; only the serial of its second ticket is beyond what a row may have.
 fn refused_by_the_database() -> Cmd {
-    forged("1", "9007199254740991", "eve")
+    forged("1", "1099511627775", "eve\nmal")
 }
 
 #[tokio::test]

@@ -108,6 +108,8 @@ async fn a_master_that_was_demoted_and_comes_back_with_other_data_issues_nothing
 
     // Its process, and so the server's connections, live on; only the tickets since are gone.
     let port = free_port();
+    // Before the prover looks again: the script itself must see it (P2 step 2).
+    let () = other.ask(&words("CONFIG SET repl-diskless-sync-delay 0")).await;
     let () = other.ask(&words("CONFIG SET bind 127.0.0.1")).await;
     let () = other.ask(&words(&format!("CONFIG SET port {port}"))).await;
     let () = site.redis.ask(&words(&format!("REPLICAOF 127.0.0.1 {port}"))).await;
