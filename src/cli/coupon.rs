@@ -6,7 +6,7 @@ use clap::Subcommand;
 
 use super::{coupon_id, print_json};
 use crate::app::{Failure, House};
-use crate::domain::act::{ActResult, Change, IdempotencyKey};
+use crate::domain::act::{Applied, Change, IdempotencyKey};
 use crate::domain::coupon::{Coupon, CouponId, Definition, Kind, Supply};
 use crate::domain::limits::PAGE_MAX_ROWS;
 use crate::domain::time::{UnixMs, ValidFor};
@@ -155,7 +155,8 @@ pub(super) async fn perform(house: &House, verb: Verb) -> Result<(), Failure> {
         }
         Verb::Restock { id, delta, idempotency_key } => {
             let asked = asked(idempotency_key.as_deref())?;
-            applied(&id, &preparer.restock(&id, delta, &asked).await?)
+            print_applied(&id, &preparer.restock(&id, delta, &asked).await?);
+            Ok(())
         }
         Verb::Pause { id, now } => change_state(house, &id, Change::Pause, now).await,
         Verb::Resume(Id { id }) => change_state(house, &id, Change::Resume, false).await,
@@ -175,7 +176,9 @@ async fn change_state(
     change: Change,
     redis_first: bool,
 ) -> Result<(), Failure> {
-    applied(id, &house.preparer.change_state(id, change, &asked(None)?, redis_first).await?)
+    let asked = asked(None)?;
+    print_applied(id, &house.preparer.change_state(id, change, &asked, redis_first).await?);
+    Ok(())
 }
 
 async fn list(house: &House) -> Result<(), Failure> {
@@ -210,15 +213,9 @@ async fn show(house: &House, coupon: &Coupon) -> Result<(), Failure> {
     print_json(&shown)
 }
 
-fn applied(id: &CouponId, result: &ActResult) -> Result<(), Failure> {
-    match result {
-        ActResult::Applied(after) => {
-            let (version, total, remaining) = (after.version, after.total, after.remaining);
-            println!("{id}: version {version}, total {total}, remaining {remaining}");
-            Ok(())
-        }
-        ActResult::Refused { reason } => Err(Failure::Refused(reason.clone())),
-    }
+fn print_applied(id: &CouponId, coupon: &Applied) {
+    let Applied { version, total, remaining } = coupon;
+    println!("{id}: version {version}, total {total}, remaining {remaining}");
 }
 
 fn asked(idempotency_key: Option<&str>) -> Result<Request, Failure> {

@@ -10,7 +10,7 @@ use super::identity::parameter;
 use super::issue::invalid_coupon_id;
 use super::problem::{Code, Problem};
 use super::tickets::{limit, private};
-use crate::domain::act::{ActResult, Change, IdempotencyKey};
+use crate::domain::act::{Applied, Change, IdempotencyKey};
 use crate::domain::coupon::{Coupon, CouponId, Definition};
 use crate::domain::time::{UnixMs, ValidFor};
 use crate::prepare::{Patch, Request};
@@ -175,8 +175,7 @@ pub(super) async fn restock(
         let detail = "A restock needs an Idempotency-Key, so that a retry is not a second restock.";
         return Err(Problem::new(Code::IdempotencyKeyRequired, detail));
     }
-    let result = services.preparer.restock(&id, body.delta, &asked).await?;
-    Ok(applied(&id, &result))
+    Ok(applied(&id, &services.preparer.restock(&id, body.delta, &asked).await?))
 }
 
 /// `POST /admin/coupons/{id}/pause`.
@@ -215,8 +214,7 @@ async fn change_state(
     let id = coupon_id(&request)?;
     let asked = asked(request.headers())?;
     no_body(payload).await?;
-    let result = services.preparer.change_state(&id, change, &asked, false).await?;
-    Ok(applied(&id, &result))
+    Ok(applied(&id, &services.preparer.change_state(&id, change, &asked, false).await?))
 }
 
 pub(super) fn coupon_id(request: &HttpRequest) -> Result<CouponId, Problem> {
@@ -261,16 +259,11 @@ async fn shown(services: &Services, coupon: &Coupon) -> Answer {
     Ok(HttpResponse::Ok().insert_header((ETAG, etag(coupon))).json(body_of(coupon, state)))
 }
 
-fn applied(id: &CouponId, result: &ActResult) -> HttpResponse {
-    match result {
-        ActResult::Applied(coupon) => private(&serde_json::json!({
-            "coupon_id": id,
-            "version": coupon.version,
-            "total": coupon.total,
-            "remaining": coupon.remaining,
-        })),
-        ActResult::Refused { reason } => {
-            Problem::new(Code::Internal, format!("refused: {reason}")).response()
-        }
-    }
+fn applied(id: &CouponId, coupon: &Applied) -> HttpResponse {
+    private(&serde_json::json!({
+        "coupon_id": id,
+        "version": coupon.version,
+        "total": coupon.total,
+        "remaining": coupon.remaining,
+    }))
 }

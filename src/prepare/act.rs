@@ -4,7 +4,7 @@
 use std::sync::atomic::Ordering;
 
 use super::{Preparer, Refusal, Request};
-use crate::domain::act::{Act, ActResult, Change};
+use crate::domain::act::{Act, ActResult, Applied, Change};
 use crate::domain::coupon::CouponId;
 use crate::lua::{self, ActArgs, ActReply};
 use crate::redis::generation::Accepted;
@@ -20,14 +20,14 @@ impl Preparer {
         id: &CouponId,
         change: Change,
         request: &Request,
-    ) -> Result<ActResult, Refusal> {
+    ) -> Result<Applied, Refusal> {
         let new = self.new_act(id, change, request);
         for _ in 0..ATTEMPTS {
             match self.store.intend_act(&new).await? {
                 Intended::New(act) => return self.carry_out(&act).await,
                 Intended::Repeated(act) | Intended::AlreadyPreloaded(act) => {
                     return match &act.result {
-                        Some(result) => told(result.clone()),
+                        Some(result) => told(result),
                         None => self.carry_out(&act).await,
                     };
                 }
@@ -54,13 +54,13 @@ impl Preparer {
     }
 
     /// Applies an intended act in Redis and settles it in the database.
-    pub(super) async fn carry_out(&self, act: &Act) -> Result<ActResult, Refusal> {
+    pub(super) async fn carry_out(&self, act: &Act) -> Result<Applied, Refusal> {
         let accepted = self.redis.generation().current().map_err(Refusal::Recovering)?;
         let recovering = |sentence: &str| Err(Refusal::Recovering(sentence.to_owned()));
         match self.apply(&accepted, act).await? {
             ActReply::Settled(result) => {
                 self.store.settle_act(act, &result).await?;
-                told(result)
+                told(&result)
             }
             ActReply::OutOfOrder(last) if last > act.act_no => self.finished_by_others(act).await,
             ActReply::OutOfOrder(_) => recovering("Redis lacks acts that the database has"),
@@ -74,10 +74,10 @@ impl Preparer {
     }
 
     /// What came of an act that others finished before they went on to the next one.
-    async fn finished_by_others(&self, act: &Act) -> Result<ActResult, Refusal> {
+    async fn finished_by_others(&self, act: &Act) -> Result<Applied, Refusal> {
         let found = self.store.find_act(&act.coupon_id, act.act_no).await?;
         match found.and_then(|act| act.result) {
-            Some(result) => told(result),
+            Some(result) => told(&result),
             None => Err(Refusal::ActInProgress),
         }
     }
@@ -87,7 +87,7 @@ impl Preparer {
         &self,
         id: &CouponId,
         change: &Change,
-    ) -> Result<ActResult, Refusal> {
+    ) -> Result<Applied, Refusal> {
         let accepted = self.redis.generation().current().map_err(Refusal::Recovering)?;
         let args = ActArgs { accepted: &accepted, coupon_id: id, act_no: None };
         // Before it for a caller that leaves, after it for a relay that looks in between.
@@ -98,7 +98,7 @@ impl Preparer {
         };
         self.redis_may_be_ahead.store(true, Ordering::Relaxed);
         match reply? {
-            ActReply::Settled(result) => told(result),
+            ActReply::Settled(result) => told(&result),
             ActReply::Unknown => Err(Refusal::CouponNotFound),
             _ => Err(Refusal::Recovering("Redis cannot take the act now".to_owned())),
         }
@@ -143,9 +143,9 @@ impl Preparer {
 }
 
 /// What a script refused is a refusal to the caller too.
-fn told(result: ActResult) -> Result<ActResult, Refusal> {
-    match &result {
-        ActResult::Applied(_) => Ok(result),
+fn told(result: &ActResult) -> Result<Applied, Refusal> {
+    match result {
+        ActResult::Applied(applied) => Ok(*applied),
         ActResult::Refused { reason } => Err(match reason.as_str() {
             "below_issued" => Refusal::BelowIssued,
             "total_too_large" => Refusal::TotalTooLarge,

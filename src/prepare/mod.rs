@@ -8,9 +8,10 @@ mod relay;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use crate::domain::act::{ActResult, Change, IdempotencyKey, NewAct};
+use crate::domain::act::{Applied, Change, IdempotencyKey, NewAct};
 use crate::domain::code::CodeKeys;
 use crate::domain::coupon::{Coupon, CouponId, Definition, State};
+use crate::domain::limits::TOTAL_MAX;
 use crate::domain::ticket::TicketId;
 use crate::domain::time::{UnixMs, ValidFor};
 use crate::redis::Redis;
@@ -44,7 +45,7 @@ pub struct Request {
     pub idempotency_key: Option<IdempotencyKey>,
     /// The version that the caller saw, when it gave one.
     pub if_version: Option<u64>,
-    /// `admin` or `cli`.
+    /// `admin`, `cli`, `demo` or `relay`.
     pub who: String,
 }
 
@@ -196,10 +197,9 @@ impl Preparer {
         id: &CouponId,
         delta: i64,
         request: &Request,
-    ) -> Result<ActResult, Refusal> {
-        if delta == 0 || delta.unsigned_abs() > crate::domain::limits::TOTAL_MAX {
-            let bound = crate::domain::limits::TOTAL_MAX;
-            let detail = format!("must be -{bound}..={bound} and not 0");
+    ) -> Result<Applied, Refusal> {
+        if delta == 0 || delta.unsigned_abs() > TOTAL_MAX {
+            let detail = format!("must be -{TOTAL_MAX}..={TOTAL_MAX} and not 0");
             return Err(Refusal::Invalid(vec![("/delta", detail)]));
         }
         self.act(id, Change::Restock { delta }, request).await
@@ -216,7 +216,7 @@ impl Preparer {
         change: Change,
         request: &Request,
         redis_first: bool,
-    ) -> Result<ActResult, Refusal> {
+    ) -> Result<Applied, Refusal> {
         let may_go_first = matches!(change, Change::Pause | Change::Close);
         if redis_first && may_go_first {
             self.redis_first(id, &change).await?;
