@@ -87,7 +87,7 @@ impl House {
         let store = store::open(&database_url, bounds.database_pool_max_connections).await?;
         let keys = Arc::new(match &settings.code_keys {
             Some(text) => CodeKeys::parse(text).map_err(Failure::Usage)?,
-            None => secrets::code_keys(&settings.data_dir)?.secret,
+            None => secrets::code_keys(&settings.data_dir)?,
         });
         Ok(Self {
             preparer: Preparer::new(&redis, store.clone(), keys.clone(), now),
@@ -113,7 +113,7 @@ impl House {
     pub(super) fn admin_token(&self) -> Result<(AdminToken, String), Failure> {
         let text = match (&self.settings.admin_token, &self.settings.redis_url) {
             (Some(text), _) => text.clone(),
-            (None, None) => secrets::admin_token(&self.settings.data_dir)?.secret,
+            (None, None) => secrets::admin_token(&self.settings.data_dir)?,
             (None, Some(_)) => {
                 let sentence = "with REDIS_URL every server needs the same FIRSTCOME_ADMIN_TOKEN";
                 return Err(Failure::Usage(sentence.to_owned()));

@@ -15,17 +15,6 @@ const FILE_MAX_BYTES: u64 = 16 * 1024;
 /// An operator may put a token of his own in the file; a shorter one could be guessed.
 const TOKEN_MIN_BYTES: usize = 32;
 
-/// A secret, and whether it was made by this very call (and should be shown to the operator).
-#[derive(Clone)]
-pub struct Kept<T> {
-    /// The secret.
-    pub secret: T,
-    /// Where it is kept.
-    pub path: PathBuf,
-    /// It was made now.
-    pub fresh: bool,
-}
-
 /// Why there is no secret. No error shows one.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -61,7 +50,7 @@ impl Error {
 /// # Errors
 /// `Malformed` when the file holds anything but one line of at least 32 visible ASCII characters;
 /// `Io`, also when others may read the file and it cannot be made private.
-pub fn admin_token(data_dir: &Path) -> Result<Kept<String>, Error> {
+pub fn admin_token(data_dir: &Path) -> Result<String, Error> {
     keep_once(&data_dir.join("admin-token"), |digits| digits, read_token)
 }
 
@@ -70,7 +59,7 @@ pub fn admin_token(data_dir: &Path) -> Result<Kept<String>, Error> {
 ///
 /// # Errors
 /// `Malformed` when [`CodeKeys::parse`] refuses the file; `Io` as for [`admin_token`].
-pub fn code_keys(data_dir: &Path) -> Result<Kept<CodeKeys>, Error> {
+pub fn code_keys(data_dir: &Path) -> Result<CodeKeys, Error> {
     keep_once(&data_dir.join("code-keys"), |digits| format!("k1:{digits}"), CodeKeys::parse)
 }
 
@@ -111,24 +100,24 @@ fn keep_once<T>(
     path: &Path,
     write: impl FnOnce(String) -> String,
     read: impl FnOnce(&str) -> Result<T, String>,
-) -> Result<Kept<T>, Error> {
+) -> Result<T, Error> {
     let is_missing = || match path.symlink_metadata() {
         Err(fault) if fault.kind() == ErrorKind::NotFound => Ok(true),
         found => found.map(|_| false),
     };
-    let fresh = is_missing().map_err(Error::io("find", path))?
-        && make(path, write).map_err(Error::io("make", path))?;
+    if is_missing().map_err(Error::io("find", path))? {
+        make(path, write).map_err(Error::io("make", path))?;
+    }
     let mut file = File::open(path).map_err(Error::io("open", path))?;
     make_private(&file).map_err(Error::io("make private (chmod 600)", path))?;
     let malformed = |fault| Error::Malformed { path: path.to_owned(), fault };
     let text = read_bounded(&mut file).map_err(Error::io("read", path))?;
-    let secret = read(text.trim()).map_err(malformed)?;
-    Ok(Kept { secret, path: path.to_owned(), fresh })
+    read(text.trim()).map_err(malformed)
 }
 
-/// Makes the file, complete from the instant at which it has its name. False when another process
-/// was first.
-fn make(path: &Path, write: impl FnOnce(String) -> String) -> io::Result<bool> {
+/// Makes the file, complete from the instant at which it has its name; one that another process
+/// made first is left as it is.
+fn make(path: &Path, write: impl FnOnce(String) -> String) -> io::Result<()> {
     let random = random_hex()?;
     let dir = path.parent().unwrap_or(Path::new("."));
     DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
@@ -140,8 +129,8 @@ fn make(path: &Path, write: impl FnOnce(String) -> String) -> io::Result<bool> {
         .and_then(|()| std::fs::hard_link(&draft, path));
     std::fs::remove_file(&draft)?;
     match linked {
-        Ok(()) => File::open(dir)?.sync_all().map(|()| true),
-        Err(fault) if fault.kind() == ErrorKind::AlreadyExists => Ok(false),
+        Ok(()) => File::open(dir)?.sync_all(),
+        Err(fault) if fault.kind() == ErrorKind::AlreadyExists => Ok(()),
         Err(fault) => Err(fault),
     }
 }
@@ -174,25 +163,24 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let dir = dir.path().join("new");
         let made = admin_token(&dir).unwrap();
-        assert!(made.fresh && made.secret.len() == 64, "{} bytes", made.secret.len());
-        assert_eq!((mode(&made.path), mode(&dir)), (0o600, 0o700));
-        let again = admin_token(&dir).unwrap();
-        assert!(!again.fresh && again.secret == made.secret);
+        assert_eq!(made.len(), 64);
+        assert_eq!((mode(&dir.join("admin-token")), mode(&dir)), (0o600, 0o700));
+        assert_eq!(admin_token(&dir).unwrap(), made);
         assert_eq!(dir.read_dir().unwrap().count(), 1, "no draft is left");
     }
 
     #[test]
     fn code_keys_are_made_once_and_their_first_is_k1() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(code_keys(dir.path()).unwrap().secret.newest().id(), "k1");
+        assert_eq!(code_keys(dir.path()).unwrap().newest().id(), "k1");
         let text = std::fs::read_to_string(dir.path().join("code-keys")).unwrap();
         assert_eq!(text.trim().len(), "k1:".len() + 64);
-        assert!(!code_keys(dir.path()).unwrap().fresh);
+        code_keys(dir.path()).unwrap();
         assert_eq!(std::fs::read_to_string(dir.path().join("code-keys")).unwrap(), text);
     }
 
     #[test]
-    fn starts_at_the_same_time_agree_and_one_made_it() {
+    fn starts_at_the_same_time_agree() {
         let dir = tempfile::tempdir().unwrap();
         let start = || {
             std::thread::scope(|scope| {
@@ -205,14 +193,14 @@ mod tests {
             })
         };
         let kept = start();
-        assert!(kept.iter().all(|other| other.secret == kept[0].secret));
-        assert_eq!(kept.iter().filter(|other| other.fresh).count(), 1);
+        assert!(kept.iter().all(|other| *other == kept[0]));
     }
 
     #[test]
     fn a_file_that_others_may_read_is_made_private() {
         let dir = tempfile::tempdir().unwrap();
-        let path = admin_token(dir.path()).unwrap().path;
+        admin_token(dir.path()).unwrap();
+        let path = dir.path().join("admin-token");
         std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
         admin_token(dir.path()).unwrap();
         assert_eq!(mode(&path), 0o600);
@@ -223,12 +211,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         for text in ["", "short", "with space 0123456789abcdef0123456789abcdef"] {
             std::fs::write(dir.path().join("admin-token"), text).unwrap();
-            let said = admin_token(dir.path()).map(|kept| kept.secret).unwrap_err().to_string();
+            let said = admin_token(dir.path()).unwrap_err().to_string();
             assert!(said.contains("admin-token") && !said.contains("0123"), "{said}");
             assert_eq!(std::fs::read_to_string(dir.path().join("admin-token")).unwrap(), text);
         }
         std::fs::write(dir.path().join("code-keys"), "k1:0123").unwrap();
-        let said = code_keys(dir.path()).map(|kept| kept.fresh).unwrap_err().to_string();
+        let said = code_keys(dir.path()).unwrap_err().to_string();
         assert!(said.contains("code-keys") && !said.contains("0123"), "{said}");
     }
 }
