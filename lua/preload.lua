@@ -7,8 +7,9 @@
 --! REPLY other_generation | stale_epoch epoch
 --! KEEPS I1 I4 I5
 --
--- Preload is act 1 of a coupon. Repeated, it changes nothing and gives the stored result again. An
--- empty opens_at_ms, closes_at_ms or valid_for_ms means that there is none.
+-- Preload is act 1 of a coupon, and its version is the one after the draft's. Repeated, it changes
+-- nothing and gives the stored result again. An empty opens_at_ms, closes_at_ms or valid_for_ms
+-- means that there is none.
 
 local coupon, holders, records, unpersisted = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local generation, epoch, coupon_id, total = ARGV[1], ARGV[2], ARGV[3], ARGV[4]

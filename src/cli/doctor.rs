@@ -4,8 +4,8 @@ use super::visit;
 use crate::app::Failure;
 use crate::config::{Settings, secrets};
 
-/// Prints a key for `FIRSTCOME_CODE_KEYS`. The first four digits of it are its id, so that two keys
-/// seldom share one.
+/// Prints a key for `FIRSTCOME_CODE_KEYS`. Its id has four random digits, so that two keys seldom
+/// share one.
 pub(super) fn print_new_key() -> Result<(), Failure> {
     let digits = secrets::random_hex()?;
     let id = secrets::random_hex()?;

@@ -37,7 +37,7 @@ enum Verb {
         #[arg(long)]
         demo: bool,
     },
-    /// Persist only: drain the streams into the database
+    /// Persist, and serve admins: drain the streams into the database
     Worker,
     /// Create coupons, change them, look at them
     #[command(subcommand)]

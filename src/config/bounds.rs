@@ -69,7 +69,8 @@ pub struct Bounds {
     )]
     pub reopen_wait_ms: u64,
 
-    /// Pooled connections to Redis, for everything that is not issuing
+    /// Pooled connections to Redis, for everything that is not issuing; 4 more are for the prover
+    /// and the persister alone
     #[arg(
         long,
         env = "FIRSTCOME_REDIS_POOL_MAX_CONNECTIONS",

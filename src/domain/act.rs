@@ -105,7 +105,7 @@ pub struct NewAct {
     pub idempotency_key: Option<IdempotencyKey>,
     /// The version that the caller saw (`If-Match`), when it gave one.
     pub if_version: Option<u64>,
-    /// Who asked: `admin` or `cli`.
+    /// Who asked: `admin`, `cli`, `demo` or `relay`.
     pub who: String,
     /// When, by the server's clock.
     pub at: UnixMs,

@@ -45,7 +45,7 @@ pub struct Generation {
     pub replid: String,
     /// The level in force when it was proven.
     pub durability: Durability,
-    /// Why it was accepted: `first`, `restart`, `replica_attached`.
+    /// Why it was accepted: `first`, `empty`, `restart`, `replica_attached`, `durability_changed`.
     pub reason: String,
     /// The greatest heartbeat that the database saw (P2 step 8).
     pub heartbeat: u64,

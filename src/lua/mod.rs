@@ -20,7 +20,7 @@ use crate::domain::act::ActResult;
 use crate::domain::coupon::CouponId;
 use crate::redis::generation::Accepted;
 use crate::redis::script::Script;
-use crate::redis::{Error, Redis, Result};
+use crate::redis::{Error, Redis, Result, text};
 
 /// What every act's script is told besides its change.
 #[derive(Debug, Clone, Copy)]
@@ -79,14 +79,6 @@ async fn run_act(redis: &Redis, script: &Script, call: &Cmd) -> Result<ActReply>
     let mut connection = redis.pooled().await?;
     let reply = script.run(&mut connection, call).await?;
     text(&reply).and_then(ActReply::parse).ok_or(Error::Malformed("act reply"))
-}
-
-fn text(value: &Value) -> Option<&str> {
-    match value {
-        Value::BulkString(bytes) => std::str::from_utf8(bytes).ok(),
-        Value::SimpleString(text) => Some(text),
-        _ => None,
-    }
 }
 
 fn number(value: &Value) -> Option<i64> {

@@ -40,11 +40,6 @@ const REFUSALS: [&str; 10] = [
 ];
 
 impl Error {
-    /// An error of connecting or of waiting for a connection.
-    pub(crate) fn unsent(error: RedisError) -> Self {
-        Self::Unsent(error)
-    }
-
     /// An error of a call that may have been written.
     pub(crate) fn of_call(error: RedisError) -> Self {
         match error.code() {

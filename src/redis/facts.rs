@@ -56,7 +56,8 @@ impl Facts {
     pub fn unsafe_settings(&self) -> Vec<String> {
         let mut sentences = Vec::new();
         if self.durability == Durability::None {
-            sentences.push("appendonly is off: a restart forgets every ticket told".to_owned());
+            let sentence = "appendonly is off, or appendfsync is no: a crash forgets told tickets";
+            sentences.push(sentence.to_owned());
         }
         if self.skips_fsync_on_rewrite == Some(true) {
             sentences.push("no-appendfsync-on-rewrite yes voids appendfsync silently".to_owned());

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
 use ::redis::io::tcp::TcpSettings;
-use ::redis::{AsyncConnectionConfig, Client, IntoConnectionInfo};
+use ::redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, Value};
 
 pub use error::Error;
 use generation::GenerationWatch;
@@ -24,6 +24,15 @@ use keys::Keys;
 
 /// The result of a call to Redis.
 pub type Result<T> = std::result::Result<T, Error>;
+
+/// A reply that is text.
+pub(crate) fn text(value: &Value) -> Option<&str> {
+    match value {
+        Value::BulkString(bytes) => std::str::from_utf8(bytes).ok(),
+        Value::SimpleString(text) => Some(text),
+        _ => None,
+    }
+}
 
 /// How to reach Redis, and how long to wait for it.
 #[derive(Debug, Clone)]
@@ -43,7 +52,7 @@ pub struct Settings {
 pub struct Redis {
     client: Client,
     pool: deadpool_redis::Pool,
-    /// For the loops that keep the service alive: no crowd of readers can use it up.
+    /// For the loops that keep the service alive, whatever the pool of all others suffers.
     reserved: deadpool_redis::Pool,
     response_timeout: Duration,
     keys: Arc<Keys>,
@@ -91,6 +100,6 @@ impl Redis {
             .set_connection_timeout(Some(self.response_timeout))
             .set_response_timeout(Some(limit));
         let connected = self.client.get_multiplexed_async_connection_with_config(&config).await;
-        connected.map_err(Error::unsent)
+        connected.map_err(Error::Unsent)
     }
 }

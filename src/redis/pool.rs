@@ -1,5 +1,6 @@
-//! The pool for everything that is not hot: create, preload, acts, audit, stats, readiness. Why the
-//! hot path is not on it: docs/decisions/0001-hot-path-not-on-the-pool.md.
+//! The pools for everything that is not hot: one for create, preload, acts, audit and stats, and a
+//! small one for what keeps the service alive. Why the hot path is on neither:
+//! docs/decisions/0001-hot-path-not-on-the-pool.md.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use deadpool_redis::{Connection, Manager, Pool, PoolError, Runtime, Timeouts};
 use super::{Error, Redis, Result, Settings};
 use crate::telemetry::metrics;
 
-/// Connections that are kept for the prover and the persister.
+/// Connections that are kept for the prover, the persister and readiness.
 pub(super) const RESERVED_MAX_CONNECTIONS: usize = 4;
 
 /// Opens the pool; connects to nothing yet.
@@ -32,7 +33,7 @@ pub(super) fn open(client: &Client, settings: &Settings, max_size: usize) -> Res
 
 async fn get(pool: &Pool) -> Result<Connection> {
     pool.get().await.map_err(|error| match error {
-        PoolError::Backend(error) => Error::unsent(error),
+        PoolError::Backend(error) => Error::Unsent(error),
         _ => Error::PoolExhausted,
     })
 }
@@ -51,7 +52,7 @@ impl Redis {
         get(&self.reserved).await
     }
 
-    /// Connections of the pool: (in use, idle).
+    /// Connections of the pool, without the reserved ones: (in use, idle).
     pub fn pool_connections(&self) -> (usize, usize) {
         let status = self.pool.status();
         (status.size.saturating_sub(status.available), status.available)

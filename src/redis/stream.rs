@@ -7,7 +7,7 @@ use ::redis::aio::MultiplexedConnection;
 use ::redis::{Cmd, FromRedisValue, RedisError, Value, cmd};
 
 use super::keys::GROUP;
-use super::{Error, Redis, Result};
+use super::{Error, Redis, Result, text};
 use crate::domain::coupon::Shard;
 use crate::domain::record::{FIELDS, Malformed, Record};
 
@@ -116,15 +116,11 @@ impl Reader {
         let reply = match self.query(read).await? {
             Err(error) if Error::is_missing_group(&error) => {
                 self.make_groups().await?;
-                self.ask(read).await?
+                self.query(read).await?.map_err(Error::of_call)?
             }
             replied => replied.map_err(Error::of_call)?,
         };
         entries_of(&reply, &streams)
-    }
-
-    async fn ask<T: FromRedisValue>(&mut self, question: &Cmd) -> Result<T> {
-        self.query(question).await?.map_err(Error::of_call)
     }
 
     /// Sends a command; forgets the connection when it failed, so that the next call makes one.
@@ -186,14 +182,6 @@ fn record_of(fields: &Value) -> std::result::Result<Record, Malformed> {
         values[position] = text(&pair[1]).ok_or(Malformed(FIELDS[position]))?;
     }
     Record::decode(values)
-}
-
-fn text(value: &Value) -> Option<&str> {
-    match value {
-        Value::BulkString(bytes) => std::str::from_utf8(bytes).ok(),
-        Value::SimpleString(text) => Some(text),
-        _ => None,
-    }
 }
 
 /// What waits in the streams of all shards.

@@ -194,7 +194,7 @@ pub fn persist_lag(lag: Duration, tickets: usize) {
     histogram!(PERSIST_LAG).record_many(lag.as_secs_f64(), tickets);
 }
 
-/// One failed transaction; the reason is `unavailable`, `data` or `corrupt`.
+/// One failed transaction; the reason is `unavailable` or `data`.
 pub fn persist_failed(reason: &'static str) {
     counter!(PERSIST_FAILURES, "reason" => reason).increment(1);
 }
