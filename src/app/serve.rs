@@ -209,5 +209,8 @@ fn told_to_stop() -> Result<impl Future<Output = ()>, Failure> {
 }
 
 fn cannot_listen(address: std::net::SocketAddr, error: &std::io::Error) -> Failure {
-    Failure::Missing(format!("cannot listen on {address}: {error}"))
+    Failure::Missing(format!(
+        "cannot listen on {address}: {error}; FIRSTCOME_LISTEN and FIRSTCOME_ADMIN_LISTEN choose \
+         other addresses"
+    ))
 }

@@ -48,7 +48,7 @@ pub async fn acknowledge(redis: &Redis, args: &Args<'_>) -> Result<Reply> {
     for (id, tickets) in args.records {
         call.arg(id).arg(tickets);
     }
-    let mut connection = redis.reserved().await?;
+    let mut connection = redis.pooled().await?;
     let Value::Array(reply) = SCRIPT.run(&mut connection, &call).await? else {
         return Err(Error::Malformed("acknowledge"));
     };

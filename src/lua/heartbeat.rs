@@ -31,7 +31,7 @@ pub enum Reply {
 pub async fn heartbeat(redis: &Redis, args: Args<'_>) -> Result<Reply> {
     let mut call = SCRIPT.call(&[redis.keys().heartbeat()]);
     call.arg(&args.replid);
-    let mut connection = redis.reserved().await?;
+    let mut connection = redis.pooled().await?;
     let Value::Array(reply) = SCRIPT.run(&mut connection, &call).await? else {
         return Err(Error::Malformed("heartbeat"));
     };

@@ -43,7 +43,7 @@ pub enum Reply {
 pub async fn retire(redis: &Redis, args: &Args<'_>) -> Result<Reply> {
     let mut call = SCRIPT.call(&[redis.keys().records(args.shard)]);
     call.arg(&args.accepted.replid).arg(GROUP).arg(args.consumer);
-    let mut connection = redis.reserved().await?;
+    let mut connection = redis.pooled().await?;
     let Value::Array(reply) = SCRIPT.run(&mut connection, &call).await? else {
         return Err(Error::Malformed("retire"));
     };

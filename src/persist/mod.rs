@@ -91,7 +91,7 @@ impl Persister {
         now_ms: fn() -> i64,
     ) -> Self {
         Self {
-            redis: redis.clone(),
+            redis: redis.with_reserved_pool(),
             store,
             reader: Reader::new(redis.clone(), consumer, bounds.read_block),
             consumer: consumer.to_owned(),

@@ -60,7 +60,7 @@ impl Prover {
         now: fn() -> UnixMs,
     ) -> Self {
         Self {
-            redis: redis.clone(),
+            redis: redis.with_reserved_pool(),
             store,
             topology,
             now,

@@ -72,7 +72,7 @@ impl Redis {
     /// # Errors
     /// Those of any call; [`Error::Malformed`] when INFO lacks a line.
     pub async fn facts(&self) -> Result<Facts> {
-        let mut connection = self.reserved().await?;
+        let mut connection = self.pooled().await?;
         let info: String = ask(&mut connection, &cmd("INFO")).await?;
         let line = |name: &'static str| -> Result<&str> {
             let found = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
@@ -108,7 +108,7 @@ impl Redis {
     /// # Errors
     /// Those of any call.
     pub async fn heartbeat(&self) -> Result<u64> {
-        let mut connection = self.reserved().await?;
+        let mut connection = self.pooled().await?;
         let count: Option<u64> =
             ask(&mut connection, cmd("GET").arg(self.keys().heartbeat())).await?;
         Ok(count.unwrap_or(0))

@@ -10,7 +10,7 @@ use deadpool_redis::{Connection, Manager, Pool, PoolError, Runtime, Timeouts};
 use super::{Error, Redis, Result, Settings};
 use crate::telemetry::metrics;
 
-/// Connections that are kept for the prover, the persister and readiness.
+/// Connections that are kept for the prover and the persister.
 pub(super) const RESERVED_MAX_CONNECTIONS: usize = 4;
 
 /// Opens the pool; connects to nothing yet.
@@ -31,25 +31,22 @@ pub(super) fn open(client: &Client, settings: &Settings, max_size: usize) -> Res
         .map_err(|_| Error::PoolExhausted)
 }
 
-async fn get(pool: &Pool) -> Result<Connection> {
-    pool.get().await.map_err(|error| match error {
-        PoolError::Backend(error) => Error::Unsent(error),
-        _ => Error::PoolExhausted,
-    })
-}
-
 impl Redis {
     /// A pooled connection. Waits at most for the response time-out, to connect and to be free.
     pub(crate) async fn pooled(&self) -> Result<Connection> {
         let since = Instant::now();
-        let connection = get(&self.pool).await;
+        let connection = self.pool.get().await.map_err(|error| match error {
+            PoolError::Backend(error) => Error::Unsent(error),
+            _ => Error::PoolExhausted,
+        });
         metrics::pool_wait("redis", since.elapsed());
         connection
     }
 
-    /// A connection for the prover and the persister, whatever the rest of the process does.
-    pub(crate) async fn reserved(&self) -> Result<Connection> {
-        get(&self.reserved).await
+    /// A handle with the connections that are kept for the prover and the persister: no crowd of
+    /// readers can use them up.
+    pub(crate) fn with_reserved_pool(&self) -> Self {
+        Self { pool: self.reserved.clone(), ..self.clone() }
     }
 
     /// Connections of the pool, without the reserved ones: (in use, idle).

@@ -59,12 +59,11 @@ impl Store for PostgresStore {
     }
 
     async fn unsafe_settings(&self) -> Result<Vec<String>> {
-        let off: Vec<String> = sqlx::query_scalar(
+        let named = sqlx::query_scalar(
             "SELECT name FROM pg_settings WHERE setting = 'off'
              AND name IN ('fsync', 'full_page_writes', 'synchronous_commit') ORDER BY name",
-        )
-        .fetch_all(&self.pool)
-        .await?;
+        );
+        let off: Vec<String> = bounded(async { Ok(named.fetch_all(&self.pool).await?) }).await?;
         let sentence = |name| {
             format!("PostgreSQL runs with {name} = off: a crash can lose committed tickets.")
         };
