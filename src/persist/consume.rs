@@ -7,6 +7,7 @@ use crate::domain::coupon::Shard;
 use crate::domain::limits::READ_MAX_RECORDS;
 use crate::redis;
 use crate::redis::stream::Entry;
+use crate::telemetry::metrics;
 
 /// Tickets of an entry; an undecodable one counts as one.
 pub(super) fn tickets_of(entry: &Entry) -> usize {
@@ -23,6 +24,7 @@ impl Persister {
             let entries = self.reader.pending(self.count(), &after).await?;
             if entries.is_empty() {
                 self.pending_after = None;
+                self.forget_the_gone();
                 break;
             }
             self.pending_after = Some(advanced(after, &entries));
@@ -64,7 +66,8 @@ impl Persister {
             let idle = self.bounds.take_over_idle;
             taken += self.reader.take_over(shard, idle, READ_MAX_RECORDS).await?;
         }
-        if taken > 0 {
+        // What is refused grows idle in its own persister's hands, and is no silent one's.
+        if taken > self.refused.len() {
             tracing::info!(records = taken, "took over records of a silent persister");
         }
         if taken > 0 || self.refused.values().any(|retry_at| *retry_at <= now) {
@@ -74,13 +77,23 @@ impl Persister {
     }
 
     /// Without the refused entries whose time has not come.
-    fn due(&self, entries: Vec<Entry>) -> Vec<Entry> {
+    fn due(&mut self, entries: Vec<Entry>) -> Vec<Entry> {
         let now = Instant::now();
         let is_due = |entry: &Entry| {
             let key = (entry.shard, entry.id.clone());
-            self.refused.get(&key).is_none_or(|retry_at| *retry_at <= now)
+            let Some(retry_at) = self.refused.get(&key) else { return true };
+            self.met.insert(key);
+            *retry_at <= now
         };
         entries.into_iter().filter(is_due).collect()
+    }
+
+    /// At the end of a pass over all pending entries: what was refused and not met was written by
+    /// another persister, or deleted.
+    fn forget_the_gone(&mut self) {
+        let met = std::mem::take(&mut self.met);
+        self.refused.retain(|key, _| met.contains(key));
+        metrics::refused_records(self.refused.len());
     }
 }
 

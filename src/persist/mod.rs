@@ -5,7 +5,7 @@
 mod consume;
 mod write;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -75,6 +75,8 @@ pub struct Persister {
     /// Entries that stay pending because they are refused, and when they are tried again. Bounded
     /// by the stream; a later release parks them as dead letters.
     refused: HashMap<(Shard, String), Instant>,
+    /// Those of them that this pass over the pending entries met; the others are gone.
+    met: HashSet<(Shard, String)>,
     /// The most tickets that a record had lately; says how many records to ask for.
     record_tickets: usize,
     /// Failures in a row, for the back-off.
@@ -100,6 +102,7 @@ impl Persister {
             pending_after: Some(from_the_beginning()),
             take_over_at: Instant::now(),
             refused: HashMap::new(),
+            met: HashSet::new(),
             record_tickets: GROUP_MAX_REQUESTS,
             failures: 0,
         }

@@ -121,6 +121,7 @@ impl Persister {
     fn refuse(&mut self, entry: &Entry, reason: &str) {
         let retry_at = Instant::now() + self.bounds.refused_retry;
         self.refused.insert((entry.shard, entry.id.clone()), retry_at);
+        self.met.insert((entry.shard, entry.id.clone()));
         metrics::refused_records(self.refused.len());
         let shard = entry.shard.number();
         let id = &entry.id;
