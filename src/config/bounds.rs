@@ -104,7 +104,7 @@ pub struct Bounds {
     #[arg(
         long,
         env = "FIRSTCOME_BATCH_MAX_AGE_MS",
-        default_value_t = 10,
+        default_value_t = 25,
         value_parser = clap::value_parser!(u64).range(0..=1_000),
         global = true
     )]

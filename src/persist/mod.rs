@@ -39,7 +39,7 @@ impl Default for Bounds {
     fn default() -> Self {
         Self {
             batch_max_tickets: crate::domain::limits::BATCH_MAX_TICKETS,
-            batch_max_age: Duration::from_millis(10),
+            batch_max_age: Duration::from_millis(25),
             read_block: READ_BLOCK,
             take_over_idle: TAKE_OVER_IDLE,
             take_over_every: TAKE_OVER_IDLE / 2,

@@ -33,8 +33,8 @@ export function judge(answer, user) {
   const body = parse(answer);
   const won = check(answer, {
     'winner: status is 200': () => answer.status === 200,
-    'winner: error is null': () => body.error === null,
-    "winner: the ticket is the user's own": () => body.ticket && body.ticket.user_id === user,
+    "winner: error is null, and the ticket is the user's own": () =>
+      body.error === null && body.ticket.user_id === user,
   });
   if (won) {
     tickets.add(1);

@@ -7,7 +7,6 @@ import { md5 } from 'k6/crypto';
 import { Counter, Gauge, Rate } from 'k6/metrics';
 
 const kept = new Rate('promise_kept');
-const wonMinusIssued = new Counter('balance_won_minus_issued');
 const serialsMinusRange = new Counter('balance_serials_told_minus_1_to_issued');
 const toldMinusRows = new Counter('balance_tickets_told_minus_rows');
 const figures = Object.fromEntries(
@@ -22,13 +21,12 @@ export const thresholds = {
   checks: ['rate==1'],
   http_req_failed: ['rate==0'],
   promise_kept: ['rate==1'],
-  balance_won_minus_issued: ['count==0'],
   balance_serials_told_minus_1_to_issued: ['count==0'],
 };
 
-// A virtual user was told of this ticket.
+// A virtual user was told of this ticket. One counter, for k6 pays for each: the same set of serials is
+// also the same number of them.
 export function told(ticket) {
-  wonMinusIssued.add(1);
   serialsMinusRange.add(fingerprint(ticket.serial));
 }
 
@@ -59,7 +57,6 @@ function digest({ serial, user_id, claim, code, receipt, issued_at }) {
 
 // Compares what the server says with what was told. `exactly` is N where N is known.
 export function verify({ stats, audit }, exactly) {
-  wonMinusIssued.add(-stats.issued);
   let range = 0;
   for (let serial = 1; serial <= stats.issued; serial++) {
     range += fingerprint(serial);
