@@ -8,16 +8,20 @@
 --
 -- A reply is {answers, epoch, version, lease_ms, key_id, valid_for_ms, opens_at_ms, total,
 -- first_serial, issued_at_ms}. `answers` is one word a user, in their order, separated by line
--- feeds; a call that is refused as a whole is its word alone. Those who were issued a ticket have,
--- in their order, first_serial and the ones after it. A `holding` is `<serial>:<issued_at_ms in
--- base 36>`, with `:<epoch>` after it when the epoch is not 1, and `x` before it once its ticket
--- was cancelled. `claims` is empty when all are 1, else one number a user, separated by commas.
+-- feeds; a word that is the same for all stands once, and a call that is refused as a whole is its
+-- word alone. Those who were issued a ticket have, in their order, first_serial and the ones after
+-- it. A `holding` is `<serial>:<issued_at_ms in base 36>`, with `:<epoch>` after it when the epoch
+-- is not 1, and `x` before it once its ticket was cancelled. `claims` is empty when all are 1, else
+-- one number a user, separated by commas. A user and claim that stand twice get one ticket, and the
+-- second is told it as a replay.
+--
+-- The loop over the users is most of what a ticket costs Redis: it makes no table and no text that
+-- it can do without.
 
 local coupon, holders, records, unpersisted = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local generation, epoch, backlog_max = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local source, claims = ARGV[4], ARGV[5]
-local user_ids = {}
-for i = 6, #ARGV do user_ids[i - 5] = ARGV[i] end
+local user_ids = {unpack(ARGV, 6)}
 
 -- Decide. Nothing is written before everybody's answer is known, and every key's type is checked
 -- by a read: an error after the first write would leave half a ticket.
@@ -66,13 +70,13 @@ end
 local lease_ms = math.min(100, math.max(closing_ms, 0))
 if held > 0 and not ripe then lease_ms = math.min(lease_ms, held_until_ms - now_ms) end
 
-local fields, claim_numbers = {}, {}
-for i, user_id in ipairs(user_ids) do fields[i] = user_id end
+local fields, claim_numbers = user_ids, nil
 if claims ~= '' then
+  fields, claim_numbers = {}, {}
   for number in string.gmatch(claims, '[^,]+') do
-    local i = #claim_numbers + 1
+    local i = #fields + 1
+    fields[i] = number == '1' and user_ids[i] or user_ids[i] .. '\n' .. number
     claim_numbers[i] = number
-    if number ~= '1' then fields[i] = fields[i] .. '\n' .. number end
   end
 end
 
@@ -85,34 +89,40 @@ local function base36(number)
   until number == 0
   return text
 end
-local since = ':' .. base36(now_ms) .. (epoch == '1' and '' or ':' .. epoch)
+-- A serial has at most 40 bits, so `%d` is exact.
+local format = string.format
+local holding_form = '%d:' .. base36(now_ms) .. (epoch == '1' and '' or ':' .. epoch)
 
-local holdings = redis.call('HMGET', holders, unpack(fields))
-local answers, new_holders, new_users, new_claims, now_held = {}, {}, {}, {}, {}
-local taken = 0
-for i, field in ipairs(fields) do
-  local holding = holdings[i] or now_held[field]
+-- At first what everybody holds, then what everybody is told.
+local answers = redis.call('HMGET', holders, unpack(fields))
+local new_holders, new_users, new_claims, now_held = {}, {}, {}, {}
+local taken, is_one_answer = 0, true
+for i = 1, #fields do
+  local field, answer = fields[i], nil
+  local holding = answers[i] or now_held[field]
   if holding then
     local cancelled = string.sub(holding, 1, 1) == 'x'
-    answers[i] = (cancelled and 'cancelled' or 'replayed') .. ' ' .. holding
+    answer = (cancelled and 'cancelled ' or 'replayed ') .. holding
   elseif refusal then
-    answers[i] = refusal
-  elseif claim_numbers[i] and tonumber(claim_numbers[i]) > per_user_limit then
-    answers[i] = 'limit'
+    answer = refusal
+  elseif claim_numbers and tonumber(claim_numbers[i]) > per_user_limit then
+    answer = 'limit'
   elseif taken >= available then
-    answers[i] = 'sold_out'
+    answer = 'sold_out'
   elseif backlog + taken >= backlog_max then
-    answers[i] = 'backlog_full'
+    answer = 'backlog_full'
   else
+    answer = 'issued'
     taken = taken + 1
-    holding = string.format('%.0f', last_serial + taken) .. since
-    answers[i] = 'issued'
+    holding = format(holding_form, last_serial + taken)
     now_held[field] = holding
     new_holders[taken * 2 - 1] = field
     new_holders[taken * 2] = holding
     new_users[taken] = user_ids[i]
-    new_claims[taken] = claim_numbers[i]
+    if claim_numbers then new_claims[taken] = claim_numbers[i] end
   end
+  answers[i] = answer
+  is_one_answer = is_one_answer and answer == answers[1]
 end
 
 local first_serial = string.format('%.0f', last_serial + 1)
@@ -133,5 +143,6 @@ if taken > 0 then
   redis.call('INCRBY', unpersisted, taken)
 end
 
-return {table.concat(answers, '\n'), epoch, version, lease_ms, key_id, valid_for_ms, opens_at_ms,
-  total, first_serial, issued_at_ms}
+local told = is_one_answer and answers[1] or table.concat(answers, '\n')
+return {told, epoch, version, lease_ms, key_id, valid_for_ms, opens_at_ms, total, first_serial,
+  issued_at_ms}

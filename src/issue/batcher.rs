@@ -3,7 +3,6 @@
 //! timer.
 
 use std::cell::Cell;
-use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -13,12 +12,11 @@ use futures_util::future::join_all;
 use tokio::sync::Notify;
 
 use super::outcome::{Outcome, of_answer};
-use super::queue::{Group, Queue, Waiting};
+use super::queue::{Group, Queue};
 use super::{Bounds, UnknownIds};
 use crate::domain::code::CodeKeys;
 use crate::domain::generation::Durability;
 use crate::domain::record::SOURCE_ISSUE;
-use crate::domain::user::{Claim, UserId};
 use crate::lua::issue::{Answered, Args, Reply, issue};
 use crate::redis::hot::{HotConnection, Open};
 use crate::redis::{Error, Redis};
@@ -85,13 +83,11 @@ impl Batcher {
         }
     }
 
-    /// One group: one script call, one answer to everybody. The same (user, claim) twice is one
-    /// ticket and two answers (I2).
+    /// One group: one script call, one answer to everybody.
     async fn serve(&self, group: Group, mut open: Open) {
-        let (holders, positions) = distinct(&group);
         let sent = Instant::now();
-        for waiting in &group.requests {
-            self.metrics.waited(sent - waiting.since);
+        if let Some(first) = group.waiting.first() {
+            self.metrics.waited(sent - first.since);
         }
         let accepted = open.accepted.clone();
         let args = Args {
@@ -99,13 +95,13 @@ impl Batcher {
             backlog_max_tickets: self.bounds.backlog_max_tickets,
             source: SOURCE_ISSUE,
             coupon_id: &group.coupon_id,
-            group: &holders,
+            group: &group.holders,
         };
         let reply = issue(&mut open, self.redis.keys(), &args).await;
-        self.metrics.called(holders.len(), sent.elapsed());
+        self.metrics.called(group.holders.len(), sent.elapsed());
         match reply {
             Ok(Reply::Answered(answered)) => {
-                self.answer_all(group, &holders, &positions, &answered, accepted.durability);
+                self.answer_all(group, &answered, accepted.durability);
             }
             Ok(Reply::Recovering) => answer_each(group, &Outcome::Recovering),
             Ok(Reply::StaleEpoch(_)) => {
@@ -118,14 +114,7 @@ impl Batcher {
         }
     }
 
-    fn answer_all(
-        &self,
-        group: Group,
-        holders: &[(UserId, Claim)],
-        positions: &[usize],
-        answered: &Answered,
-        durability: Durability,
-    ) {
+    fn answer_all(&self, group: Group, answered: &Answered, durability: Durability) {
         let Some(key) = self.keys.find(&answered.key_id) else {
             // Taken, and told as soon as a server has the key: the retry is exact (P3 step 5).
             // `/readyz` names the key; a line here for every request would drown it.
@@ -133,15 +122,10 @@ impl Batcher {
             answer_each(group, &Outcome::Recovering);
             return;
         };
-        let mut outcomes: Vec<Option<Outcome>> = vec![None; holders.len()];
-        for (waiting, position) in group.requests.into_iter().zip(positions) {
-            let told = outcomes[*position].as_ref().map(as_replay);
-            let outcome = told.unwrap_or_else(|| {
-                let answer = answered.answers[*position];
-                of_answer(answer, answered, key, &group.coupon_id, &holders[*position], durability)
-            });
-            outcomes[*position] = Some(outcome.clone());
-            waiting.answer(outcome);
+        let requests = group.holders.into_iter().zip(group.waiting);
+        for (answer, (holder, waiting)) in answered.answers.iter().zip(requests) {
+            let coupon_id = &group.coupon_id;
+            waiting.answer(of_answer(*answer, answered, key, coupon_id, holder, durability));
         }
     }
 
@@ -160,15 +144,9 @@ impl Batcher {
     fn send_again(&self, group: Group) {
         self.redis.generation().doubt();
         self.connection.lose();
-        let Group { coupon_id, requests } = group;
-        let (again, refused): (Vec<Waiting>, Vec<Waiting>) =
-            requests.into_iter().partition(|waiting| !waiting.was_sent_back);
-        for waiting in refused {
-            waiting.answer(Outcome::Recovering);
-        }
         match self.queue.upgrade() {
-            Some(queue) => queue.put_back(Group { coupon_id, requests: again }),
-            None => answer_each(Group { coupon_id, requests: again }, &Outcome::Recovering),
+            Some(queue) => queue.put_back(group),
+            None => answer_each(group, &Outcome::Recovering),
         }
     }
 
@@ -191,38 +169,8 @@ impl Batcher {
     }
 }
 
-/// The different (user, claim) of a group in the order of their arrival, and for every request the
-/// position of its own.
-fn distinct(group: &Group) -> (Vec<(UserId, Claim)>, Vec<usize>) {
-    let mut holders: Vec<(UserId, Claim)> = Vec::with_capacity(group.requests.len());
-    let mut known: HashMap<&(UserId, Claim), usize> = HashMap::with_capacity(group.requests.len());
-    let positions = group
-        .requests
-        .iter()
-        .map(|waiting| {
-            *known.entry(&waiting.holder).or_insert_with(|| {
-                holders.push(waiting.holder.clone());
-                holders.len() - 1
-            })
-        })
-        .collect();
-    (holders, positions)
-}
-
-/// What the second request of one (user, claim) is told.
-fn as_replay(outcome: &Outcome) -> Outcome {
-    match outcome {
-        Outcome::Issued(issued) if !issued.is_replay => {
-            let mut issued = (**issued).clone();
-            issued.is_replay = true;
-            Outcome::Issued(Rc::new(issued))
-        }
-        other => other.clone(),
-    }
-}
-
 fn answer_each(group: Group, outcome: &Outcome) {
-    for waiting in group.requests {
+    for waiting in group.waiting {
         waiting.answer(outcome.clone());
     }
 }

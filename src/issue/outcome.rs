@@ -1,7 +1,5 @@
 //! How a request of the issue path ends. A refusal is an answer, not an error.
 
-use std::rc::Rc;
-
 use crate::domain::code::{CodeKey, Proof};
 use crate::domain::coupon::CouponId;
 use crate::domain::generation::Durability;
@@ -31,7 +29,7 @@ pub struct Issued {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// The user has this ticket.
-    Issued(Rc<Issued>),
+    Issued(Box<Issued>),
     /// The user's ticket was cancelled, and its claim is spent.
     TicketCancelled,
     /// All tickets are taken.
@@ -92,7 +90,7 @@ pub(super) fn of_answer(
     answered: &Answered,
     key: &CodeKey,
     coupon_id: &CouponId,
-    holder: &(UserId, Claim),
+    (user_id, claim): (UserId, Claim),
     durability: Durability,
 ) -> Outcome {
     let told = |holding: Holding, is_replay: bool| {
@@ -100,13 +98,13 @@ pub(super) fn of_answer(
             coupon_id: coupon_id.clone(),
             epoch: holding.epoch,
             serial: holding.serial,
-            user_id: holder.0.clone(),
-            claim: holder.1,
+            user_id,
+            claim,
             issued_at: holding.issued_at,
         };
         let proof = key.proof(&ticket);
         let expires_at = ticket.expires_at(answered.valid_for);
-        Outcome::Issued(Rc::new(Issued { ticket, proof, expires_at, is_replay, durability }))
+        Outcome::Issued(Box::new(Issued { ticket, proof, expires_at, is_replay, durability }))
     };
     match answer {
         Answer::Issued(holding) => told(holding, false),

@@ -19,12 +19,10 @@ pub(super) struct Full;
 
 /// A request that waits for its answer.
 pub(super) struct Waiting {
-    /// Who asks.
-    pub(super) holder: (UserId, Claim),
     /// Since when.
     pub(super) since: Instant,
     /// Whether it met another generation before: it is sent again once, not for ever.
-    pub(super) was_sent_back: bool,
+    was_sent_back: bool,
     reply: oneshot::Sender<Outcome>,
 }
 
@@ -43,8 +41,10 @@ impl Waiting {
 pub(super) struct Group {
     /// The coupon of all of them.
     pub(super) coupon_id: CouponId,
-    /// The requests; several may be of one (user, claim).
-    pub(super) requests: Vec<Waiting>,
+    /// Who asks; several may be the same.
+    pub(super) holders: Vec<(UserId, Claim)>,
+    /// Their requests, in the same order.
+    pub(super) waiting: Vec<Waiting>,
 }
 
 /// What waits, by coupon.
@@ -55,9 +55,11 @@ pub(super) struct Queue {
     metrics: Rc<IssueMetrics>,
 }
 
+type Request = ((UserId, Claim), Waiting);
+
 #[derive(Default)]
 struct Inner {
-    by_coupon: HashMap<CouponId, VecDeque<Waiting>>,
+    by_coupon: HashMap<CouponId, VecDeque<Request>>,
     turns: VecDeque<CouponId>,
     requests: usize,
 }
@@ -86,21 +88,25 @@ impl Queue {
         if inner.requests >= self.max_requests {
             return Err(Full);
         }
-        let holder = (user_id, claim);
-        let waiting = Waiting { holder, since: Instant::now(), was_sent_back: false, reply };
-        inner.append(coupon_id, waiting);
+        let waiting = Waiting { since: Instant::now(), was_sent_back: false, reply };
+        inner.append(coupon_id, ((user_id, claim), waiting));
         self.metrics.queued(1);
         self.arrivals.notify_one();
         Ok(())
     }
 
-    /// Puts requests back that Redis certainly did not serve. They were inside the bound before.
+    /// Puts requests back that Redis certainly did not serve; they were inside the bound before.
+    /// One that was put back before is told `recovering`.
     pub(super) fn put_back(&self, group: Group) {
         let mut inner = self.inner.borrow_mut();
-        self.metrics.queued(group.requests.len() as i64);
-        for mut waiting in group.requests {
+        for (holder, mut waiting) in group.holders.into_iter().zip(group.waiting) {
+            if waiting.was_sent_back {
+                waiting.answer(Outcome::Recovering);
+                continue;
+            }
             waiting.was_sent_back = true;
-            inner.append(group.coupon_id.clone(), waiting);
+            self.metrics.queued(1);
+            inner.append(group.coupon_id.clone(), (holder, waiting));
         }
         self.arrivals.notify_one();
     }
@@ -118,20 +124,19 @@ impl Queue {
         let mut round = Vec::new();
         for _ in 0..inner.turns.len().min(ROUND_MAX_GROUPS) {
             let Some(coupon_id) = inner.turns.pop_front() else { break };
-            let Some(waiting) = inner.by_coupon.get_mut(&coupon_id) else { continue };
-            let taken: Vec<Waiting> =
-                waiting.drain(..waiting.len().min(group_max_requests)).collect();
-            if waiting.is_empty() {
+            let Some(requests) = inner.by_coupon.get_mut(&coupon_id) else { continue };
+            let taken = requests.len().min(group_max_requests);
+            let (holders, waiting): (Vec<_>, Vec<_>) =
+                requests.drain(..taken).filter(|(_, waiting)| !waiting.is_gone()).unzip();
+            if requests.is_empty() {
                 inner.by_coupon.remove(&coupon_id);
             } else {
                 inner.turns.push_back(coupon_id.clone());
             }
-            inner.requests -= taken.len();
-            self.metrics.queued(-(taken.len() as i64));
-            let requests: Vec<Waiting> =
-                taken.into_iter().filter(|waiting| !waiting.is_gone()).collect();
-            if !requests.is_empty() {
-                round.push(Group { coupon_id, requests });
+            inner.requests -= taken;
+            self.metrics.queued(-(taken as i64));
+            if !waiting.is_empty() {
+                round.push(Group { coupon_id, holders, waiting });
             }
         }
         round
@@ -139,14 +144,14 @@ impl Queue {
 }
 
 impl Inner {
-    fn append(&mut self, coupon_id: CouponId, waiting: Waiting) {
+    fn append(&mut self, coupon_id: CouponId, request: Request) {
         self.requests += 1;
         if let Some(queue) = self.by_coupon.get_mut(&coupon_id) {
-            queue.push_back(waiting);
+            queue.push_back(request);
             return;
         }
         self.turns.push_back(coupon_id.clone());
-        self.by_coupon.insert(coupon_id, VecDeque::from([waiting]));
+        self.by_coupon.insert(coupon_id, VecDeque::from([request]));
     }
 }
 
@@ -188,7 +193,7 @@ mod tests {
         let cold = push(&queue, "cold", "u9");
         let names = |round: &[Group]| -> Vec<String> {
             let users = |group: &Group| {
-                let users = group.requests.iter().map(|waiting| waiting.holder.0.to_string());
+                let users = group.holders.iter().map(|(user_id, _)| user_id.to_string());
                 format!("{}: {}", group.coupon_id, users.collect::<Vec<_>>().join(" "))
             };
             round.iter().map(users).collect()

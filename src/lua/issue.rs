@@ -154,15 +154,16 @@ fn parse(reply: &Value, users: usize) -> Option<Reply> {
     let epoch = u32::try_from(count(1)?).ok()?;
     let now = UnixMs(number(&parts[9])?);
     let mut next_serial = count(8)?;
+    let lines = words.split('\n').count();
+    (lines == users || lines == 1).then_some(())?;
     let mut answers = Vec::with_capacity(users);
-    for line in words.split('\n') {
+    for line in words.split('\n').cycle().take(users) {
         let holding =
             Holding { serial: Serial(next_serial), issued_at: now, epoch, is_cancelled: false };
         let answer = answer(line, holding)?;
         next_serial += u64::from(matches!(answer, Answer::Issued(_)));
         answers.push(answer);
     }
-    (answers.len() == users).then_some(())?;
     Some(Reply::Answered(Answered {
         epoch,
         version: count(2)?,
