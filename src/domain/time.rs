@@ -2,10 +2,11 @@
 //! outside.
 
 use std::fmt;
+use std::ops::Range;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use time::{OffsetDateTime, UtcOffset};
 
 use super::limits::{INSTANT_MAX_MS, VALID_FOR_MAX_MS};
 
@@ -28,14 +29,29 @@ impl UnixMs {
 }
 
 impl fmt::Display for UnixMs {
-    /// RFC 3339 in UTC with milliseconds: `2026-12-01T03:00:01.482Z`.
+    /// RFC 3339 in UTC with milliseconds: `2026-12-01T03:00:01.482Z`. Every ticket that is told has
+    /// one, so the digits are put in place and not formatted.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let nanos = i128::from(self.0) * 1_000_000;
-        let instant = OffsetDateTime::from_unix_timestamp_nanos(nanos).map_err(|_| fmt::Error)?;
-        let (year, month, day) = instant.to_offset(UtcOffset::UTC).to_calendar_date();
-        let (hour, minute, second, ms) = instant.to_hms_milli();
-        let month = u8::from(month);
-        write!(out, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
+        let (seconds, ms) = (self.0.div_euclid(1_000), self.0.rem_euclid(1_000) as u32);
+        let instant = OffsetDateTime::from_unix_timestamp(seconds).map_err(|_| fmt::Error)?;
+        let (year, month, day) = instant.to_calendar_date();
+        let year = u32::try_from(year).map_err(|_| fmt::Error)?;
+        let (hour, minute, second) = instant.to_hms();
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        let mut put = |place: Range<usize>, mut number: u32| {
+            for digit in text[place].iter_mut().rev() {
+                *digit = b'0' + (number % 10) as u8;
+                number /= 10;
+            }
+        };
+        put(0..4, year);
+        put(5..7, u32::from(u8::from(month)));
+        put(8..10, u32::from(day));
+        put(11..13, u32::from(hour));
+        put(14..16, u32::from(minute));
+        put(17..19, u32::from(second));
+        put(20..23, ms);
+        out.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
 }
 

@@ -13,6 +13,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::problem::{Code, Problem};
 use super::settings::BODY_WITHIN;
+use crate::domain::code::hex;
 use crate::domain::limits::ADMIN_BODY_MAX_BYTES;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -40,15 +41,17 @@ pub(super) async fn request_id(
 fn new_request_id() -> HeaderValue {
     thread_local! {
         static COUNT: Cell<u64> = const { Cell::new(0) };
-        static THREAD: u64 = {
+        static THREAD: [u8; 8] = {
             let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             let place = COUNT.with(|count| std::ptr::from_ref(count) as u64);
-            (since.as_nanos() as u64) ^ place.rotate_left(32)
+            ((since.as_nanos() as u64) ^ place.rotate_left(32)).to_be_bytes()
         };
     }
     let count = COUNT.with(|count| count.replace(count.get() + 1));
-    let id = THREAD.with(|thread| format!("{thread:016x}-{count:x}"));
-    HeaderValue::from_str(&id).unwrap_or_else(|_| HeaderValue::from_static("-"))
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&THREAD.with(|thread| *thread));
+    bytes[8..].copy_from_slice(&count.to_be_bytes());
+    HeaderValue::try_from(hex(&bytes)).unwrap_or_else(|_| HeaderValue::from_static("-"))
 }
 
 /// The answer for a path that does not exist.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::AUTHORIZATION;
+use actix_web::http::header::{AUTHORIZATION, HeaderName};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpRequest, web};
 
@@ -13,12 +13,14 @@ use super::problem::{Code, Problem};
 use crate::auth::{Unknown, Users};
 use crate::domain::user::UserId;
 
+static USER_ID: HeaderName = HeaderName::from_static("x-user-id");
+
 /// The user of a request; see [`Users::identify`].
 pub(super) fn user(request: &HttpRequest) -> Result<UserId, Problem> {
     let Some(users) = request.app_data::<Arc<Users>>() else {
         return Err(Problem::new(Code::Internal, "This listener knows no users."));
     };
-    let mut named = request.headers().get_all("x-user-id").map(|value| value.as_bytes());
+    let mut named = request.headers().get_all(&USER_ID).map(|value| value.as_bytes());
     let header = named.next();
     if named.next().is_some() {
         // A gateway that appends its own would leave the caller's in front of it.

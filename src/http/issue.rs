@@ -4,7 +4,9 @@
 //! takes its user from a header and never from a cookie, and refuses what a browser or a proxy
 //! sends without anybody having asked (prefetch, early data, `HEAD`).
 
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 
@@ -15,6 +17,18 @@ use crate::domain::limits::PUBLIC_BODY_MAX_BYTES;
 use crate::domain::told::Told;
 use crate::domain::user::Claim;
 use crate::issue::{Issued, Issuer, Outcome};
+
+/// Where browsers and proxies say that nobody asked yet.
+static PURPOSES: [HeaderName; 3] = [
+    HeaderName::from_static("sec-purpose"),
+    HeaderName::from_static("purpose"),
+    HeaderName::from_static("x-moz"),
+];
+static EARLY: HeaderName = HeaderName::from_static("early-data");
+static REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+static DURABILITY: HeaderName = HeaderName::from_static("firstcome-durability");
+/// Most bodies of a ticket are shorter, and then written without growing.
+const BODY_USUAL_BYTES: usize = 512;
 
 /// The body of a ticket; `error` is always there.
 #[derive(Serialize)]
@@ -62,19 +76,19 @@ fn claim(query: &str) -> Result<Claim, Problem> {
 }
 
 fn refuse_unasked(headers: &HeaderMap) -> Result<(), Problem> {
-    let says = |name: &str, word: &str| {
+    let says = |name: &HeaderName, word: &str| {
         let value = headers.get(name).and_then(|value| value.to_str().ok());
         value.is_some_and(|value| value.to_ascii_lowercase().contains(word))
     };
-    if ["sec-purpose", "purpose", "x-moz"].iter().any(|name| says(name, "prefetch")) {
+    if PURPOSES.iter().any(|name| says(name, "prefetch")) {
         let detail = "A prefetch gets no ticket; ask again when the user did.";
         return Err(Problem::new(Code::SpeculativeRequest, detail));
     }
-    if says("early-data", "1") {
+    if says(&EARLY, "1") {
         let detail = "Early data can be replayed by anybody; ask again after the handshake.";
         return Err(Problem::new(Code::TooEarly, detail));
     }
-    let length = headers.get("content-length").and_then(|value| value.to_str().ok());
+    let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     let length: Option<usize> = length.and_then(|value| value.parse().ok());
     if length.is_some_and(|bytes| bytes > PUBLIC_BODY_MAX_BYTES) {
         let detail =
@@ -134,11 +148,14 @@ fn told(issued: &Issued) -> HttpResponse {
         error: None,
         ticket: Told::of(&issued.ticket, &issued.proof, issued.expires_at, None),
     };
+    let mut text = Vec::with_capacity(BODY_USUAL_BYTES);
+    // Every field is text or a number: writing them to memory cannot fail.
+    let _ = serde_json::to_writer(&mut text, &body);
     let replayed = if issued.is_replay { "true" } else { "false" };
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
         .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
-        .insert_header(("Idempotency-Replayed", HeaderValue::from_static(replayed)))
-        .insert_header(("Firstcome-Durability", HeaderValue::from_static(issued.durability.word())))
-        .body(serde_json::to_vec(&body).unwrap_or_default())
+        .insert_header((REPLAYED.clone(), HeaderValue::from_static(replayed)))
+        .insert_header((DURABILITY.clone(), HeaderValue::from_static(issued.durability.word())))
+        .body(text)
 }

@@ -9,7 +9,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 /// Requests of the issue path, by `outcome`.
 const ISSUE_REQUESTS: &str = "firstcome_issue_requests_total";
-/// From the arrival in the queue to the sending of the call.
+/// From the arrival of the first request of a group to the sending of its call.
 const ISSUE_WAIT: &str = "firstcome_issue_wait_seconds";
 /// From the sending of a call to its reply.
 const ISSUE_CALL: &str = "firstcome_issue_call_seconds";
@@ -69,7 +69,7 @@ pub fn install() -> Result<PrometheusHandle, String> {
 
 fn describe() {
     describe_counter!(ISSUE_REQUESTS, "Requests of the issue path, by outcome.");
-    describe_histogram!(ISSUE_WAIT, Unit::Seconds, "From the queue to the sending of the call.");
+    describe_histogram!(ISSUE_WAIT, Unit::Seconds, "From a group's first arrival to its call.");
     describe_histogram!(ISSUE_CALL, Unit::Seconds, "From the sending of a call to its reply.");
     describe_gauge!(ISSUE_QUEUE, "Requests that wait in the queues of this process.");
     describe_histogram!(ISSUE_GROUP, "Requests that one call answers.");
@@ -160,7 +160,7 @@ impl IssueMetrics {
         self.outcomes[outcome as usize].increment(1);
     }
 
-    /// One request waited this long in the queue.
+    /// The first request of a group, which waited longest, waited this long in the queue.
     pub fn waited(&self, duration: Duration) {
         self.wait.record(duration);
     }
