@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 use super::{Failure, House, now_ms};
 use crate::config::Settings;
 use crate::domain::code::hex;
+use crate::issue::FilterBuilder;
 use crate::observe::Backlog;
 use crate::persist::{self, Persister};
 use crate::prepare::Relay;
@@ -40,6 +41,11 @@ impl Loops {
         running.spawn(Backlog::new(&house.redis, house.store.clone()).run(shutdown.clone()));
         running.spawn(upkeep(metrics, shutdown.clone()));
         Self { running, shutdown, grace: settings.grace() }
+    }
+
+    /// Starts what a process needs that issues.
+    pub(super) fn build_filters(&self, filters: FilterBuilder) {
+        self.running.spawn(filters.run(self.shutdown.clone()));
     }
 
     /// Starts a persister too.

@@ -1,6 +1,7 @@
 //! `serve` and `worker`: start order, stop order.
 
 use std::io::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
@@ -15,7 +16,7 @@ use crate::auth::{AdminToken, Users};
 use crate::config::{Auth, Settings, Switch, open_files};
 use crate::domain::coupon::{CouponId, Definition, Kind, Supply};
 use crate::http::{self, Services};
-use crate::issue::{self, Issuer, UnknownIds};
+use crate::issue::{self, FilterBuilder, Issuer, UnknownIds, Verdicts};
 use crate::telemetry::metrics;
 
 /// Serves users and admins until SIGTERM or SIGINT, then ends without failing a request that had
@@ -36,7 +37,9 @@ pub async fn serve(settings: &Settings, with_demo: bool) -> Result<(), Failure> 
     let has_demo = with_demo && demo(&house).await?;
 
     let services = services(settings, &house, admin_token, metrics);
-    let issuer = issuer(settings, &house);
+    let verdicts = Arc::new(Verdicts::default());
+    let filters = FilterBuilder::new(&house.redis, verdicts.clone());
+    let issuer = issuer(settings, &house, verdicts);
     let (workers, grace) = (workers(settings), settings.grace());
     let (public, public_at) =
         http::serve_public(settings.listen, workers, grace, services.clone(), issuer)
@@ -44,6 +47,7 @@ pub async fn serve(settings: &Settings, with_demo: bool) -> Result<(), Failure> 
     let (admin, admin_at) = http::serve_admin(settings.admin_listen, grace, services.clone())
         .map_err(|error| cannot_listen(settings.admin_listen, &error))?;
     let mut loops = Loops::start(settings, &house, prover, services.metrics);
+    loops.build_filters(filters);
     if settings.persister == Switch::On {
         loops.persist(settings, &house)?;
     }
@@ -128,7 +132,11 @@ fn services(
 }
 
 /// Makes an issuer on the worker's thread that calls it.
-fn issuer(settings: &Settings, house: &House) -> impl Fn() -> Issuer + Clone + Send + 'static {
+fn issuer(
+    settings: &Settings,
+    house: &House,
+    verdicts: Arc<Verdicts>,
+) -> impl Fn() -> Issuer + Clone + Send + 'static {
     let bounds = issue::Bounds {
         queue_max_requests: settings.bounds.queue_max_requests as usize,
         group_max_requests: settings.bounds.group_max_requests as usize,
@@ -137,7 +145,10 @@ fn issuer(settings: &Settings, house: &House) -> impl Fn() -> Issuer + Clone + S
     };
     let (redis, store, keys) = (house.redis.clone(), house.store.clone(), house.keys.clone());
     let unknown_ids = UnknownIds::default();
-    move || Issuer::start(&redis, store.clone(), unknown_ids.clone(), keys.clone(), &bounds)
+    move || {
+        let (unknown_ids, verdicts) = (unknown_ids.clone(), verdicts.clone());
+        Issuer::start(&redis, store.clone(), unknown_ids, verdicts, keys.clone(), &bounds)
+    }
 }
 
 fn users(settings: &Settings) -> Users {

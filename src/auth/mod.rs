@@ -21,6 +21,22 @@ pub enum Users {
     },
 }
 
+/// Who a request comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// The user.
+    pub user_id: UserId,
+    /// Whether the id was made for this very request, so that nobody can hold anything under it.
+    pub is_new: bool,
+}
+
+impl Caller {
+    /// A user who gave their name.
+    pub fn named(user_id: UserId) -> Self {
+        Self { user_id, is_new: false }
+    }
+}
+
 /// Why a user is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unknown {
@@ -43,8 +59,8 @@ impl Users {
         peer: Option<IpAddr>,
         header: Option<&[u8]>,
         query: Option<&str>,
-    ) -> Result<UserId, Unknown> {
-        let parse = |text: &str| UserId::parse(text).ok_or(Unknown::Malformed);
+    ) -> Result<Caller, Unknown> {
+        let parse = |text: &str| UserId::parse(text).map(Caller::named).ok_or(Unknown::Malformed);
         let header = header
             .map(|bytes| std::str::from_utf8(bytes).map_err(|_| Unknown::Malformed))
             .transpose()?;
@@ -67,10 +83,11 @@ impl Users {
 }
 
 /// 128 random bits, so no two requests without a name are one user.
-fn anonymous() -> Result<UserId, Unknown> {
+fn anonymous() -> Result<Caller, Unknown> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|_| Unknown::Missing)?;
-    UserId::parse(&format!("anonymous-{}", hex(&bytes))).ok_or(Unknown::Malformed)
+    let user_id = UserId::parse(&format!("anonymous-{}", hex(&bytes))).ok_or(Unknown::Malformed)?;
+    Ok(Caller { user_id, is_new: true })
 }
 
 /// The secret of the admin listener.
@@ -105,9 +122,10 @@ mod tests {
     fn an_open_server_believes_the_header_then_the_query_then_nobody() {
         let open = Users::Open;
         let named = |header: Option<&[u8]>, query| open.identify(None, header, query);
-        assert_eq!(named(Some(b"u1"), Some("u2")).unwrap().as_str(), "u1");
-        assert_eq!(named(None, Some("u2")).unwrap().as_str(), "u2");
-        assert_ne!(named(None, None).unwrap(), named(None, None).unwrap());
+        assert_eq!(named(Some(b"u1"), Some("u2")).unwrap().user_id.as_str(), "u1");
+        assert_eq!(named(None, Some("u2")).unwrap().user_id.as_str(), "u2");
+        let (one, other) = (named(None, None).unwrap(), named(None, None).unwrap());
+        assert!(one.is_new && other.is_new && one != other);
         assert_eq!(named(Some(b"\xff"), None), Err(Unknown::Malformed));
         assert_eq!(named(Some(b""), None), Err(Unknown::Malformed));
     }
@@ -117,8 +135,8 @@ mod tests {
         let users = Users::Header { trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()] };
         let from =
             |peer: &str, header| users.identify(Some(peer.parse().unwrap()), header, Some("q"));
-        assert_eq!(from("10.1.2.3", Some(b"u1".as_slice())).unwrap().as_str(), "u1");
-        assert_eq!(from("::ffff:10.1.2.3", Some(b"u1".as_slice())).unwrap().as_str(), "u1");
+        assert_eq!(from("10.1.2.3", Some(b"u1".as_slice())).unwrap().user_id.as_str(), "u1");
+        assert_eq!(from("::ffff:10.1.2.3", Some(b"u1".as_slice())).unwrap().user_id.as_str(), "u1");
         assert_eq!(from("192.0.2.1", Some(b"u1".as_slice())), Err(Unknown::Untrusted));
         assert_eq!(from("10.1.2.3", None), Err(Unknown::Missing));
         assert_eq!(users.identify(None, Some(b"u1"), None), Err(Unknown::Untrusted));

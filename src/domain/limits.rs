@@ -37,6 +37,11 @@ pub const BACKLOG_MAX_TICKETS: u64 = 5_000_000;
 pub const HOLD_MS: u64 = 150;
 /// A verdict from a reply may be trusted for at most this long (P1 step 4).
 pub const LEASE_MAX_MS: u64 = 100;
+/// Verdicts that a process remembers; one lives as long as its coupon is asked for.
+pub const VERDICTS_MAX: usize = 4_096;
+/// Filters of holders that a process keeps. A coupon whose filter does not fit is asked about in
+/// Redis.
+pub const FILTERS_MAX_BYTES: usize = 64 << 20;
 
 /// Tickets that the persister writes in one transaction.
 pub const BATCH_MAX_TICKETS: usize = 8_192;

@@ -10,13 +10,12 @@ use actix_web::{Error, HttpRequest, web};
 
 use super::Services;
 use super::problem::{Code, Problem};
-use crate::auth::{Unknown, Users};
-use crate::domain::user::UserId;
+use crate::auth::{Caller, Unknown, Users};
 
 static USER_ID: HeaderName = HeaderName::from_static("x-user-id");
 
-/// The user of a request; see [`Users::identify`].
-pub(super) fn user(request: &HttpRequest) -> Result<UserId, Problem> {
+/// Who a request comes from; see [`Users::identify`].
+pub(super) fn caller(request: &HttpRequest) -> Result<Caller, Problem> {
     let Some(users) = request.app_data::<Arc<Users>>() else {
         return Err(Problem::new(Code::Internal, "This listener knows no users."));
     };

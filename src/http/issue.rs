@@ -10,7 +10,7 @@ use actix_web::http::header::{
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 
-use super::identity::{parameter, user};
+use super::identity::{caller, parameter};
 use super::problem::{Code, Problem};
 use crate::domain::coupon::CouponId;
 use crate::domain::limits::PUBLIC_BODY_MAX_BYTES;
@@ -53,11 +53,11 @@ async fn admitted(request: &HttpRequest) -> Result<(CouponId, Outcome), Problem>
         "" => Claim::FIRST,
         query => claim(query)?,
     };
-    let user_id = user(request)?;
+    let caller = caller(request)?;
     let Some(issuer) = request.app_data::<Issuer>() else {
         return Err(Problem::new(Code::Internal, "This listener issues nothing."));
     };
-    let outcome = issuer.issue(coupon_id.clone(), user_id, claim).await;
+    let outcome = issuer.issue(coupon_id.clone(), caller, claim).await;
     Ok((coupon_id, outcome))
 }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::Services;
 use super::edge::no_body;
-use super::identity::{parameter, user};
+use super::identity::{caller, parameter};
 use super::problem::{Code, Problem};
 use crate::domain::coupon::CouponId;
 use crate::domain::limits::{PAGE_DEFAULT_ROWS, PAGE_MAX_ROWS};
@@ -27,7 +27,7 @@ pub(super) async fn find(
     services: web::ThinData<Services>,
 ) -> Result<HttpResponse, Problem> {
     let id = ticket_id(&request)?;
-    let user_id = user(&request)?;
+    let user_id = caller(&request)?.user_id;
     let shown = services.settler.find(&id, &user_id).await?;
     Ok(private(&shown.told()))
 }
@@ -45,7 +45,7 @@ pub(super) async fn mine(
         None => None,
     };
     let limit_rows = limit(query)?;
-    let user_id = user(&request)?;
+    let user_id = caller(&request)?.user_id;
     let shown = services.settler.of_user(&user_id, after.as_ref(), limit_rows).await?;
     let next = shown.last().filter(|_| shown.len() == limit_rows as usize);
     let page = TicketPage {

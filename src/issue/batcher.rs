@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use tokio::sync::Notify;
 
+use super::moment::Moment;
 use super::outcome::{Outcome, of_answer};
 use super::queue::{Group, Queue};
-use super::{Bounds, UnknownIds};
+use super::{Bounds, UnknownIds, Verdicts};
 use crate::domain::code::CodeKeys;
 use crate::domain::generation::Durability;
 use crate::domain::record::SOURCE_ISSUE;
@@ -34,6 +35,7 @@ pub(super) struct Batcher {
     pub(super) redis: Redis,
     pub(super) store: Arc<dyn Store>,
     pub(super) unknown_ids: UnknownIds,
+    pub(super) verdicts: Arc<Verdicts>,
     pub(super) keys: Arc<CodeKeys>,
     pub(super) metrics: Rc<IssueMetrics>,
     pub(super) bounds: Bounds,
@@ -85,7 +87,7 @@ impl Batcher {
 
     /// One group: one script call, one answer to everybody.
     async fn serve(&self, group: Group, mut open: Open) {
-        let sent = Instant::now();
+        let sent = Moment::now();
         if let Some(first) = group.waiting.first() {
             self.metrics.waited(sent - first.since);
         }
@@ -98,9 +100,13 @@ impl Batcher {
             group: &group.holders,
         };
         let reply = issue(&mut open, self.redis.keys(), &args).await;
-        self.metrics.called(group.holders.len(), sent.elapsed());
+        self.metrics.called(group.holders.len(), Moment::now() - sent);
         match reply {
             Ok(Reply::Answered(answered)) => {
+                // What a connection says after it was given back teaches nothing (P1 step 5).
+                if self.connection.is_open(&open) {
+                    self.verdicts.learn(&group.coupon_id, sent, &answered);
+                }
                 self.answer_all(group, &answered, accepted.durability);
             }
             Ok(Reply::Recovering) => answer_each(group, &Outcome::Recovering),
@@ -109,7 +115,7 @@ impl Batcher {
                 answer_each(group, &Outcome::Recovering);
             }
             Ok(Reply::OtherGeneration) => self.send_again(group),
-            Ok(Reply::Unknown) => self.look_up(group),
+            Ok(Reply::Unknown) => self.look_up(group, sent),
             Err(error) => self.fail(group, &error),
         }
     }
@@ -131,10 +137,14 @@ impl Batcher {
 
     /// Asks the database about an id that Redis does not have, beside the rounds: a slow database
     /// must not hold up the coupons that are there.
-    fn look_up(&self, group: Group) {
+    fn look_up(&self, group: Group, sent: Moment) {
         let (unknown_ids, store) = (self.unknown_ids.clone(), self.store.clone());
+        let verdicts = self.verdicts.clone();
         tokio::task::spawn_local(async move {
             let outcome = unknown_ids.outcome(&*store, &group.coupon_id).await;
+            if outcome == Outcome::CouponNotFound {
+                verdicts.learn_unknown(&group.coupon_id, sent);
+            }
             answer_each(group, &outcome);
         });
     }

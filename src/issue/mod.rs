@@ -1,14 +1,18 @@
 //! The hot path: a request becomes a ticket, or learns why not.
 //!
-//! A handler hands (coupon, user, claim) to the queue of its own actix worker and waits. The
-//! batcher of that worker takes all that gathered while its last round was in flight, one group a
-//! coupon, and sends one script call a group. No timers, no locks, no database, no second trip to
-//! Redis. Nothing here crosses a thread.
+//! A verdict in force refuses at once. Everybody else is handed over to the queue of their own
+//! actix worker. The batcher of that worker takes all that gathered while its last round was in
+//! flight, one group a coupon, and sends one script call a group. No timers, no lock across an
+//! await, no database, no second trip to Redis. Only verdicts are shared by the workers.
 
 mod batcher;
+mod filter_builder;
+mod holders_filter;
+mod moment;
 mod outcome;
 mod queue;
 mod unknown;
+mod verdicts;
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -17,18 +21,22 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use crate::auth::Caller;
 use crate::domain::code::CodeKeys;
 use crate::domain::coupon::CouponId;
-use crate::domain::user::{Claim, UserId};
+use crate::domain::user::Claim;
 use crate::redis::Redis;
 use crate::redis::hot;
 use crate::store::Store;
 use crate::telemetry::metrics::IssueMetrics;
 
 use batcher::Batcher;
+pub use filter_builder::FilterBuilder;
+use moment::Moment;
 pub use outcome::{Issued, Outcome};
 use queue::Queue;
 pub use unknown::UnknownIds;
+pub use verdicts::Verdicts;
 
 /// The bounds of the hot path that an operator may change.
 #[derive(Debug, Clone)]
@@ -47,6 +55,7 @@ pub struct Bounds {
 #[derive(Clone)]
 pub struct Issuer {
     queue: Rc<Queue>,
+    verdicts: Arc<Verdicts>,
     metrics: Rc<IssueMetrics>,
 }
 
@@ -57,6 +66,7 @@ impl Issuer {
         redis: &Redis,
         store: Arc<dyn Store>,
         unknown_ids: UnknownIds,
+        verdicts: Arc<Verdicts>,
         keys: Arc<CodeKeys>,
         bounds: &Bounds,
     ) -> Self {
@@ -70,6 +80,7 @@ impl Issuer {
             redis: redis.clone(),
             store,
             unknown_ids,
+            verdicts: verdicts.clone(),
             keys,
             metrics: metrics.clone(),
             bounds: bounds.clone(),
@@ -87,19 +98,29 @@ impl Issuer {
                 () = supervise => {}
             }
         });
-        Self { queue, metrics }
+        Self { queue, verdicts, metrics }
     }
 
     /// Issues one ticket to one user, or says why not. The same (coupon, user, claim) gets the same
     /// ticket again, for ever (I2, I10).
-    pub async fn issue(&self, coupon_id: CouponId, user_id: UserId, claim: Claim) -> Outcome {
-        let (reply, answer) = oneshot::channel();
-        let outcome = match self.queue.push(coupon_id, user_id, claim, reply) {
-            // The batcher answers everything that it took; it is gone only when the thread is.
-            Ok(()) => answer.await.unwrap_or(Outcome::OutcomeUnknown),
-            Err(queue::Full) => Outcome::Overloaded,
+    pub async fn issue(&self, coupon_id: CouponId, caller: Caller, claim: Claim) -> Outcome {
+        let outcome = match self.verdicts.refusal(Moment::now(), &coupon_id, &caller, claim) {
+            Some(refusal) => {
+                self.metrics.refused_by_verdict();
+                refusal
+            }
+            None => self.asked(coupon_id, caller, claim).await,
         };
         self.metrics.ended(outcome.counted());
         outcome
+    }
+
+    async fn asked(&self, coupon_id: CouponId, caller: Caller, claim: Claim) -> Outcome {
+        let (reply, answer) = oneshot::channel();
+        match self.queue.push(coupon_id, caller.user_id, claim, reply) {
+            // The batcher answers everything that it took; it is gone only when the thread is.
+            Ok(()) => answer.await.unwrap_or(Outcome::OutcomeUnknown),
+            Err(queue::Full) => Outcome::Overloaded,
+        }
     }
 }

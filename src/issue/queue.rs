@@ -3,10 +3,10 @@
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
-use std::time::Instant;
 
 use tokio::sync::{Notify, oneshot};
 
+use super::moment::Moment;
 use super::outcome::Outcome;
 use crate::domain::coupon::CouponId;
 use crate::domain::limits::ROUND_MAX_GROUPS;
@@ -20,7 +20,7 @@ pub(super) struct Full;
 /// A request that waits for its answer.
 pub(super) struct Waiting {
     /// Since when.
-    pub(super) since: Instant,
+    pub(super) since: Moment,
     /// Whether it met another generation before: it is sent again once, not for ever.
     was_sent_back: bool,
     reply: oneshot::Sender<Outcome>,
@@ -88,7 +88,7 @@ impl Queue {
         if inner.requests >= self.max_requests {
             return Err(Full);
         }
-        let waiting = Waiting { since: Instant::now(), was_sent_back: false, reply };
+        let waiting = Waiting { since: Moment::now(), was_sent_back: false, reply };
         inner.append(coupon_id, ((user_id, claim), waiting));
         self.metrics.queued(1);
         self.arrivals.notify_one();

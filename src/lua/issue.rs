@@ -66,6 +66,10 @@ pub struct Answered {
     pub opens_at: Option<UnixMs>,
     /// Its tickets in all.
     pub total: u64,
+    /// Tickets that one user may hold.
+    pub per_user_limit: u8,
+    /// Whether no ticket of it was ever issued before this call.
+    pub is_untouched: bool,
     /// The time of Redis.
     pub now: UnixMs,
     /// One answer a user, in the order of the arguments.
@@ -143,7 +147,7 @@ fn parse(reply: &Value, users: usize) -> Option<Reply> {
         ("other_generation", 1) => return Some(Reply::OtherGeneration),
         ("unknown", 1) => return Some(Reply::Unknown),
         ("stale_epoch", 2) => return Some(Reply::StaleEpoch(text(&parts[1])?.parse().ok()?)),
-        (_, 10) => {}
+        (_, 11) => {}
         _ => return None,
     }
     let count = |position: usize| number(&parts[position]).map(i64::unsigned_abs);
@@ -172,6 +176,8 @@ fn parse(reply: &Value, users: usize) -> Option<Reply> {
         valid_for: optional(5)?.and_then(|ms| ValidFor::from_ms(ms.unsigned_abs())),
         opens_at: optional(6)?.map(UnixMs),
         total: count(7)?,
+        per_user_limit: u8::try_from(count(10)?).ok()?,
+        is_untouched: count(8)? == 1,
         now,
         answers,
     }))

@@ -5,6 +5,7 @@ pub mod acknowledge;
 pub mod audit;
 pub mod close;
 pub mod heartbeat;
+pub mod holders_page;
 pub mod issue;
 pub mod pause;
 pub mod preload;

@@ -28,6 +28,8 @@ pub struct Open {
     pub(crate) connection: MultiplexedConnection,
     /// What the scripts are to compare.
     pub accepted: Arc<Accepted>,
+    /// Which one of the connections that were opened one after the other.
+    number: u64,
 }
 
 /// The place where the open connection is found.
@@ -43,6 +45,7 @@ pub struct Supervisor {
     redis: Redis,
     publish: watch::Sender<Option<Open>>,
     lost: Arc<Notify>,
+    probes: u64,
 }
 
 /// Makes a hot connection and its supervisor. The supervisor must run on the thread that uses the
@@ -51,13 +54,18 @@ pub fn supervised(redis: Redis) -> (HotConnection, Supervisor) {
     let (publish, published) = watch::channel(None);
     let lost = Arc::new(Notify::new());
     let connection = HotConnection { published, publish: publish.clone(), lost: lost.clone() };
-    (connection, Supervisor { redis, publish, lost })
+    (connection, Supervisor { redis, publish, lost, probes: 0 })
 }
 
 impl HotConnection {
     /// The open connection; `None` while it is down or being probed.
     pub fn open(&self) -> Option<Open> {
         self.published.borrow().clone()
+    }
+
+    /// Whether this one is still open: nobody gave it back meanwhile.
+    pub fn is_open(&self, open: &Open) -> bool {
+        self.published.borrow().as_ref().is_some_and(|current| current.number == open.number)
     }
 
     /// Waits at most this long for an open connection.
@@ -102,7 +110,7 @@ impl Supervisor {
 
     /// A connection that speaks to the accepted generation; `None` when it speaks to another.
     async fn probe(
-        &self,
+        &mut self,
         known: &std::result::Result<Arc<Accepted>, String>,
     ) -> Result<Option<Open>> {
         let mut connection = self.redis.connect().await?;
@@ -115,7 +123,8 @@ impl Supervisor {
         let replid = format!("master_replid:{}", accepted.replid);
         let is_accepted = replication.lines().any(|line| line.trim_end() == replid)
             && replication.lines().any(|line| line.trim_end() == "role:master");
-        Ok(is_accepted.then_some(Open { connection, accepted }))
+        self.probes += 1;
+        Ok(is_accepted.then_some(Open { connection, accepted, number: self.probes }))
     }
 
     /// Returns when the connection was given back, does not answer, or another generation was

@@ -9,6 +9,8 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 /// Requests of the issue path, by `outcome`.
 const ISSUE_REQUESTS: &str = "firstcome_issue_requests_total";
+/// Refusals by a verdict in force.
+const ISSUE_VERDICT_REFUSALS: &str = "firstcome_issue_verdict_refusals_total";
 /// From the arrival of the first request of a group to the sending of its call.
 const ISSUE_WAIT: &str = "firstcome_issue_wait_seconds";
 /// From the sending of a call to its reply.
@@ -69,6 +71,7 @@ pub fn install() -> Result<PrometheusHandle, String> {
 
 fn describe() {
     describe_counter!(ISSUE_REQUESTS, "Requests of the issue path, by outcome.");
+    describe_counter!(ISSUE_VERDICT_REFUSALS, "Refusals without asking Redis.");
     describe_histogram!(ISSUE_WAIT, Unit::Seconds, "From a group's first arrival to its call.");
     describe_histogram!(ISSUE_CALL, Unit::Seconds, "From the sending of a call to its reply.");
     describe_gauge!(ISSUE_QUEUE, "Requests that wait in the queues of this process.");
@@ -137,6 +140,7 @@ const OUTCOMES: [(IssueOutcome, &str); 13] = [
 /// cost more than the count.
 pub struct IssueMetrics {
     outcomes: [Counter; OUTCOMES.len()],
+    verdict_refusals: Counter,
     wait: Histogram,
     call: Histogram,
     group: Histogram,
@@ -148,6 +152,7 @@ impl IssueMetrics {
     pub fn new() -> Self {
         Self {
             outcomes: OUTCOMES.map(|(_, word)| counter!(ISSUE_REQUESTS, "outcome" => word)),
+            verdict_refusals: counter!(ISSUE_VERDICT_REFUSALS),
             wait: histogram!(ISSUE_WAIT),
             call: histogram!(ISSUE_CALL),
             group: histogram!(ISSUE_GROUP),
@@ -158,6 +163,11 @@ impl IssueMetrics {
     /// One request ended like this.
     pub fn ended(&self, outcome: IssueOutcome) {
         self.outcomes[outcome as usize].increment(1);
+    }
+
+    /// One request was refused by a verdict in force.
+    pub fn refused_by_verdict(&self) {
+        self.verdict_refusals.increment(1);
     }
 
     /// The first request of a group, which waited longest, waited this long in the queue.

@@ -89,7 +89,7 @@ fn assert_by_the_clock(sent: &Sent, per_second: f64, requests: usize) {
 }
 
 #[tokio::test]
-async fn a_request_is_one_call_of_one_script_and_nothing_else() {
+async fn a_ticket_is_one_call_of_one_script_and_nothing_else() {
     let (site, server, per_second) = quiet_site().await;
     server.prepare("summer", 800).await;
     let sent = watch(&site, async {
@@ -101,8 +101,9 @@ async fn a_request_is_one_call_of_one_script_and_nothing_else() {
         }
     })
     .await;
-    // One more: the first call finds out that Redis does not know the script yet.
-    assert!((1_000..=1_001).contains(&sent.issue_calls), "{sent:?}");
+    // One more: the first call finds out that Redis does not know the script yet. Those who come
+    // too late may be told so without asking.
+    assert!((801..=1_001).contains(&sent.issue_calls), "{sent:?}");
     assert_by_the_clock(&sent, per_second, 1_000);
 }
 

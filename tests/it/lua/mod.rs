@@ -6,6 +6,7 @@ mod acts;
 mod audit;
 mod close;
 mod heartbeat;
+mod holders_page;
 mod issue;
 mod issued;
 mod pause;

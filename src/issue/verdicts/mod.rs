@@ -1,0 +1,227 @@
+//! Refusals that need not be asked again for a moment (P1 steps 5 to 7 and 12).
+//!
+//! With its answers Redis tells a lease: how long a refusal cannot become untrue, whatever happens
+//! to the coupon. Until it ends, counted from before the question was sent, every request that is
+//! refused by it is answered here. One request in fifty milliseconds still asks, and renews it.
+//! When no lease is in force, everybody asks.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use tokio::sync::Notify;
+
+use super::holders_filter::HoldersFilter;
+use super::moment::Moment;
+use super::outcome::Outcome;
+use crate::auth::Caller;
+use crate::domain::coupon::CouponId;
+use crate::domain::limits::{FILTERS_MAX_BYTES, LEASE_MAX_MS, VERDICTS_MAX};
+use crate::domain::time::UnixMs;
+use crate::domain::user::Claim;
+use crate::lua::issue::{Answer, Answered};
+
+/// A lease is renewed from this long before its end, and asked for again this long after a question
+/// that found no answer.
+const RENEW_MS: u64 = LEASE_MAX_MS / 2;
+/// A filter is kept at least this long after its coupon's last lease.
+const FILTER_KEPT_MS: u64 = 1_000;
+
+/// Which state of a coupon a verdict is about. Only a greater one replaces it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Standing {
+    /// The coupon's epoch.
+    pub epoch: u32,
+    /// Its version.
+    pub version: u64,
+}
+
+/// Why everybody is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// No stock. Holders are told their tickets, and claims above the limit another word.
+    SoldOut { total: u64, per_user_limit: u8 },
+    /// Before the window, and nobody has a ticket yet. It opens at the moment `opens`.
+    NotOpen { opens_at: UnixMs, opens: Moment },
+    /// Neither Redis nor the database has it.
+    Unknown,
+}
+
+struct Verdict {
+    standing: Standing,
+    reason: Reason,
+    until: Moment,
+    /// From when on the next request asks Redis.
+    renew_from: AtomicU64,
+    /// The holders at exactly this standing.
+    holders: Option<Arc<HoldersFilter>>,
+}
+
+/// The verdicts of a process; shared by its workers.
+#[derive(Default)]
+pub struct Verdicts {
+    known: RwLock<HashMap<CouponId, Verdict>>,
+    unfiltered: Notify,
+}
+
+impl Verdicts {
+    /// The refusal of a request by a verdict in force; `None` when Redis is to be asked.
+    pub(super) fn refusal(
+        &self,
+        now: Moment,
+        coupon_id: &CouponId,
+        caller: &Caller,
+        claim: Claim,
+    ) -> Option<Outcome> {
+        let known = self.read();
+        let verdict = known.get(coupon_id)?;
+        if now >= verdict.until || verdict.is_renewed_by_this(now) {
+            return None;
+        }
+        match verdict.reason {
+            Reason::SoldOut { total, per_user_limit } => {
+                let is_stranger =
+                    caller.is_new || !verdict.holders.as_ref()?.may_hold(&caller.user_id, claim);
+                (is_stranger && claim.number() <= per_user_limit)
+                    .then_some(Outcome::SoldOut { total })
+            }
+            Reason::NotOpen { opens_at, opens } => {
+                let opens_in_ms = (opens - now).as_millis() as u64;
+                Some(Outcome::NotOpen { opens_at, opens_in_ms })
+            }
+            Reason::Unknown => Some(Outcome::CouponNotFound),
+        }
+    }
+
+    /// Learns from what Redis answered to a question that was sent at `sent`.
+    pub(super) fn learn(&self, coupon_id: &CouponId, sent: Moment, answered: &Answered) {
+        let has = |wanted: Answer| answered.answers.contains(&wanted);
+        let standing = Standing { epoch: answered.epoch, version: answered.version };
+        let lease_ms = answered.lease_ms.min(LEASE_MAX_MS);
+        if has(Answer::SoldOut) {
+            let (total, per_user_limit) = (answered.total, answered.per_user_limit);
+            let reason = Reason::SoldOut { total, per_user_limit };
+            self.put(coupon_id, standing, reason, sent.plus_ms(lease_ms));
+        } else if has(Answer::NotOpen) && answered.is_untouched {
+            let opens_at = answered.opens_at.unwrap_or(answered.now);
+            let opens_in_ms = opens_at.0.saturating_sub(answered.now.0).max(0).unsigned_abs();
+            let reason = Reason::NotOpen { opens_at, opens: sent.plus_ms(opens_in_ms) };
+            self.put(coupon_id, standing, reason, sent.plus_ms(lease_ms.min(opens_in_ms)));
+        }
+    }
+
+    /// Learns that neither Redis, asked at `sent`, nor the database has this coupon. It may be
+    /// preloaded at any time, so this is believed for one lease.
+    pub(super) fn learn_unknown(&self, coupon_id: &CouponId, sent: Moment) {
+        let never = Standing { epoch: 0, version: 0 };
+        self.put(coupon_id, never, Reason::Unknown, sent.plus_ms(LEASE_MAX_MS));
+    }
+
+    fn put(&self, coupon_id: &CouponId, standing: Standing, reason: Reason, until: Moment) {
+        let mut known = self.write();
+        let renew_from = AtomicU64::new(until.minus_ms(RENEW_MS).0);
+        match known.get_mut(coupon_id) {
+            Some(verdict) if verdict.standing > standing => return,
+            Some(verdict) if verdict.standing == standing => {
+                if verdict.until >= until {
+                    return;
+                }
+                (verdict.reason, verdict.until) = (reason, until);
+                verdict.renew_from = renew_from;
+            }
+            Some(verdict) => {
+                *verdict = Verdict { standing, reason, until, renew_from, holders: None };
+            }
+            None => {
+                if known.len() >= VERDICTS_MAX {
+                    known.retain(|_, verdict| verdict.until.plus_ms(FILTER_KEPT_MS) > until);
+                }
+                if known.len() < VERDICTS_MAX {
+                    let verdict = Verdict { standing, reason, until, renew_from, holders: None };
+                    known.insert(coupon_id.clone(), verdict);
+                }
+            }
+        }
+        drop(known);
+        if matches!(reason, Reason::SoldOut { .. }) {
+            self.unfiltered.notify_one();
+        }
+    }
+
+    /// Waits until a coupon may need a filter.
+    pub(super) async fn unfiltered(&self) {
+        self.unfiltered.notified().await;
+    }
+
+    /// Sold-out coupons that are asked for right now and have no filter.
+    pub(super) fn without_filter(&self, now: Moment) -> Vec<(CouponId, Standing)> {
+        let is_wanted = |verdict: &Verdict| {
+            let is_sold_out = matches!(verdict.reason, Reason::SoldOut { .. });
+            is_sold_out && verdict.holders.is_none() && verdict.until > now
+        };
+        let known = self.read();
+        let wanted = known.iter().filter(|(_, verdict)| is_wanted(verdict));
+        wanted.map(|(coupon_id, verdict)| (coupon_id.clone(), verdict.standing)).collect()
+    }
+
+    /// Makes room for a filter of this size: filters of coupons that nobody asks for go. Says
+    /// whether it fits.
+    pub(super) fn make_room(&self, now: Moment, bytes: usize) -> bool {
+        let mut known = self.write();
+        if filter_bytes(&known) + bytes > FILTERS_MAX_BYTES {
+            for verdict in known.values_mut() {
+                if verdict.until.plus_ms(FILTER_KEPT_MS) < now {
+                    verdict.holders = None;
+                }
+            }
+        }
+        filter_bytes(&known) + bytes <= FILTERS_MAX_BYTES
+    }
+
+    /// Gives a verdict the holders of its coupon at exactly this standing; a filter that comes too
+    /// late, or that does not fit any more, is dropped.
+    pub(super) fn attach(&self, coupon_id: &CouponId, standing: Standing, holders: HoldersFilter) {
+        let mut known = self.write();
+        let fits = filter_bytes(&known) + holders.bytes() <= FILTERS_MAX_BYTES;
+        match known.get_mut(coupon_id) {
+            Some(verdict) if verdict.standing == standing && fits => {
+                verdict.holders = Some(Arc::new(holders));
+            }
+            _ => {}
+        }
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, HashMap<CouponId, Verdict>> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, HashMap<CouponId, Verdict>> {
+        self.known.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Verdict {
+    /// Whether this request is the one that asks for all others. When its answer gets lost, another
+    /// one is due after [`RENEW_MS`].
+    fn is_renewed_by_this(&self, now: Moment) -> bool {
+        let due = self.renew_from.load(Ordering::Relaxed);
+        let next = now.plus_ms(RENEW_MS).0;
+        let taken = |from| {
+            self.renew_from.compare_exchange(from, next, Ordering::Relaxed, Ordering::Relaxed)
+        };
+        now.0 >= due && taken(due).is_ok()
+    }
+}
+
+fn filter_bytes(known: &HashMap<CouponId, Verdict>) -> usize {
+    known
+        .values()
+        .filter_map(|verdict| verdict.holders.as_ref())
+        .map(|holders| holders.bytes())
+        .sum()
+}
+
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,229 @@
+//! Two processes with real verdicts and filters, around a Redis that is played by the few lines
+//! which matter here: version, hold and lease (P1 steps 1 to 9). Restocks, new users, lost answers
+//! and slow networks come at random; whoever holds a ticket is never refused (I10).
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::domain::limits::HOLD_MS;
+use crate::domain::user::UserId;
+
+const SEEDS: u64 = 400;
+const STEPS: usize = 600;
+const TOTAL: u64 = 1_000;
+const PAGE: usize = 3;
+
+/// Reproducible chance: SplitMix64.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % bound
+    }
+}
+
+/// What Redis knows.
+#[derive(Default)]
+struct Coupon {
+    version: u64,
+    remaining: u64,
+    held: u64,
+    held_until_ms: u64,
+    holders: Vec<String>,
+}
+
+impl Coupon {
+    fn restock(&mut self, now_ms: u64, delta: u64) {
+        let available = self.available(now_ms);
+        self.version += 1;
+        if available > 0 {
+            (self.remaining, self.held) = (available + delta, 0);
+        } else if self.held == 0 {
+            (self.held, self.held_until_ms) = (delta, now_ms + HOLD_MS);
+        } else {
+            self.held += delta;
+        }
+    }
+
+    fn available(&self, now_ms: u64) -> u64 {
+        self.remaining + if now_ms >= self.held_until_ms { self.held } else { 0 }
+    }
+
+    /// One user asks; the lease, and whether they were refused.
+    fn issue(&mut self, now_ms: u64, user: &str) -> (u64, bool) {
+        let available = self.available(now_ms);
+        let is_held = self.held > 0 && now_ms < self.held_until_ms;
+        let lease_ms = if is_held { self.held_until_ms - now_ms } else { LEASE_MAX_MS };
+        let holds = self.holders.iter().any(|holder| holder == user);
+        if !holds && available > 0 {
+            if !is_held {
+                self.held = 0;
+            }
+            self.remaining = available - 1;
+            self.holders.push(user.to_owned());
+        }
+        (lease_ms.min(LEASE_MAX_MS), !holds && available == 0)
+    }
+
+    fn is_stale(&self, standing: Standing) -> bool {
+        standing.version != self.version || self.remaining > 0 || self.held > 0
+    }
+}
+
+/// What happens later.
+enum Event {
+    /// A question arrives in Redis.
+    Asked { process: usize, user: String, sent: Moment },
+    /// Its answer arrives in the process.
+    Answered { process: usize, sent: Moment, version: u64, lease_ms: u64 },
+    /// The next page of a filter is read.
+    Paged { process: usize, standing: Standing, expected: Vec<String>, read: usize },
+}
+
+struct World {
+    chance: Chance,
+    coupon: Coupon,
+    processes: [Verdicts; 2],
+    events: BTreeMap<(u64, u64), Event>,
+    count: u64,
+    refused: u64,
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let coupon = Coupon { version: 1, remaining: 2, ..Coupon::default() };
+        let processes = [Verdicts::default(), Verdicts::default()];
+        let (chance, events) = (Chance(seed), BTreeMap::new());
+        Self { chance, coupon, processes, events, count: 0, refused: 0 }
+    }
+
+    fn later(&mut self, at_us: u64, event: Event) {
+        self.count += 1;
+        self.events.insert((at_us, self.count), event);
+    }
+
+    /// Mostly a fast network, sometimes a slow one.
+    fn delay_us(&mut self) -> u64 {
+        let most = if self.chance.below(10) == 0 { 90_000 } else { 2_000 };
+        self.chance.below(most)
+    }
+
+    /// A user asks a process at random; the answer from memory, if there is one.
+    fn ask(&mut self, now_us: u64, user: &str) -> bool {
+        let process = self.chance.below(2) as usize;
+        let (now, caller) = (moment(now_us), Caller::named(UserId::parse(user).unwrap()));
+        let refusal = self.processes[process].refusal(now, &id(), &caller, Claim::FIRST);
+        if refusal.is_none() {
+            let at_us = now_us + self.delay_us();
+            self.later(at_us, Event::Asked { process, user: user.to_owned(), sent: now });
+        }
+        refusal.is_some()
+    }
+
+    fn build(&mut self, now_us: u64) {
+        let process = self.chance.below(2) as usize;
+        if let Some((_, standing)) = self.processes[process].without_filter(moment(now_us)).pop() {
+            let expected = Vec::new();
+            self.later(now_us, Event::Paged { process, standing, expected, read: 0 });
+        }
+    }
+
+    fn happen(&mut self, now_us: u64, event: Event) {
+        match event {
+            Event::Asked { process, user, sent } => {
+                let (lease_ms, is_refused) = self.coupon.issue(now_us / 1_000, &user);
+                let version = self.coupon.version;
+                // One answer in five gets lost.
+                if is_refused && self.chance.below(5) > 0 {
+                    let at_us = now_us + self.delay_us();
+                    self.later(at_us, Event::Answered { process, sent, version, lease_ms });
+                }
+            }
+            Event::Answered { process, sent, version, lease_ms } => {
+                self.processes[process].learn(&id(), sent, &sold_out(version, lease_ms));
+            }
+            Event::Paged { process, standing, mut expected, read } => {
+                if self.coupon.is_stale(standing) {
+                    return;
+                }
+                if read == 0 {
+                    expected = self.coupon.holders.clone();
+                }
+                let read = read + PAGE;
+                if read < expected.len() {
+                    let at_us = now_us + 2_000;
+                    return self.later(at_us, Event::Paged { process, standing, expected, read });
+                }
+                let mut holders = HoldersFilter::for_holders(expected.len());
+                expected.iter().for_each(|user| holders.insert(user));
+                self.processes[process].attach(&id(), standing, holders);
+            }
+        }
+    }
+
+    fn run(&mut self) {
+        let mut now_us = 1_000_000;
+        for step in 0..STEPS {
+            now_us += self.chance.below(4_000);
+            while let Some(entry) =
+                self.events.first_entry().filter(|entry| entry.key().0 <= now_us)
+            {
+                let ((at_us, _), event) = entry.remove_entry();
+                self.happen(at_us, event);
+            }
+            match self.chance.below(100) {
+                0 => {
+                    let delta = 1 + self.chance.below(3);
+                    self.coupon.restock(now_us / 1_000, delta);
+                }
+                1..10 => self.build(now_us),
+                10..40 if !self.coupon.holders.is_empty() => {
+                    // The latest winners are those who may be refused wrongly.
+                    let latest = self.coupon.holders.len() as u64;
+                    let back = self.chance.below(latest.min(4));
+                    let user = self.coupon.holders[(latest - 1 - back) as usize].clone();
+                    assert!(!self.ask(now_us, &user), "{user} holds a ticket (I10)");
+                }
+                _ => self.refused += u64::from(self.ask(now_us, &format!("u{step}"))),
+            }
+        }
+    }
+}
+
+fn id() -> CouponId {
+    CouponId::parse("summer").unwrap()
+}
+
+fn moment(us: u64) -> Moment {
+    Moment(us * 1_000)
+}
+
+fn sold_out(version: u64, lease_ms: u64) -> Answered {
+    Answered {
+        epoch: 1,
+        version,
+        lease_ms,
+        key_id: "k1".to_owned(),
+        valid_for: None,
+        opens_at: None,
+        total: TOTAL,
+        per_user_limit: 1,
+        is_untouched: false,
+        now: UnixMs(0),
+        answers: vec![Answer::SoldOut],
+    }
+}
+
+#[test]
+fn nobody_who_holds_a_ticket_is_ever_refused_from_memory_i4_i8_i10() {
+    let mut refused = 0;
+    for seed in 0..SEEDS {
+        let mut world = World::new(seed);
+        world.run();
+        refused += world.refused;
+    }
+    assert!(refused > SEEDS * 20, "only {refused} refusals came from memory");
+}

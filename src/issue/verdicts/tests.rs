@@ -1,0 +1,162 @@
+//! The rules of a verdict, one by one, on a clock of the test's own.
+
+use super::*;
+use crate::domain::user::UserId;
+
+const START: Moment = Moment(1_000_000_000_000);
+const OPENS_AT: UnixMs = UnixMs(1_764_558_001_482);
+
+fn coupon() -> CouponId {
+    CouponId::parse("summer").unwrap()
+}
+
+fn user(name: &str) -> Caller {
+    Caller::named(UserId::parse(name).unwrap())
+}
+
+fn anybody() -> Caller {
+    Caller { is_new: true, ..user("anybody") }
+}
+
+fn answered(version: u64, lease_ms: u64, answer: Answer) -> Answered {
+    Answered {
+        epoch: 1,
+        version,
+        lease_ms,
+        key_id: "k1".to_owned(),
+        valid_for: None,
+        opens_at: Some(OPENS_AT),
+        total: 10,
+        per_user_limit: 2,
+        is_untouched: matches!(answer, Answer::NotOpen),
+        now: UnixMs(OPENS_AT.0 - 80),
+        answers: vec![answer],
+    }
+}
+
+fn sold_out(version: u64, sent: Moment, lease_ms: u64) -> Verdicts {
+    let verdicts = Verdicts::default();
+    verdicts.learn(&coupon(), sent, &answered(version, lease_ms, Answer::SoldOut));
+    verdicts
+}
+
+fn refusal(verdicts: &Verdicts, at_ms: u64, caller: &Caller) -> Option<Outcome> {
+    verdicts.refusal(START.plus_ms(at_ms), &coupon(), caller, Claim::FIRST)
+}
+
+fn filter_of(names: &[&str]) -> HoldersFilter {
+    let mut holders = HoldersFilter::for_holders(names.len());
+    names.iter().for_each(|name| holders.insert(name));
+    holders
+}
+
+const GONE: Option<Outcome> = Some(Outcome::SoldOut { total: 10 });
+
+#[test]
+fn a_lease_counts_from_before_the_question_and_is_renewed_by_one_request() {
+    let verdicts = sold_out(1, START, 100);
+    assert_eq!(refusal(&verdicts, 0, &anybody()), GONE);
+    assert_eq!(refusal(&verdicts, 49, &anybody()), GONE);
+    assert_eq!(refusal(&verdicts, 50, &anybody()), None, "the one that renews");
+    assert_eq!(refusal(&verdicts, 50, &anybody()), GONE);
+    assert_eq!(refusal(&verdicts, 99, &anybody()), GONE);
+    assert_eq!(refusal(&verdicts, 100, &anybody()), None, "the lease is over: everybody asks");
+    assert_eq!(refusal(&verdicts, 100, &anybody()), None);
+    let renewal = answered(1, 100, Answer::SoldOut);
+    verdicts.learn(&coupon(), START.plus_ms(100), &renewal);
+    assert_eq!(refusal(&verdicts, 149, &anybody()), GONE);
+    verdicts.learn(&coupon(), START.plus_ms(20), &renewal);
+    assert_eq!(refusal(&verdicts, 149, &anybody()), GONE, "an older answer shortens nothing");
+}
+
+#[test]
+fn a_shorter_lease_is_kept_and_a_longer_one_is_not_believed_i8() {
+    let verdicts = sold_out(1, START, 7);
+    assert_eq!(refusal(&verdicts, 6, &anybody()), None, "asked before the end: it renews");
+    assert_eq!(refusal(&verdicts, 6, &anybody()), GONE);
+    assert_eq!(refusal(&verdicts, 7, &anybody()), None);
+    let verdicts = sold_out(1, START, 60_000);
+    assert_eq!(refusal(&verdicts, 100, &anybody()), None);
+}
+
+#[test]
+fn whoever_may_hold_a_ticket_asks_redis_i10() {
+    let verdicts = sold_out(3, START, 100);
+    assert_eq!(refusal(&verdicts, 1, &user("eve")), None, "no filter yet");
+    assert_eq!(refusal(&verdicts, 1, &anybody()), GONE);
+    let standing = Standing { epoch: 1, version: 3 };
+    assert_eq!(verdicts.without_filter(START), [(coupon(), standing)]);
+
+    verdicts.attach(&coupon(), Standing { version: 2, ..standing }, filter_of(&["ada"]));
+    assert_eq!(refusal(&verdicts, 1, &user("eve")), None, "a filter of another version");
+    verdicts.attach(&coupon(), standing, filter_of(&["ada", "bob\n2"]));
+    assert_eq!(refusal(&verdicts, 1, &user("ada")), None);
+    assert_eq!(refusal(&verdicts, 1, &user("eve")), GONE);
+    let claims = |name, claim| {
+        let claim = Claim::new(claim).unwrap();
+        verdicts.refusal(START, &coupon(), &user(name), claim)
+    };
+    assert_eq!((claims("bob", 1), claims("bob", 2)), (GONE, None));
+    assert_eq!(claims("eve", 3), None, "above the limit Redis has another word");
+    assert_eq!(verdicts.without_filter(START), []);
+
+    verdicts.learn(&coupon(), START.plus_ms(50), &answered(3, 100, Answer::SoldOut));
+    assert_eq!(refusal(&verdicts, 60, &user("eve")), GONE, "the filter outlives a renewal");
+    verdicts.learn(&coupon(), START.plus_ms(60), &answered(4, 100, Answer::SoldOut));
+    assert_eq!(refusal(&verdicts, 70, &user("eve")), None, "and no restock");
+    verdicts.learn(&coupon(), START.plus_ms(69), &answered(3, 100, Answer::SoldOut));
+    assert_eq!(refusal(&verdicts, 70, &user("eve")), None, "an older version teaches nothing");
+}
+
+#[test]
+fn not_open_is_told_until_the_coupon_opens_and_only_before_its_first_ticket() {
+    let verdicts = Verdicts::default();
+    let told = answered(1, 100, Answer::NotOpen);
+    let touched = Answered { is_untouched: false, ..told.clone() };
+    verdicts.learn(&coupon(), START, &touched);
+    assert_eq!(refusal(&verdicts, 0, &user("ada")), None);
+    verdicts.learn(&coupon(), START, &told);
+    let opens = |opens_in_ms| Some(Outcome::NotOpen { opens_at: OPENS_AT, opens_in_ms });
+    assert_eq!(refusal(&verdicts, 10, &user("ada")), opens(70));
+    assert_eq!(refusal(&verdicts, 30, &user("ada")), None, "it renews");
+    assert_eq!(refusal(&verdicts, 79, &user("ada")), opens(1));
+    assert_eq!(refusal(&verdicts, 80, &user("ada")), None, "it opens in this moment");
+}
+
+#[test]
+fn an_unknown_id_is_unknown_for_one_lease_and_never_against_a_known_version() {
+    let verdicts = Verdicts::default();
+    verdicts.learn_unknown(&coupon(), START);
+    assert_eq!(refusal(&verdicts, 10, &user("ada")), Some(Outcome::CouponNotFound));
+    assert_eq!(refusal(&verdicts, 100, &user("ada")), None);
+    let verdicts = sold_out(1, START, 100);
+    verdicts.learn_unknown(&coupon(), START.plus_ms(90));
+    assert_eq!(refusal(&verdicts, 10, &anybody()), GONE);
+    assert_eq!(refusal(&verdicts, 120, &anybody()), None);
+}
+
+#[test]
+fn verdicts_are_bounded_and_the_forgotten_ones_make_room() {
+    let verdicts = Verdicts::default();
+    let id = |number: usize| CouponId::parse(&format!("c{number}")).unwrap();
+    (0..VERDICTS_MAX).for_each(|number| verdicts.learn_unknown(&id(number), START));
+    verdicts.learn_unknown(&coupon(), START);
+    assert_eq!(refusal(&verdicts, 1, &anybody()), None, "all places are taken");
+    verdicts.learn_unknown(&coupon(), START.plus_ms(1_100));
+    assert_eq!(refusal(&verdicts, 1_101, &anybody()), Some(Outcome::CouponNotFound));
+    assert_eq!(verdicts.read().len(), 1);
+}
+
+#[test]
+fn filters_are_bounded_and_only_unwanted_ones_make_room() {
+    let verdicts = sold_out(1, START, 100);
+    let standing = Standing { epoch: 1, version: 1 };
+    let holders = FILTERS_MAX_BYTES / HoldersFilter::bytes_for(1);
+    verdicts.attach(&coupon(), standing, HoldersFilter::for_holders(holders));
+    assert!(verdicts.read()[&coupon()].holders.is_some());
+    assert!(!verdicts.make_room(START.plus_ms(1_000), 64), "the coupon is still asked for");
+    assert!(verdicts.make_room(START.plus_ms(1_101), 64));
+    assert!(verdicts.read()[&coupon()].holders.is_none());
+    verdicts.attach(&coupon(), standing, HoldersFilter::for_holders(holders + 8));
+    assert!(verdicts.read()[&coupon()].holders.is_none(), "a filter above the bound is dropped");
+}
