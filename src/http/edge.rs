@@ -9,6 +9,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpRequest, HttpResponse, web};
+use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::problem::{Code, Problem};
@@ -19,6 +20,8 @@ use crate::domain::limits::ADMIN_BODY_MAX_BYTES;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// An empty, longer or unprintable id of the caller is replaced.
 const REQUEST_ID_MAX_BYTES: usize = 128;
+/// Most bodies of the public listener are shorter, and then written without growing.
+const BODY_USUAL_BYTES: usize = 512;
 /// What is told of a body that does not fit.
 const DETAIL_MAX_CHARS: usize = 300;
 
@@ -52,6 +55,14 @@ fn new_request_id() -> HeaderValue {
     bytes[..8].copy_from_slice(&THREAD.with(|thread| *thread));
     bytes[8..].copy_from_slice(&count.to_be_bytes());
     HeaderValue::try_from(hex(&bytes)).unwrap_or_else(|_| HeaderValue::from_static("-"))
+}
+
+/// A body of an answer, as JSON.
+pub(super) fn written(body: &impl Serialize) -> Vec<u8> {
+    let mut text = Vec::with_capacity(BODY_USUAL_BYTES);
+    // Every field is text or a number: writing them to memory cannot fail.
+    let _ = serde_json::to_writer(&mut text, body);
+    text
 }
 
 /// The answer for a path that does not exist.

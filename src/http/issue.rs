@@ -10,6 +10,7 @@ use actix_web::http::header::{
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 
+use super::edge::written;
 use super::identity::{caller, parameter};
 use super::problem::{Code, Problem};
 use crate::domain::coupon::CouponId;
@@ -27,8 +28,6 @@ static PURPOSES: [HeaderName; 3] = [
 static EARLY: HeaderName = HeaderName::from_static("early-data");
 static REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 static DURABILITY: HeaderName = HeaderName::from_static("firstcome-durability");
-/// Most bodies of a ticket are shorter, and then written without growing.
-const BODY_USUAL_BYTES: usize = 512;
 
 /// The body of a ticket; `error` is always there.
 #[derive(Serialize)]
@@ -148,14 +147,11 @@ fn told(issued: &Issued) -> HttpResponse {
         error: None,
         ticket: Told::of(&issued.ticket, &issued.proof, issued.expires_at, None),
     };
-    let mut text = Vec::with_capacity(BODY_USUAL_BYTES);
-    // Every field is text or a number: writing them to memory cannot fail.
-    let _ = serde_json::to_writer(&mut text, &body);
     let replayed = if issued.is_replay { "true" } else { "false" };
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
         .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .insert_header((REPLAYED.clone(), HeaderValue::from_static(replayed)))
         .insert_header((DURABILITY.clone(), HeaderValue::from_static(issued.durability.word())))
-        .body(text)
+        .body(written(&body))
 }

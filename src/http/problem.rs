@@ -6,6 +6,7 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AF
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde::Serialize;
 
+use super::edge::written;
 use crate::domain::coupon::CouponId;
 use crate::domain::time::UnixMs;
 use crate::{observe, prepare, settle};
@@ -185,12 +186,12 @@ impl Problem {
 
     /// The response; never cached, because a restock may come at any time.
     pub(super) fn response(&self) -> HttpResponse {
-        self.builder().body(serde_json::to_vec(self).unwrap_or_default())
+        self.builder().body(written(self))
     }
 
     /// The response with one header more.
     pub(super) fn response_with(&self, header: (&'static str, &'static str)) -> HttpResponse {
-        self.builder().insert_header(header).body(serde_json::to_vec(self).unwrap_or_default())
+        self.builder().insert_header(header).body(written(self))
     }
 
     fn builder(&self) -> HttpResponseBuilder {

@@ -62,6 +62,8 @@ struct Inner {
     by_coupon: HashMap<CouponId, VecDeque<Request>>,
     turns: VecDeque<CouponId>,
     requests: usize,
+    /// The place of the last coupon that waits no more: the next one need not grow its own.
+    spare: VecDeque<Request>,
 }
 
 impl Queue {
@@ -129,7 +131,7 @@ impl Queue {
             let (holders, waiting): (Vec<_>, Vec<_>) =
                 requests.drain(..taken).filter(|(_, waiting)| !waiting.is_gone()).unzip();
             if requests.is_empty() {
-                inner.by_coupon.remove(&coupon_id);
+                inner.spare = inner.by_coupon.remove(&coupon_id).unwrap_or_default();
             } else {
                 inner.turns.push_back(coupon_id.clone());
             }
@@ -151,7 +153,9 @@ impl Inner {
             return;
         }
         self.turns.push_back(coupon_id.clone());
-        self.by_coupon.insert(coupon_id, VecDeque::from([request]));
+        let mut requests = std::mem::take(&mut self.spare);
+        requests.push_back(request);
+        self.by_coupon.insert(coupon_id, requests);
     }
 }
 

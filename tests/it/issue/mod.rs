@@ -5,6 +5,7 @@ mod crash;
 mod exactly;
 mod queue;
 mod shutdown;
+mod threads;
 mod verdict;
 
 use reqwest::StatusCode;

@@ -177,6 +177,14 @@ impl Server {
         values.filter_map(|rest| rest.rsplit(' ').next()?.parse::<f64>().ok()).sum()
     }
 
+    /// Threads that it has right now.
+    #[cfg(target_os = "linux")]
+    pub fn threads(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("Threads:"));
+        line.unwrap().trim().parse().unwrap()
+    }
+
     /// SIGKILL, and waits for the end.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();

@@ -2,6 +2,7 @@
 //! a Redis that lost or spoilt a part.
 
 mod damage;
+mod memory;
 mod numbers;
 mod races;
 mod record;
