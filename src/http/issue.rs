@@ -4,15 +4,18 @@
 //! takes its user from a header and never from a cookie, and refuses what a browser or a proxy
 //! sends without anybody having asked (prefetch, early data, `HEAD`).
 
+use std::cell::RefCell;
+
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
 };
+use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 
 use super::edge::written;
 use super::identity::{caller, parameter};
-use super::problem::{Code, Problem};
+use super::problem::{Code, Problem, response_of};
 use crate::domain::coupon::CouponId;
 use crate::domain::limits::PUBLIC_BODY_MAX_BYTES;
 use crate::domain::told::Told;
@@ -102,9 +105,7 @@ fn response(coupon_id: &CouponId, outcome: &Outcome) -> HttpResponse {
     let problem = |code, detail: String| Problem::new(code, detail).of_coupon(coupon_id).response();
     match outcome {
         Outcome::Issued(issued) => told(issued),
-        Outcome::SoldOut { total } => {
-            problem(Code::SoldOut, format!("All {total} tickets of {coupon_id} are taken."))
-        }
+        Outcome::SoldOut { total } => sold_out(coupon_id, *total),
         Outcome::NotOpen { opens_at, opens_in_ms } => {
             let detail = format!("{coupon_id} opens at {opens_at}.");
             let problem = Problem::new(Code::NotOpen, detail).of_coupon(coupon_id);
@@ -139,6 +140,24 @@ fn response(coupon_id: &CouponId, outcome: &Outcome) -> HttpResponse {
             "Too many tickets wait for the database. Nothing happened.".to_owned(),
         ),
     }
+}
+
+/// Nearly everybody is told this, and all of them the same: the last body is kept for the next.
+fn sold_out(coupon_id: &CouponId, total: u64) -> HttpResponse {
+    thread_local! {
+        static LAST: RefCell<Option<(CouponId, u64, Bytes)>> = const { RefCell::new(None) };
+    }
+    let last = LAST.with_borrow(|last| match last {
+        Some((id, of, body)) if id == coupon_id && *of == total => Some(body.clone()),
+        _ => None,
+    });
+    let body = last.unwrap_or_else(|| {
+        let detail = format!("All {total} tickets of {coupon_id} are taken.");
+        let body = Problem::new(Code::SoldOut, detail).of_coupon(coupon_id).body();
+        LAST.set(Some((coupon_id.clone(), total, body.clone())));
+        body
+    });
+    response_of(Code::SoldOut, body)
 }
 
 /// The same ticket is the same body, byte for byte; whether it is a replay stands in a header.

@@ -3,6 +3,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use actix_web::web::Bytes;
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde::Serialize;
 
@@ -194,16 +195,31 @@ impl Problem {
         self.builder().insert_header(header).body(written(self))
     }
 
+    /// The body alone, for [`response_of`].
+    pub(super) fn body(&self) -> Bytes {
+        written(self).into()
+    }
+
     fn builder(&self) -> HttpResponseBuilder {
-        let mut response = HttpResponse::build(self.status_code());
-        response
-            .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/problem+json")));
-        response.insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")));
+        let mut response = builder(self.status_code());
         if let Some(seconds) = self.0.retry_after_seconds {
             response.insert_header((RETRY_AFTER, seconds.to_string()));
         }
         response
     }
+}
+
+/// The response of a problem whose body was written before, and that names no time to come back.
+pub(super) fn response_of(code: Code, body: Bytes) -> HttpResponse {
+    let (_, status, ..) = code.row();
+    builder(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)).body(body)
+}
+
+fn builder(status: StatusCode) -> HttpResponseBuilder {
+    let mut response = HttpResponse::build(status);
+    response.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/problem+json")));
+    response.insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")));
+    response
 }
 
 impl std::fmt::Display for Problem {
