@@ -31,12 +31,6 @@ pub async fn create_tables(postgres: &PgPool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// How many tickets of a coupon are rows.
-pub async fn rows(postgres: &PgPool, coupon_id: &str) -> Result<i64, Failure> {
-    let count = sqlx::query_scalar("SELECT count(*) FROM naive_tickets WHERE coupon_id = $1");
-    Ok(count.bind(coupon_id).fetch_one(postgres).await?)
-}
-
 async fn create(redis: web::Data<Pool>, path: web::Path<(String, i64)>) -> HttpResponse {
     let (coupon_id, total) = path.into_inner();
     answer::created(take::create(&redis, &coupon_id, total).await)
@@ -76,7 +70,8 @@ async fn audit(
 ) -> HttpResponse {
     let counts = async {
         let (issued, _) = take::counts(&redis, &coupon_id).await?;
-        Ok((issued, rows(&postgres, &coupon_id).await?))
+        let rows = sqlx::query_scalar("SELECT count(*) FROM naive_tickets WHERE coupon_id = $1");
+        Ok((issued, rows.bind(coupon_id.as_str()).fetch_one(&**postgres).await?))
     };
     answer::audit(counts.await)
 }

@@ -45,9 +45,12 @@ pub async fn create(pool: &Pool, coupon_id: &str, total: i64) -> Result<(), Fail
 /// What the counter says is issued, and how many users hold a ticket.
 pub async fn counts(pool: &Pool, coupon_id: &str) -> Result<(i64, i64), Failure> {
     let mut connection = pool.get().await?;
-    let (stock, total): (i64, i64) =
-        connection.hmget(coupon_key(coupon_id), &["stock", "total"]).await?;
-    let holders: i64 = connection.hlen(holders_key(coupon_id)).await?;
+    let ((stock, total), holders): ((i64, i64), i64) = redis::pipe()
+        .atomic()
+        .hmget(coupon_key(coupon_id), &["stock", "total"])
+        .hlen(holders_key(coupon_id))
+        .query_async(&mut connection)
+        .await?;
     Ok((total - stock, holders))
 }
 
