@@ -69,9 +69,11 @@ async fn audit(
     coupon_id: web::Path<String>,
 ) -> HttpResponse {
     let counts = async {
-        let (issued, _) = take::counts(&redis, &coupon_id).await?;
+        // The rows first: what is counted after them is never less than they are.
         let rows = sqlx::query_scalar("SELECT count(*) FROM naive_tickets WHERE coupon_id = $1");
-        Ok((issued, rows.bind(coupon_id.as_str()).fetch_one(&**postgres).await?))
+        let rows = rows.bind(coupon_id.as_str()).fetch_one(&**postgres).await?;
+        let (issued, _) = take::counts(&redis, &coupon_id).await?;
+        Ok((issued, rows))
     };
     answer::audit(counts.await)
 }

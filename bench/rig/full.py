@@ -33,7 +33,7 @@ TARGETS = [CEILING, *(_at(target, level) for level in LEVELS for target in OF_TH
 
 def measure(options):
     """True when no promise broke."""
-    patience = Patience(REPEATS_MOST_SECONDS)
+    patience = Patience(0 if options.smoke else REPEATS_MOST_SECONDS)
     connections = CONNECTIONS[::3] if options.smoke else CONNECTIONS
     # (connections, loop) -> rounds
     cells = {(count, loop): [] for count in connections for loop in LOOPS}

@@ -36,4 +36,4 @@ def plot(series):
     }
     caption = (f"{series['rate']:,.0f} winners a second, {series['connections']} connections, AOF everysec; each "
                "second is a run of wrk of its own, with new connections.")
-    return svg.lines("Latency over time", caption, "second", "ms", drawn)
+    return svg.lines("Latency over time", caption, "time, s", "latency, ms", drawn)

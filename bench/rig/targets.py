@@ -12,7 +12,7 @@ SOLD_OUT_TOTAL = 10_000
 HOLDERS = 50_000
 COUPONS = 10
 DRAIN_SECONDS = 300
-PREPARED_AFTER_RUNS = 60
+PREPARED_WITHIN_SECONDS = (1, 2, 4, 8, 16, 32)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,10 +43,11 @@ def issued_as_told(stage, server, coupons, result, connections=None):
 
 
 def _until_issued(stage, coupon, total, **users):
-    """Asks until all `total` are issued, each of them once, however many ask."""
-    path, load = stage.server.issue_path(coupon), dataclasses.replace(stage.load, seconds=1, rate=None)
-    for _ in range(PREPARED_AFTER_RUNS):
-        stage.run([(path, 1)], load, **users)
+    """Asks until all `total` are issued, each of them once, however many ask. A run begins with the first
+    user again, so the next one is longer."""
+    for seconds in PREPARED_WITHIN_SECONDS:
+        load = dataclasses.replace(stage.load, seconds=seconds, rate=None)
+        stage.run([(stage.server.issue_path(coupon), 1)], load, **users)
         audit = stage.server.audit(coupon)
         if audit["issued"] >= total:
             break
