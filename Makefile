@@ -17,9 +17,9 @@ lint: ## check the formatting and the lints
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
 
-bench: ## measure winners and sold-out answers against the constant reply (ARGS="..." goes to bench/ratio)
+bench: ## measure issuing against the constant reply and the usual designs, and judge it (ARGS="..." goes to bench/run)
 	@.make/ensure cargo redis postgres wrk
-	bench/ratio $(ARGS)
+	bench/run $(ARGS)
 
 k6: ## run the k6 ramp and the exact-N run with their promises (FAST=yes: a smoke run)
 	@.make/ensure cargo redis

@@ -1,1 +1,1 @@
-"""What bench/ratio stands on: private servers, CPU accounts, the load generator, the report."""
+"""What bench/run stands on: private servers, CPU accounts, the load generator, targets, bounds, the report."""

@@ -31,7 +31,8 @@ def _machine():
 
 
 class Account:
-    """Between construction and `close`: seconds of `named` processes and their children per name."""
+    """Between construction and `close`: seconds of `named` processes (name -> children of ours) and their
+    children per name."""
 
     def __init__(self, named):
         self.named = named
@@ -48,7 +49,7 @@ class Account:
                 pid = parents[pid]
             return pid
 
-        roots = {pid: name for name, pid in self.named.items()} | {2: "kernel"}
+        roots = {child.pid: name for name, children in self.named.items() for child in children} | {2: "kernel"}
         spent = dict.fromkeys([*self.named, "kernel"], 0.0)
         for pid, (_, seconds) in processes.items():
             if name := roots.get(root(pid)):

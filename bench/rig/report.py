@@ -60,20 +60,30 @@ def surroundings(**more):
     }
 
 
-def keep(name, smoke, title, body, figures, about, command):
-    """Prints the text and writes both files; a smoke run is no result and goes to target/."""
+def promises(broken):
+    return [f"- **broken**: {text}" for text in broken] or ["- holds: every promise, after every run"]
+
+
+def keep(name, options, title, body, figures, plots=None, **versions):
+    """Prints the text and writes it, the figures and the plots (the end of the file's name -> SVG); a smoke
+    run is no result and goes to target/."""
     now = datetime.datetime.now(datetime.timezone.utc)
-    machine, versions = about["machine"], about["versions"]
-    text = "\n".join([
-        f"# {title}", "", f"{now:%Y-%m-%dT%H:%M:%SZ}.", "", body, "",
-        f"Machine: {machine['cpu']}, {machine['cores']} cores, {machine['memory']}, {machine['kernel']}.",
-        "Versions: " + ", ".join(f"{key} {value}" for key, value in versions.items()) + ".",
-        f"Command: `{command}`.", "",
-    ])
-    folder = ROOT / ("target/bench" if smoke else "bench/results")
+    about = surroundings(**versions)
+    folder = ROOT / ("target/bench" if options.smoke else "bench/results")
     folder.mkdir(parents=True, exist_ok=True)
-    stem = folder / f"{now:%Y-%m-%d}-{name}"
-    stem.with_suffix(".md").write_text(text)
-    whole = {"date": now.isoformat(), **about, "command": command, **figures}
-    stem.with_suffix(".json").write_text(json.dumps(whole, indent=1) + "\n")
-    print(f"\n{text}\nkept: {stem.relative_to(ROOT)}.md and .json")
+    stem = f"{now:%Y-%m-%d}-{name}"
+    shown = []
+    for end, drawing in (plots or {}).items():
+        (folder / f"{stem}{end}.svg").write_text(drawing)
+        shown += ["", f"![plot]({stem}{end}.svg)"]
+    machine = about["machine"]
+    text = "\n".join([
+        f"# {title}", "", f"{now:%Y-%m-%dT%H:%M:%SZ}.", "", body, *shown, "",
+        f"Machine: {machine['cpu']}, {machine['cores']} cores, {machine['memory']}, {machine['kernel']}.",
+        "Versions: " + ", ".join(f"{key} {value}" for key, value in about["versions"].items()) + ".",
+        f"Command: `{options.command}`.", "",
+    ])
+    (folder / f"{stem}.md").write_text(text)
+    whole = {"date": now.isoformat(), **about, "command": options.command, **figures}
+    (folder / f"{stem}.json").write_text(json.dumps(whole, indent=1) + "\n")
+    print(f"\n{text}\nkept: {(folder / stem).relative_to(ROOT)}.md and .json")

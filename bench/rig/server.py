@@ -14,20 +14,50 @@ from . import children
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = pathlib.Path(os.environ.get("SERVER_BIN") or ROOT / "target/release/firstcome")
+# All servers on one Redis need the same.
+CODE_KEYS = f"k1:{secrets.token_hex(32)}"
 
 
 def build():
+    command = ["cargo", "build", "--release", "--locked", "--example", "naive"]
     if "SERVER_BIN" not in os.environ:
-        command = ["cargo", "build", "--release", "--locked", "--bin", "firstcome"]
-        if subprocess.run(command, cwd=ROOT).returncode != 0:
-            sys.exit(3)
+        command += ["--bin", "firstcome"]
+    if subprocess.run(command, cwd=ROOT).returncode != 0:
+        sys.exit(3)
+
+
+def request(method, url, body=None, headers=None):
+    """(status, text) of an answer; status 0 when there was none."""
+    asked = urllib.request.Request(
+        url,
+        method=method,
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"Content-Type": "application/json", **(headers or {})},
+    )
+    # No proxy of the environment stands between us and this machine.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(asked, timeout=30) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as refusal:
+        return refusal.code, refusal.read().decode()
+    except OSError as error:
+        return 0, str(error)
+
+
+def wait_until(ready, child, what):
+    deadline = time.monotonic() + 30
+    while not ready():
+        if child.poll() is not None or time.monotonic() > deadline:
+            raise SystemExit(f"{what} did not become ready:\n{children.log_end(child)}")
+        time.sleep(0.05)
 
 
 class Server:
     def __init__(self, folder, redis, database_url, persister, workers):
         folder.mkdir()
-        port, admin_port = children.free_port(), children.free_port()
-        self.base = f"http://127.0.0.1:{port}"
+        self.port, admin_port = children.free_port(), children.free_port()
+        self.base = f"http://127.0.0.1:{self.port}"
         self.admin = f"http://127.0.0.1:{admin_port}"
         self.token = secrets.token_hex(16)
         self.child = children.start(
@@ -37,46 +67,23 @@ class Server:
                 **os.environ,
                 "REDIS_URL": redis.url,
                 "DATABASE_URL": database_url,
-                "FIRSTCOME_LISTEN": f"127.0.0.1:{port}",
+                "FIRSTCOME_LISTEN": f"127.0.0.1:{self.port}",
                 "FIRSTCOME_ADMIN_LISTEN": f"127.0.0.1:{admin_port}",
                 "FIRSTCOME_ADMIN_TOKEN": self.token,
-                "FIRSTCOME_CODE_KEYS": f"k1:{secrets.token_hex(32)}",
+                "FIRSTCOME_CODE_KEYS": CODE_KEYS,
                 "FIRSTCOME_DATA_DIR": str(folder / "data"),
                 "FIRSTCOME_PERSISTER": "on" if persister else "off",
                 "FIRSTCOME_WORKERS": str(workers),
                 "FIRSTCOME_LOG": "warn",
             },
         )
-        deadline = time.monotonic() + 30
-        while self.get("/readyz")[0] != 200:
-            if self.child.poll() is not None or time.monotonic() > deadline:
-                raise SystemExit(f"the server did not become ready:\n{children.log_end(self.child)}")
-            time.sleep(0.05)
-
-    def request(self, method, url, body=None, headers=None):
-        request = urllib.request.Request(
-            url,
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Content-Type": "application/json", **(headers or {})},
-        )
-        # No proxy of the environment stands between us and this machine.
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        try:
-            with opener.open(request, timeout=30) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as refusal:
-            return refusal.code, refusal.read().decode()
-        except OSError as error:
-            return 0, str(error)
+        wait_until(lambda: self.get("/readyz")[0] == 200, self.child, "the server")
 
     def get(self, path, user=None):
-        return self.request("GET", self.base + path, headers={"X-User-Id": user} if user else None)
+        return request("GET", self.base + path, headers={"X-User-Id": user} if user else None)
 
     def administer(self, method, path, body=None):
-        status, text = self.request(
-            method, self.admin + path, body, {"Authorization": f"Bearer {self.token}"}
-        )
+        status, text = request(method, self.admin + path, body, {"Authorization": f"Bearer {self.token}"})
         if not 200 <= status <= 299:
             raise SystemExit(f"{method} {path}: {status} {text}")
         return text
@@ -87,6 +94,9 @@ class Server:
         self.administer("POST", "/admin/coupons", {"id": name, "name": "bench", "total": total})
         self.administer("POST", f"/admin/coupons/{name}/preload", {})
         return name
+
+    def issue_path(self, coupon):
+        return f"/coupons/{coupon}/issue"
 
     def audit(self, coupon):
         return json.loads(self.get(f"/coupons/{coupon}/audit")[1])

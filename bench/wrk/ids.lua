@@ -1,10 +1,14 @@
--- A new user for every request, by header, at full speed or paced.
---   wrk -t1 -c256 -d5s -s ids.lua URL -- PREFIX [REQUESTS_PER_SECOND]
+-- Requests of users who go by header: to one path or several in turn, at full speed or paced.
+--   PORTS=p,q wrk -t2 -c256 -d5s -s ids.lua URL -- PREFIX [users=N] [rate=N] [paths=P*N,Q*M]
+-- Every request is a new user, or with `users` the same N again and again. `rate` is requests a
+-- second of each thread. `paths` takes the place of the URL's: N requests to P, then M to Q. The
+-- thread n of wrk goes to the n-th of PORTS.
 -- The last line of the output is `RESULT {json}`.
 -- Answers are counted by wrk itself (error statuses against requests): a response() of ours would
 -- make wrk take every answer apart, and the generator must stay cheaper than what it measures.
 
-local head, tail, number, due, step, clock_ms
+local heads, tail, number, users, due, step, clock_ms
+local threads = 0
 
 -- The number, scrambled one to one over 32 bits, so that users arrive in no order, as people do.
 local function scrambled(n)
@@ -35,22 +39,42 @@ local function turn()
   return math.max(0, math.floor(wait))
 end
 
+function setup(thread)
+  threads = threads + 1
+  thread:set("thread_number", threads)
+  local seen = 0
+  for port in string.gmatch(os.getenv("PORTS") or "", "%d+") do
+    seen = seen + 1
+    if seen == threads then thread.addr = wrk.lookup(wrk.host, port)[1] end
+  end
+end
+
 function init(args)
-  local form = "GET %s HTTP/1.1\r\nHost: %s:%s\r\nX-User-Id: %s-"
-  head = string.format(form, wrk.path, wrk.host, wrk.port, args[1])
+  local given = {}
+  for i = 2, #args do
+    local name, value = string.match(args[i], "^(%a+)=(.*)$")
+    given[name] = value
+  end
+  local form = "GET %s HTTP/1.1\r\nHost: %s:%s\r\nX-User-Id: %s%d-"
+  heads = {}
+  for path, times in string.gmatch(given.paths or wrk.path .. "*1", "([^*,]+)%*(%d+)") do
+    local head = string.format(form, path, wrk.host, wrk.port, args[1], thread_number)
+    for _ = 1, tonumber(times) do heads[#heads + 1] = head end
+  end
   tail = "\r\n\r\n"
   number = 0
-  if args[2] then
+  users = tonumber(given.users) or math.huge
+  if given.rate then
     clock_ms = monotonic_ms()
-    step = 1000 / tonumber(args[2])
+    step = 1000 / tonumber(given.rate)
     due = clock_ms()
     delay = turn
   end
 end
 
 function request()
-  number = number + 1
-  return head .. scrambled(number) .. tail
+  number = number < users and number + 1 or 1
+  return heads[number % #heads + 1] .. scrambled(number) .. tail
 end
 
 function done(summary, latency)

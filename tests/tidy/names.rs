@@ -33,7 +33,8 @@ const EXCEPTIONS: [(&str, &str); 4] = [
 
 /// Names of functions, types, variants, constants, fields and modules with a banned word.
 pub fn check(tree: &Tree) -> Vec<Finding> {
-    tree.under("src/", "rs").into_iter().flat_map(check_file).collect()
+    let files = ["src/", "bench/"].into_iter().flat_map(|folder| tree.under(folder, "rs"));
+    files.flat_map(check_file).collect()
 }
 
 fn check_file(source: &Source) -> Vec<Finding> {
@@ -164,6 +165,7 @@ fn a_banned_word_is_found_in_every_kind_of_name() {
         assert!(!findings.is_empty(), "{text}");
     }
     tree::caught(check(&Tree::of(&[("src/http/common.rs", "")])), "does not say `common`");
+    tree::caught(check(&Tree::of(&[("bench/naive/take.rs", "fn order() {}")])), "`order`");
 }
 
 #[test]

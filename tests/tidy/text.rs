@@ -41,8 +41,8 @@ fn sizes_of(source: &Source) -> Vec<Finding> {
 
 /// Words in code that are not for a finished line.
 pub fn check_words(tree: &Tree) -> Vec<Finding> {
-    let files = tree.under("src/", "rs").into_iter().chain(tree.under("tests/", "rs"));
-    files.flat_map(words_of).collect()
+    let folders = ["src/", "tests/", "bench/"].into_iter();
+    folders.flat_map(|folder| tree.under(folder, "rs")).flat_map(words_of).collect()
 }
 
 fn words_of(source: &Source) -> Vec<Finding> {
@@ -157,6 +157,8 @@ fn a_word_of_unfinished_work_is_found() {
         let findings = check_words(&Tree::of(&[("tests/it/issue.rs", text)]));
         assert_eq!(findings.len(), 1, "{text}");
     }
+    let bench = ("bench/naive/main.rs", "fn f() { todo!() }");
+    tree::caught(check_words(&Tree::of(&[bench])), "build it now");
 }
 
 #[test]
