@@ -7,6 +7,7 @@ mod health;
 mod identity;
 mod issue;
 mod problem;
+mod refusal;
 mod settings;
 mod tickets;
 

@@ -10,7 +10,6 @@ use serde::Serialize;
 use super::edge::written;
 use crate::domain::coupon::CouponId;
 use crate::domain::time::UnixMs;
-use crate::{observe, prepare, settle};
 
 /// Every code, with its page in docs/errors.md.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +60,11 @@ pub(super) enum Code {
 }
 
 impl Code {
+    /// The stable word.
+    pub(super) fn word(self) -> &'static str {
+        self.row().0
+    }
+
     /// Code, status, title, and after how many seconds asking again may help.
     fn row(self) -> (&'static str, u16, &'static str, Option<u64>) {
         match self {
@@ -178,6 +182,14 @@ impl Problem {
         self
     }
 
+    /// With the fields that are out of bounds, as pointers with a sentence each.
+    pub(super) fn with_faults(mut self, faults: Vec<(&str, String)>) -> Self {
+        let fault =
+            |(pointer, detail): (&str, String)| Fault { pointer: pointer.to_owned(), detail };
+        self.0.errors = faults.into_iter().map(fault).collect();
+        self
+    }
+
     /// With the instant of opening, and the seconds until then in `Retry-After`.
     pub(super) fn opening(mut self, opens_at: UnixMs, opens_in_ms: u64) -> Self {
         self.0.opens_at = Some(opens_at);
@@ -236,70 +248,4 @@ impl ResponseError for Problem {
     fn error_response(&self) -> HttpResponse {
         self.response()
     }
-}
-
-impl From<prepare::Refusal> for Problem {
-    fn from(refusal: prepare::Refusal) -> Self {
-        use prepare::Refusal;
-        let detail = refusal.to_string();
-        let code = match &refusal {
-            Refusal::Invalid(_) => Code::ValidationFailed,
-            Refusal::Exists => Code::CouponExists,
-            Refusal::CouponNotFound => Code::CouponNotFound,
-            Refusal::TicketNotFound => Code::TicketNotFound,
-            Refusal::InProgress => Code::InProgress,
-            Refusal::NotDraft => Code::NotDraft,
-            Refusal::UseRestock => Code::UseRestock,
-            Refusal::KeyReused => Code::IdempotencyKeyReused,
-            Refusal::VersionConflict { .. } => Code::VersionConflict,
-            Refusal::BelowIssued => Code::BelowIssued,
-            Refusal::TotalTooLarge => Code::TotalTooLarge,
-            Refusal::AlreadyClosed => Code::AlreadyClosed,
-            Refusal::ActInProgress => Code::ActInProgress,
-            Refusal::Recovering(_) => Code::Recovering,
-            Refusal::Store(_) => return unavailable(Code::DatabaseUnavailable, &detail),
-            Refusal::Redis(_) => return unavailable(Code::RedisUnavailable, &detail),
-        };
-        let mut problem = Self::new(code, detail);
-        if let Refusal::Invalid(faults) = refusal {
-            let fault =
-                |(pointer, detail): (&str, String)| Fault { pointer: pointer.to_owned(), detail };
-            problem.0.errors = faults.into_iter().map(fault).collect();
-        }
-        problem
-    }
-}
-
-impl From<observe::Error> for Problem {
-    fn from(error: observe::Error) -> Self {
-        let detail = error.to_string();
-        match error {
-            observe::Error::CouponNotFound => Self::new(Code::CouponNotFound, detail),
-            observe::Error::Recovering => Self::new(Code::Recovering, detail),
-            observe::Error::Store(_) => unavailable(Code::DatabaseUnavailable, &detail),
-            observe::Error::Redis(_) => unavailable(Code::RedisUnavailable, &detail),
-        }
-    }
-}
-
-impl From<settle::Error> for Problem {
-    fn from(error: settle::Error) -> Self {
-        let detail = error.to_string();
-        match error {
-            settle::Error::NotFound => Self::new(Code::TicketNotFound, detail),
-            settle::Error::MissingKey(_) => {
-                tracing::error!(%detail, "a ticket cannot be shown");
-                Self::new(Code::Recovering, "This server lacks the coupon's code key.")
-            }
-            settle::Error::Export(_) => Self::new(Code::Internal, detail),
-            settle::Error::Store(_) => unavailable(Code::DatabaseUnavailable, &detail),
-            settle::Error::Redis(_) => unavailable(Code::RedisUnavailable, &detail),
-        }
-    }
-}
-
-/// The cause is for the log; a stranger learns only that it was not their fault.
-fn unavailable(code: Code, cause: &str) -> Problem {
-    tracing::warn!(code = code.row().0, cause, "a request could not be served");
-    Problem::new(code, "The service cannot do this right now. Nothing was lost; ask again.")
 }

@@ -1,0 +1,68 @@
+//! What the verbs refuse, as problems.
+
+use super::problem::{Code, Problem};
+use crate::{observe, prepare, settle};
+
+impl From<prepare::Refusal> for Problem {
+    fn from(refusal: prepare::Refusal) -> Self {
+        use prepare::Refusal;
+        let detail = refusal.to_string();
+        let code = match &refusal {
+            Refusal::Invalid(_) => Code::ValidationFailed,
+            Refusal::Exists => Code::CouponExists,
+            Refusal::CouponNotFound => Code::CouponNotFound,
+            Refusal::TicketNotFound => Code::TicketNotFound,
+            Refusal::InProgress => Code::InProgress,
+            Refusal::NotDraft => Code::NotDraft,
+            Refusal::UseRestock => Code::UseRestock,
+            Refusal::KeyReused => Code::IdempotencyKeyReused,
+            Refusal::VersionConflict { .. } => Code::VersionConflict,
+            Refusal::BelowIssued => Code::BelowIssued,
+            Refusal::TotalTooLarge => Code::TotalTooLarge,
+            Refusal::AlreadyClosed => Code::AlreadyClosed,
+            Refusal::ActInProgress => Code::ActInProgress,
+            Refusal::Recovering(_) => Code::Recovering,
+            Refusal::Store(_) => return unavailable(Code::DatabaseUnavailable, &detail),
+            Refusal::Redis(_) => return unavailable(Code::RedisUnavailable, &detail),
+        };
+        let problem = Self::new(code, detail);
+        match refusal {
+            Refusal::Invalid(faults) => problem.with_faults(faults),
+            _ => problem,
+        }
+    }
+}
+
+impl From<observe::Error> for Problem {
+    fn from(error: observe::Error) -> Self {
+        let detail = error.to_string();
+        match error {
+            observe::Error::CouponNotFound => Self::new(Code::CouponNotFound, detail),
+            observe::Error::Recovering => Self::new(Code::Recovering, detail),
+            observe::Error::Store(_) => unavailable(Code::DatabaseUnavailable, &detail),
+            observe::Error::Redis(_) => unavailable(Code::RedisUnavailable, &detail),
+        }
+    }
+}
+
+impl From<settle::Error> for Problem {
+    fn from(error: settle::Error) -> Self {
+        let detail = error.to_string();
+        match error {
+            settle::Error::NotFound => Self::new(Code::TicketNotFound, detail),
+            settle::Error::MissingKey(_) => {
+                tracing::error!(%detail, "a ticket cannot be shown");
+                Self::new(Code::Recovering, "This server lacks the coupon's code key.")
+            }
+            settle::Error::Export(_) => Self::new(Code::Internal, detail),
+            settle::Error::Store(_) => unavailable(Code::DatabaseUnavailable, &detail),
+            settle::Error::Redis(_) => unavailable(Code::RedisUnavailable, &detail),
+        }
+    }
+}
+
+/// The cause is for the log; a stranger learns only that it was not their fault.
+fn unavailable(code: Code, cause: &str) -> Problem {
+    tracing::warn!(code = code.word(), cause, "a request could not be served");
+    Problem::new(code, "The service cannot do this right now. Nothing was lost; ask again.")
+}
