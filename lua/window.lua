@@ -9,6 +9,10 @@
 -- An empty opens_at_ms or closes_at_ms means that there is none. A lower limit hides no held claim:
 -- holders are answered before the limit is looked at. A closed coupon stays closed
 -- (already_closed).
+--
+-- Before its first ticket a coupon's servers repeat `not_open` from memory for up to 100 ms. So one
+-- that is to open earlier than it said opens for everybody at one instant, 150 ms from now at the
+-- soonest: else somebody could win at one server, and hear `not_open` from another.
 
 local coupon = KEYS[1]
 local generation, epoch, act_no = ARGV[1], ARGV[2], ARGV[3]
@@ -20,7 +24,7 @@ if not string.find(replication, 'role:master', 1, true)
   return 'other_generation'
 end
 local stored = redis.call('HMGET', coupon, 'epoch', 'state', 'act_no', 'act_result', 'version',
-  'total', 'remaining', 'held')
+  'total', 'remaining', 'held', 'last_serial', 'opens_at_ms')
 if not stored[1] then return 'unknown' end
 if stored[1] ~= epoch then return 'stale_epoch ' .. stored[1] end
 if stored[2] == 'recovering' then return 'recovering' end
@@ -29,6 +33,13 @@ if tonumber(stored[3]) + 1 ~= tonumber(act_no) then return 'out_of_order ' .. st
 if stored[2] == 'closed' then
   redis.call('HSET', coupon, 'act_no', act_no, 'act_result', 'refused already_closed')
   return 'refused already_closed'
+end
+
+local time = redis.call('TIME')
+local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+local waits = stored[9] == '0' and stored[10] ~= '' and now_ms < tonumber(stored[10])
+if waits and (opens_at_ms == '' or tonumber(opens_at_ms) < now_ms + 150) then
+  opens_at_ms = string.format('%.0f', now_ms + 150)
 end
 
 local version, stock = tonumber(stored[5]) + 1, tonumber(stored[7]) + tonumber(stored[8])

@@ -115,7 +115,7 @@ impl Batcher {
                 answer_each(group, &Outcome::Recovering);
             }
             Ok(Reply::OtherGeneration) => self.send_again(group),
-            Ok(Reply::Unknown) => self.look_up(group, sent),
+            Ok(Reply::Unknown) => self.look_up(group),
             Err(error) => self.fail(group, &error),
         }
     }
@@ -137,14 +137,10 @@ impl Batcher {
 
     /// Asks the database about an id that Redis does not have, beside the rounds: a slow database
     /// must not hold up the coupons that are there.
-    fn look_up(&self, group: Group, sent: Moment) {
+    fn look_up(&self, group: Group) {
         let (unknown_ids, store) = (self.unknown_ids.clone(), self.store.clone());
-        let verdicts = self.verdicts.clone();
         tokio::task::spawn_local(async move {
             let outcome = unknown_ids.outcome(&*store, &group.coupon_id).await;
-            if outcome == Outcome::CouponNotFound {
-                verdicts.learn_unknown(&group.coupon_id, sent);
-            }
             answer_each(group, &outcome);
         });
     }

@@ -3,7 +3,8 @@
 //! With its answers Redis tells a lease: how long a refusal cannot become untrue, whatever happens
 //! to the coupon. Until it ends, counted from before the question was sent, every request that is
 //! refused by it is answered here. One request in fifty milliseconds still asks, and renews it.
-//! When no lease is in force, everybody asks.
+//! When no lease is in force, everybody asks. An id that nobody knows has no lease: whoever won at
+//! another server, right after the preload, would be told that there is no such coupon.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -43,8 +44,6 @@ pub(super) enum Reason {
     SoldOut { total: u64, per_user_limit: u8 },
     /// Before the window, and nobody has a ticket yet. It opens at the moment `opens`.
     NotOpen { opens_at: UnixMs, opens: Moment },
-    /// Neither Redis nor the database has it.
-    Unknown,
 }
 
 struct Verdict {
@@ -89,7 +88,6 @@ impl Verdicts {
                 let opens_in_ms = (opens - now).as_millis() as u64;
                 Some(Outcome::NotOpen { opens_at, opens_in_ms })
             }
-            Reason::Unknown => Some(Outcome::CouponNotFound),
         }
     }
 
@@ -108,13 +106,6 @@ impl Verdicts {
             let reason = Reason::NotOpen { opens_at, opens: sent.plus_ms(opens_in_ms) };
             self.put(coupon_id, standing, reason, sent.plus_ms(lease_ms.min(opens_in_ms)));
         }
-    }
-
-    /// Learns that neither Redis, asked at `sent`, nor the database has this coupon. It may be
-    /// preloaded at any time, so this is believed for one lease.
-    pub(super) fn learn_unknown(&self, coupon_id: &CouponId, sent: Moment) {
-        let never = Standing { epoch: 0, version: 0 };
-        self.put(coupon_id, never, Reason::Unknown, sent.plus_ms(LEASE_MAX_MS));
     }
 
     fn put(&self, coupon_id: &CouponId, standing: Standing, reason: Reason, until: Moment) {

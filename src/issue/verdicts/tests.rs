@@ -124,26 +124,15 @@ fn not_open_is_told_until_the_coupon_opens_and_only_before_its_first_ticket() {
 }
 
 #[test]
-fn an_unknown_id_is_unknown_for_one_lease_and_never_against_a_known_version() {
-    let verdicts = Verdicts::default();
-    verdicts.learn_unknown(&coupon(), START);
-    assert_eq!(refusal(&verdicts, 10, &user("ada")), Some(Outcome::CouponNotFound));
-    assert_eq!(refusal(&verdicts, 100, &user("ada")), None);
-    let verdicts = sold_out(1, START, 100);
-    verdicts.learn_unknown(&coupon(), START.plus_ms(90));
-    assert_eq!(refusal(&verdicts, 10, &anybody()), GONE);
-    assert_eq!(refusal(&verdicts, 120, &anybody()), None);
-}
-
-#[test]
 fn verdicts_are_bounded_and_the_forgotten_ones_make_room() {
     let verdicts = Verdicts::default();
     let id = |number: usize| CouponId::parse(&format!("c{number}")).unwrap();
-    (0..VERDICTS_MAX).for_each(|number| verdicts.learn_unknown(&id(number), START));
-    verdicts.learn_unknown(&coupon(), START);
+    let told = answered(1, 100, Answer::SoldOut);
+    (0..VERDICTS_MAX).for_each(|number| verdicts.learn(&id(number), START, &told));
+    verdicts.learn(&coupon(), START, &told);
     assert_eq!(refusal(&verdicts, 1, &anybody()), None, "all places are taken");
-    verdicts.learn_unknown(&coupon(), START.plus_ms(1_100));
-    assert_eq!(refusal(&verdicts, 1_101, &anybody()), Some(Outcome::CouponNotFound));
+    verdicts.learn(&coupon(), START.plus_ms(1_100), &told);
+    assert_eq!(refusal(&verdicts, 1_101, &anybody()), GONE);
     assert_eq!(verdicts.read().len(), 1);
 }
 

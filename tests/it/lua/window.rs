@@ -1,5 +1,6 @@
 //! `lua/window.lua`.
 
+use firstcome::domain::limits::HOLD_MS;
 use firstcome::domain::time::UnixMs;
 use firstcome::lua::close::close;
 use firstcome::lua::issue::Answer;
@@ -114,4 +115,23 @@ async fn a_closed_coupon_stays_closed_i4() {
     acts::assert_refused(&stage, 3, "already_closed", async || act(&stage, stage.act(3)).await)
         .await;
     assert_eq!(stage.issue("bob").await, Answer::Closed);
+}
+
+#[tokio::test]
+async fn before_its_first_ticket_a_coupon_opens_150_ms_after_it_was_told_to_open_earlier_i8_i10() {
+    let stage = Stage::with(10).await;
+    let now = stage.balance().await.now.0;
+    move_to(&stage, 2, Some(now + LONG_MS), None).await;
+    for (act_no, opens) in (3..).zip([None, Some(now), Some(now - LONG_MS)]) {
+        let from = stage.balance().await.now.0;
+        move_to(&stage, act_no, opens, None).await;
+        let to = stage.balance().await;
+        let opens_at = to.opens_at.unwrap().0;
+        let hold_ms = HOLD_MS as i64;
+        assert!((from + hold_ms..=to.now.0 + hold_ms).contains(&opens_at), "{opens:?}");
+        stage.set_field("opens_at_ms", now + LONG_MS).await;
+    }
+    let later = now + LONG_MS / 2;
+    move_to(&stage, 6, Some(later), None).await;
+    assert_eq!(stage.balance().await.opens_at, Some(UnixMs(later)), "early enough to say so");
 }

@@ -156,9 +156,13 @@ impl Real {
             assert_eq!(self.run(change, act_no).await, after.reply, "{change:?} again");
             assert!(self.look().await == world, "a repeated act changed something (I4)");
         }
-        // The test decides when the hold is over.
+        // The test decides when the hold is over, and when a coupon opens.
         if after.held > 0 {
             self.set_held_until(FUTURE_MS).await;
+        }
+        let opens = matches!(change, Change::Window { opens_at_ms, .. } if *opens_at_ms != Some(FUTURE_MS));
+        if opens && after.reply.starts_with("applied") {
+            self.stage.set_field("opens_at_ms", PAST_MS).await;
         }
     }
 
