@@ -54,14 +54,15 @@ def wait_until(ready, child, what):
 
 
 class Server:
-    def __init__(self, folder, redis, database_url, persister, workers):
+    def __init__(self, folder, redis, database_url, persister, workers, variables=None):
+        """`variables` come on top of what is set here; SERVER_BIN among them is another binary."""
         folder.mkdir()
         self.port, admin_port = children.free_port(), children.free_port()
         self.base = f"http://127.0.0.1:{self.port}"
         self.admin = f"http://127.0.0.1:{admin_port}"
         self.token = secrets.token_hex(16)
         self.child = children.start(
-            [BINARY, "serve"],
+            [(variables or {}).get("SERVER_BIN", BINARY), "serve"],
             log=folder / "log",
             env={
                 **os.environ,
@@ -75,6 +76,7 @@ class Server:
                 "FIRSTCOME_PERSISTER": "on" if persister else "off",
                 "FIRSTCOME_WORKERS": str(workers),
                 "FIRSTCOME_LOG": "warn",
+                **(variables or {}),
             },
         )
         wait_until(lambda: self.get("/readyz")[0] == 200, self.child, "the server")

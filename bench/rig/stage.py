@@ -24,7 +24,7 @@ class Setting:
 class Stage:
     """Fresh servers, so that no run pays for the backlog of one before."""
 
-    def __init__(self, folder, setting, load, database_url, postgres):
+    def __init__(self, folder, setting, load, database_url, postgres, variables=None):
         folder.mkdir()
         self.load = load
         self.name = folder.name
@@ -35,7 +35,7 @@ class Stage:
         else:
             self.servers = [
                 Server(folder / f"server{number}", self.redis, database_url, setting.persister,
-                       WORKERS // setting.servers)
+                       WORKERS // setting.servers, variables)
                 for number in range(setting.servers)
             ]
         self.named = {
