@@ -160,9 +160,12 @@ impl Real {
         if after.held > 0 {
             self.set_held_until(FUTURE_MS).await;
         }
-        let opens = matches!(change, Change::Window { opens_at_ms, .. } if *opens_at_ms != Some(FUTURE_MS));
-        if opens && after.reply.starts_with("applied") {
-            self.stage.set_field("opens_at_ms", PAST_MS).await;
+        match change {
+            Change::Window { opens_at_ms: Some(FUTURE_MS), .. } => {}
+            Change::Window { .. } if after.reply.starts_with("applied") => {
+                self.stage.set_field("opens_at_ms", PAST_MS).await;
+            }
+            _ => {}
         }
     }
 
