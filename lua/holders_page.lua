@@ -3,7 +3,7 @@
 --! KEYS 1 coupon hash  2 holders hash
 --! ARGV 1 generation replid  2 epoch number  3 version number  4 cursor word
 --! REPLY page next_cursor holders fields | stale
---! KEEPS I4 I8
+--! KEEPS I4 I8 I10
 --
 -- Whoever turned from the first page to the last, and met no `stale`, has every holder at this
 -- version: nobody is issued a ticket before a restock or a return, and both raise the version.

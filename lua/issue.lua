@@ -68,7 +68,8 @@ elseif state == 'paused' then
 end
 
 local lease_ms = math.min(100, math.max(closing_ms, 0))
-if held > 0 and not ripe then lease_ms = math.min(lease_ms, held_until_ms - now_ms) end
+-- The time is in whole milliseconds, so the hold may end up to one earlier than the difference.
+if held > 0 and not ripe then lease_ms = math.min(lease_ms, held_until_ms - now_ms - 1) end
 
 local fields, claim_numbers = user_ids, nil
 if claims ~= '' then

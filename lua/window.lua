@@ -11,8 +11,8 @@
 -- (already_closed).
 --
 -- Before its first ticket a coupon's servers repeat `not_open` from memory for up to 100 ms. So one
--- that is to open earlier than it said opens for everybody at one instant, 150 ms from now at the
--- soonest: else somebody could win at one server, and hear `not_open` from another.
+-- that is to open earlier than it said opens for everybody at one instant, 150 ms from now, or when
+-- it said if that is sooner: else somebody could win at one server, and hear `not_open` from another.
 
 local coupon = KEYS[1]
 local generation, epoch, act_no = ARGV[1], ARGV[2], ARGV[3]
@@ -38,8 +38,9 @@ end
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 local waits = stored[9] == '0' and stored[10] ~= '' and now_ms < tonumber(stored[10])
-if waits and (opens_at_ms == '' or tonumber(opens_at_ms) < now_ms + 150) then
-  opens_at_ms = string.format('%.0f', now_ms + 150)
+local soonest_ms = waits and math.min(tonumber(stored[10]), now_ms + 150)
+if waits and (opens_at_ms == '' or tonumber(opens_at_ms) < soonest_ms) then
+  opens_at_ms = string.format('%.0f', soonest_ms)
 end
 
 local version, stock = tonumber(stored[5]) + 1, tonumber(stored[7]) + tonumber(stored[8])

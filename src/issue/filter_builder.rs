@@ -4,23 +4,26 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::holders_filter::HoldersFilter;
 use super::moment::Moment;
 use super::verdicts::{Standing, Verdicts};
 use crate::domain::coupon::CouponId;
+use crate::domain::limits::HOLD_MS;
 use crate::lua::holders_page::{Args, Reply, holders_page};
 use crate::redis::Redis;
 
-/// The time between two pages. A page of 200 holders costs Redis 0.2 ms, so a build takes a tenth
-/// of its time at most.
+/// The time between two pages. A page of 200 holders costs Redis 0.2 ms, so a server that builds
+/// takes a tenth of its time.
 const PAGE_EVERY: Duration = Duration::from_millis(2);
 /// Processes that notice a sold-out coupon in the same moment begin within this time of each other.
 const JITTER_MAX_MS: u8 = 20;
-/// A coupon whose filter could not be built is left alone for this long.
+/// A coupon whose filter has no room, or whose holders cannot be read, is left alone for this long.
 const LATER: Duration = Duration::from_secs(1);
+/// A coupon that could be won when its holders were read is looked at again after the hold.
+const AFTER_HOLD: Duration = Duration::from_millis(HOLD_MS);
 
 /// Builds one filter at a time; its loop is [`FilterBuilder::step`] repeated.
 pub struct FilterBuilder {
@@ -53,21 +56,27 @@ impl FilterBuilder {
         let wanted = self.verdicts.without_filter(Moment::now());
         let next = wanted.into_iter().find(|(coupon_id, _)| !self.later.contains_key(coupon_id));
         let Some((coupon_id, standing)) = next else {
-            let _ = timeout(LATER, self.verdicts.unfiltered()).await;
+            // Whatever comes first: a new verdict, or the end of somebody's pause.
+            let until = self.later.values().min().copied().unwrap_or(now + LATER);
+            let _ = timeout_at(until.min(now + LATER), self.verdicts.unfiltered()).await;
             return;
         };
         match self.build(&coupon_id, standing).await {
-            Some(holders) => self.verdicts.attach(&coupon_id, standing, holders),
-            None => {
-                self.later.insert(coupon_id, Instant::now() + LATER);
+            Ok(holders) => self.verdicts.attach(&coupon_id, standing, holders),
+            Err(pause) => {
+                self.later.insert(coupon_id, Instant::now() + pause);
             }
         }
     }
 
-    /// The holders at exactly this standing; `None` when it is over, when the filter has no room,
-    /// or when Redis does not answer: then everybody goes on asking.
-    async fn build(&self, coupon_id: &CouponId, standing: Standing) -> Option<HoldersFilter> {
-        let accepted = self.redis.generation().current().ok()?;
+    /// The holders at exactly this standing. When it is over, when the filter has no room, or when
+    /// Redis does not answer: how long to leave the coupon alone. Until then everybody asks.
+    async fn build(
+        &self,
+        coupon_id: &CouponId,
+        standing: Standing,
+    ) -> Result<HoldersFilter, Duration> {
+        let accepted = self.redis.generation().current().map_err(|_| LATER)?;
         sleep(jitter()).await;
         let mut pace = interval(PAGE_EVERY);
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -78,22 +87,24 @@ impl FilterBuilder {
             let args = Args { accepted: &accepted, coupon_id, epoch, version, cursor: &cursor };
             let page = match holders_page(&self.redis, &args).await {
                 Ok(Reply::Page(page)) => page,
-                Ok(Reply::Stale) => return None,
+                Ok(Reply::Stale) => return Err(AFTER_HOLD),
                 Err(error) => {
                     tracing::debug!(%error, coupon.id = %coupon_id, "the holders cannot be read");
-                    return None;
+                    return Err(LATER);
                 }
             };
             let bytes = HoldersFilter::bytes_for(page.holders);
             if filter.is_none() && !self.verdicts.make_room(Moment::now(), bytes) {
                 tracing::debug!(coupon.id = %coupon_id, bytes, "its filter has no room");
-                return None;
+                return Err(LATER);
             }
-            let holders = filter.get_or_insert_with(|| HoldersFilter::for_holders(page.holders));
+            let mut holders =
+                filter.take().unwrap_or_else(|| HoldersFilter::for_holders(page.holders));
             page.fields.iter().for_each(|field| holders.insert(field));
             if page.next_cursor == "0" {
-                return filter;
+                return Ok(holders);
             }
+            filter = Some(holders);
             cursor = page.next_cursor;
         }
     }

@@ -24,7 +24,7 @@ impl HoldersFilter {
 
     /// What a filter for this many holders takes.
     pub(super) fn bytes_for(holders: usize) -> usize {
-        holders.saturating_mul(BITS_PER_HOLDER) / 8
+        holders.max(1).saturating_mul(BITS_PER_HOLDER).div_ceil(64) * 8
     }
 
     /// What it takes.

@@ -11,7 +11,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 const ISSUE_REQUESTS: &str = "firstcome_issue_requests_total";
 /// Refusals by a verdict in force.
 const ISSUE_VERDICT_REFUSALS: &str = "firstcome_issue_verdict_refusals_total";
-/// From the arrival of the first request of a group to the sending of its call.
+/// From the arrival of a group's first request, usually its oldest, to the sending of its call.
 const ISSUE_WAIT: &str = "firstcome_issue_wait_seconds";
 /// From the sending of a call to its reply.
 const ISSUE_CALL: &str = "firstcome_issue_call_seconds";
@@ -170,7 +170,7 @@ impl IssueMetrics {
         self.verdict_refusals.increment(1);
     }
 
-    /// The first request of a group, which waited longest, waited this long in the queue.
+    /// The first request of a group waited this long in the queue.
     pub fn waited(&self, duration: Duration) {
         self.wait.record(duration);
     }

@@ -74,21 +74,24 @@ impl Verdicts {
     ) -> Option<Outcome> {
         let known = self.read();
         let verdict = known.get(coupon_id)?;
-        if now >= verdict.until || verdict.is_renewed_by_this(now) {
+        if now >= verdict.until {
             return None;
         }
-        match verdict.reason {
+        let refusal = match verdict.reason {
             Reason::SoldOut { total, per_user_limit } => {
                 let is_stranger =
                     caller.is_new || !verdict.holders.as_ref()?.may_hold(&caller.user_id, claim);
-                (is_stranger && claim.number() <= per_user_limit)
-                    .then_some(Outcome::SoldOut { total })
+                if !is_stranger || claim.number() > per_user_limit {
+                    return None;
+                }
+                Outcome::SoldOut { total }
             }
             Reason::NotOpen { opens_at, opens } => {
-                let opens_in_ms = (opens - now).as_millis() as u64;
-                Some(Outcome::NotOpen { opens_at, opens_in_ms })
+                Outcome::NotOpen { opens_at, opens_in_ms: (opens - now).as_millis() as u64 }
             }
-        }
+        };
+        // Only a refusal renews a lease, so only who would be refused is sent for one.
+        (!verdict.is_renewed_by_this(now)).then_some(refusal)
     }
 
     /// Learns from what Redis answered to a question that was sent at `sent`.
@@ -104,37 +107,40 @@ impl Verdicts {
             let opens_at = answered.opens_at.unwrap_or(answered.now);
             let opens_in_ms = opens_at.0.saturating_sub(answered.now.0).max(0).unsigned_abs();
             let reason = Reason::NotOpen { opens_at, opens: sent.plus_ms(opens_in_ms) };
-            self.put(coupon_id, standing, reason, sent.plus_ms(lease_ms.min(opens_in_ms)));
+            // Redis tells whole milliseconds: it may open up to one earlier than the difference.
+            let lease_ms = lease_ms.min(opens_in_ms.saturating_sub(1));
+            self.put(coupon_id, standing, reason, sent.plus_ms(lease_ms));
         }
     }
 
     fn put(&self, coupon_id: &CouponId, standing: Standing, reason: Reason, until: Moment) {
         let mut known = self.write();
         let renew_from = AtomicU64::new(until.minus_ms(RENEW_MS).0);
-        match known.get_mut(coupon_id) {
-            Some(verdict) if verdict.standing > standing => return,
-            Some(verdict) if verdict.standing == standing => {
-                if verdict.until >= until {
-                    return;
-                }
-                (verdict.reason, verdict.until) = (reason, until);
-                verdict.renew_from = renew_from;
+        let new = Verdict { standing, reason, until, renew_from, holders: None };
+        let is_news = match known.get_mut(coupon_id) {
+            Some(old) if old.standing > standing => false,
+            Some(old) if old.standing == standing && old.until >= until => false,
+            Some(old) if old.standing == standing => {
+                let is_news = !old.is_sold_out();
+                *old = Verdict { holders: old.holders.take(), ..new };
+                is_news
             }
-            Some(verdict) => {
-                *verdict = Verdict { standing, reason, until, renew_from, holders: None };
+            Some(old) => {
+                *old = new;
+                true
             }
             None => {
                 if known.len() >= VERDICTS_MAX {
                     known.retain(|_, verdict| verdict.until.plus_ms(FILTER_KEPT_MS) > until);
                 }
-                if known.len() < VERDICTS_MAX {
-                    let verdict = Verdict { standing, reason, until, renew_from, holders: None };
-                    known.insert(coupon_id.clone(), verdict);
+                let has_room = known.len() < VERDICTS_MAX;
+                if has_room {
+                    known.insert(coupon_id.clone(), new);
                 }
+                has_room
             }
-        }
-        drop(known);
-        if matches!(reason, Reason::SoldOut { .. }) {
+        };
+        if is_news {
             self.unfiltered.notify_one();
         }
     }
@@ -147,8 +153,7 @@ impl Verdicts {
     /// Sold-out coupons that are asked for right now and have no filter.
     pub(super) fn without_filter(&self, now: Moment) -> Vec<(CouponId, Standing)> {
         let is_wanted = |verdict: &Verdict| {
-            let is_sold_out = matches!(verdict.reason, Reason::SoldOut { .. });
-            is_sold_out && verdict.holders.is_none() && verdict.until > now
+            verdict.is_sold_out() && verdict.holders.is_none() && verdict.until > now
         };
         let known = self.read();
         let wanted = known.iter().filter(|(_, verdict)| is_wanted(verdict));
@@ -192,6 +197,10 @@ impl Verdicts {
 }
 
 impl Verdict {
+    fn is_sold_out(&self) -> bool {
+        matches!(self.reason, Reason::SoldOut { .. })
+    }
+
     /// Whether this request is the one that asks for all others. When its answer gets lost, another
     /// one is due after [`RENEW_MS`].
     fn is_renewed_by_this(&self, now: Moment) -> bool {

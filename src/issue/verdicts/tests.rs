@@ -98,6 +98,9 @@ fn whoever_may_hold_a_ticket_asks_redis_i10() {
     };
     assert_eq!((claims("bob", 1), claims("bob", 2)), (GONE, None));
     assert_eq!(claims("eve", 3), None, "above the limit Redis has another word");
+    assert_eq!(refusal(&verdicts, 50, &user("ada")), None, "a holder asks, and renews nothing");
+    assert_eq!(refusal(&verdicts, 50, &user("eve")), None, "who would be refused renews");
+    assert_eq!(refusal(&verdicts, 50, &user("eve")), GONE);
     assert_eq!(verdicts.without_filter(START), []);
 
     verdicts.learn(&coupon(), START.plus_ms(50), &answered(3, 100, Answer::SoldOut));
@@ -118,9 +121,9 @@ fn not_open_is_told_until_the_coupon_opens_and_only_before_its_first_ticket() {
     verdicts.learn(&coupon(), START, &told);
     let opens = |opens_in_ms| Some(Outcome::NotOpen { opens_at: OPENS_AT, opens_in_ms });
     assert_eq!(refusal(&verdicts, 10, &user("ada")), opens(70));
-    assert_eq!(refusal(&verdicts, 30, &user("ada")), None, "it renews");
-    assert_eq!(refusal(&verdicts, 79, &user("ada")), opens(1));
-    assert_eq!(refusal(&verdicts, 80, &user("ada")), None, "it opens in this moment");
+    assert_eq!(refusal(&verdicts, 29, &user("ada")), None, "it renews");
+    assert_eq!(refusal(&verdicts, 78, &user("ada")), opens(2));
+    assert_eq!(refusal(&verdicts, 79, &user("ada")), None, "it may open in this millisecond");
 }
 
 #[test]
@@ -140,7 +143,7 @@ fn verdicts_are_bounded_and_the_forgotten_ones_make_room() {
 fn filters_are_bounded_and_only_unwanted_ones_make_room() {
     let verdicts = sold_out(1, START, 100);
     let standing = Standing { epoch: 1, version: 1 };
-    let holders = FILTERS_MAX_BYTES / HoldersFilter::bytes_for(1);
+    let holders = FILTERS_MAX_BYTES / 2;
     verdicts.attach(&coupon(), standing, HoldersFilter::for_holders(holders));
     assert!(verdicts.read()[&coupon()].holders.is_some());
     assert!(!verdicts.make_room(START.plus_ms(1_000), 64), "the coupon is still asked for");

@@ -17,6 +17,7 @@ use crate::support::line::Line;
 use crate::support::server::{Answer, Server};
 use crate::support::site::{Dialect, Site};
 
+const VERDICT_REFUSALS: &str = "firstcome_issue_verdict_refusals_total";
 /// Connections at once; two thousand refusals a second are no rush.
 const CALLERS: usize = 16;
 
@@ -63,15 +64,17 @@ async fn sold_out_costs_redis_a_hundredth_of_a_command_and_every_winner_is_told_
     assert_eq!(told.tickets.len(), 1_000);
 
     let mut round = 0;
-    eventually_holds("at 2,000 a second one in a hundred refusals asks Redis", async || {
-        round += 1;
-        let before = issue_calls(&site).await;
-        let refused = refused_in_a_second(&server, "summer", round).await;
-        let calls = issue_calls(&site).await - before;
-        refused >= 2_000 && calls * 100 <= refused
-    })
+    eventually_holds(
+        "one in a hundred refusals asks Redis, and who renews the lease",
+        async || {
+            round += 1;
+            let (before, since) = (issue_calls(&site).await, Instant::now());
+            let refused = refused_in_a_second(&server, "summer", round).await;
+            let renewals = since.elapsed().as_millis() as u64 / (LEASE_MAX_MS / 2);
+            issue_calls(&site).await - before <= refused / 100 + renewals
+        },
+    )
     .await;
-    assert!(server.metric("firstcome_issue_verdict_refusals_total").await >= 2_000.0);
 
     let strangers = async |server: &Server| {
         refused_in_a_second(server, "summer", 0).await;
@@ -113,6 +116,12 @@ async fn restocks_are_won_at_once_and_a_winner_is_believed_at_every_server_i8_i1
     let both = [&servers[0], &servers[1]];
     besieged(&both, "summer", async {
         for round in 0..12_u64 {
+            // Both refuse from memory, so a filter is in force: the siege gives a name.
+            for server in &servers {
+                let refusals = async || server.metric(VERDICT_REFUSALS).await;
+                let before = refusals().await;
+                eventually_holds("a filter", async || refusals().await > before).await;
+            }
             // The siege takes some of them.
             let restocked = servers[0].restock("summer", 3, &format!("round-{round}")).await;
             assert_eq!(restocked.status, StatusCode::OK, "{}", restocked.body);

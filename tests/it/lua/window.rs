@@ -131,7 +131,16 @@ async fn before_its_first_ticket_a_coupon_opens_150_ms_after_it_was_told_to_open
         assert!((from + hold_ms..=to.now.0 + hold_ms).contains(&opens_at), "{opens:?}");
         stage.set_field("opens_at_ms", now + LONG_MS).await;
     }
+    // One that opens soon is not put off by an act that says the same again.
+    let soon = stage.balance().await.now.0 + 100;
+    for (act_no, opens) in (6..).zip([Some(soon), Some(soon - 1), Some(soon + 1)]) {
+        stage.set_field("opens_at_ms", soon).await;
+        move_to(&stage, act_no, opens, None).await;
+        let balance = stage.balance().await;
+        let expected = opens.max(Some(soon)).map(UnixMs);
+        assert!(balance.opens_at == expected || balance.now.0 >= soon, "{balance:?}");
+    }
     let later = now + LONG_MS / 2;
-    move_to(&stage, 6, Some(later), None).await;
+    move_to(&stage, 9, Some(later), None).await;
     assert_eq!(stage.balance().await.opens_at, Some(UnixMs(later)), "early enough to say so");
 }

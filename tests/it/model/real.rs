@@ -160,12 +160,12 @@ impl Real {
         if after.held > 0 {
             self.set_held_until(FUTURE_MS).await;
         }
-        match change {
-            Change::Window { opens_at_ms: Some(FUTURE_MS), .. } => {}
-            Change::Window { .. } if after.reply.starts_with("applied") => {
+        if matches!(change, Change::Window { .. }) && after.reply.starts_with("applied") {
+            let balance = self.stage.balance().await;
+            let soon = balance.now.0..FUTURE_MS;
+            if balance.opens_at.is_some_and(|opens_at| soon.contains(&opens_at.0)) {
                 self.stage.set_field("opens_at_ms", PAST_MS).await;
             }
-            _ => {}
         }
     }
 

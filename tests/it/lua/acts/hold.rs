@@ -56,7 +56,7 @@ fn assert_exact(answered: &Answered, until: UnixMs) -> bool {
     assert_eq!(is_issued, answered.now >= until, "{answered:?}");
     if !is_issued {
         assert_eq!(answered.answers, [Answer::SoldOut]);
-        let rest_ms = u64::try_from(until.0 - answered.now.0).unwrap();
+        let rest_ms = u64::try_from(until.0 - answered.now.0 - 1).unwrap();
         assert_eq!(answered.lease_ms, rest_ms.min(LEASE_MAX_MS));
     }
     is_issued
