@@ -12,7 +12,7 @@
 --
 -- Before its first ticket a coupon's servers repeat `not_open` from memory for up to 100 ms. So one
 -- that is to open earlier than it said opens for everybody at one instant, 150 ms from now, or when
--- it said if that is sooner: else somebody could win at one server, and hear `not_open` from another.
+-- it said if that is sooner. Else somebody could win at one server, and hear `not_open` at another.
 
 local coupon = KEYS[1]
 local generation, epoch, act_no = ARGV[1], ARGV[2], ARGV[3]
