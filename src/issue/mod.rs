@@ -104,20 +104,27 @@ impl Issuer {
     /// Issues one ticket to one user, or says why not. The same (coupon, user, claim) gets the same
     /// ticket again, for ever (I2, I10).
     pub async fn issue(&self, coupon_id: CouponId, caller: Caller, claim: Claim) -> Outcome {
-        let outcome = match self.verdicts.refusal(Moment::now(), &coupon_id, &caller, claim) {
+        let now = Moment::now();
+        let outcome = match self.verdicts.refusal(now, &coupon_id, &caller, claim) {
             Some(refusal) => {
                 self.metrics.refused_by_verdict();
                 refusal
             }
-            None => self.asked(coupon_id, caller, claim).await,
+            None => self.asked(now, coupon_id, caller, claim).await,
         };
         self.metrics.ended(outcome.counted());
         outcome
     }
 
-    async fn asked(&self, coupon_id: CouponId, caller: Caller, claim: Claim) -> Outcome {
+    async fn asked(
+        &self,
+        since: Moment,
+        coupon_id: CouponId,
+        caller: Caller,
+        claim: Claim,
+    ) -> Outcome {
         let (reply, answer) = oneshot::channel();
-        match self.queue.push(coupon_id, caller.user_id, claim, reply) {
+        match self.queue.push(since, coupon_id, (caller.user_id, claim), reply) {
             // The batcher answers everything that it took; it is gone only when the thread is.
             Ok(()) => answer.await.unwrap_or(Outcome::OutcomeUnknown),
             Err(queue::Full) => Outcome::Overloaded,

@@ -112,8 +112,7 @@ pub(super) fn of_answer(
         Answer::Cancelled(_) => Outcome::TicketCancelled,
         Answer::SoldOut => Outcome::SoldOut { total: answered.total },
         Answer::NotOpen => {
-            let opens_at = answered.opens_at.unwrap_or(answered.now);
-            let opens_in_ms = opens_at.0.saturating_sub(answered.now.0).max(0).unsigned_abs();
+            let (opens_at, opens_in_ms) = answered.opening();
             Outcome::NotOpen { opens_at, opens_in_ms }
         }
         Answer::Closed => Outcome::Closed,

@@ -81,17 +81,16 @@ impl Queue {
     /// Takes a request in; at the bound it is refused at once and nothing happened.
     pub(super) fn push(
         &self,
+        since: Moment,
         coupon_id: CouponId,
-        user_id: UserId,
-        claim: Claim,
+        holder: (UserId, Claim),
         reply: oneshot::Sender<Outcome>,
     ) -> Result<(), Full> {
         let mut inner = self.inner.borrow_mut();
         if inner.requests >= self.max_requests {
             return Err(Full);
         }
-        let waiting = Waiting { since: Moment::now(), was_sent_back: false, reply };
-        inner.append(coupon_id, ((user_id, claim), waiting));
+        inner.append(coupon_id, (holder, Waiting { since, was_sent_back: false, reply }));
         self.metrics.queued(1);
         self.arrivals.notify_one();
         Ok(())
@@ -177,7 +176,8 @@ mod tests {
     fn push(queue: &Queue, coupon: &str, user: &str) -> Result<oneshot::Receiver<Outcome>, Full> {
         let (reply, answer) = oneshot::channel();
         let coupon_id = CouponId::parse(coupon).unwrap();
-        queue.push(coupon_id, UserId::parse(user).unwrap(), Claim::FIRST, reply)?;
+        let holder = (UserId::parse(user).unwrap(), Claim::FIRST);
+        queue.push(Moment::now(), coupon_id, holder, reply)?;
         Ok(answer)
     }
 

@@ -76,6 +76,14 @@ pub struct Answered {
     pub answers: Vec<Answer>,
 }
 
+impl Answered {
+    /// When it opens, and in how many milliseconds by the clock of Redis; for [`Answer::NotOpen`].
+    pub fn opening(&self) -> (UnixMs, u64) {
+        let opens_at = self.opens_at.unwrap_or(self.now);
+        (opens_at, opens_at.0.saturating_sub(self.now.0).max(0).unsigned_abs())
+    }
+}
+
 /// The answer to one user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {

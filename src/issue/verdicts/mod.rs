@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use tokio::sync::Notify;
 
@@ -53,7 +53,7 @@ struct Verdict {
     /// From when on the next request asks Redis.
     renew_from: AtomicU64,
     /// The holders at exactly this standing.
-    holders: Option<Arc<HoldersFilter>>,
+    holders: Option<HoldersFilter>,
 }
 
 /// The verdicts of a process; shared by its workers.
@@ -104,8 +104,7 @@ impl Verdicts {
             let reason = Reason::SoldOut { total, per_user_limit };
             self.put(coupon_id, standing, reason, sent.plus_ms(lease_ms));
         } else if has(Answer::NotOpen) && answered.is_untouched {
-            let opens_at = answered.opens_at.unwrap_or(answered.now);
-            let opens_in_ms = opens_at.0.saturating_sub(answered.now.0).max(0).unsigned_abs();
+            let (opens_at, opens_in_ms) = answered.opening();
             let reason = Reason::NotOpen { opens_at, opens: sent.plus_ms(opens_in_ms) };
             // Redis tells whole milliseconds: it may open up to one earlier than the difference.
             let lease_ms = lease_ms.min(opens_in_ms.saturating_sub(1));
@@ -181,7 +180,7 @@ impl Verdicts {
         let fits = filter_bytes(&known) + holders.bytes() <= FILTERS_MAX_BYTES;
         match known.get_mut(coupon_id) {
             Some(verdict) if verdict.standing == standing && fits => {
-                verdict.holders = Some(Arc::new(holders));
+                verdict.holders = Some(holders);
             }
             _ => {}
         }
@@ -214,11 +213,7 @@ impl Verdict {
 }
 
 fn filter_bytes(known: &HashMap<CouponId, Verdict>) -> usize {
-    known
-        .values()
-        .filter_map(|verdict| verdict.holders.as_ref())
-        .map(|holders| holders.bytes())
-        .sum()
+    known.values().filter_map(|verdict| verdict.holders.as_ref()).map(HoldersFilter::bytes).sum()
 }
 
 #[cfg(test)]

@@ -4,13 +4,13 @@
 
 use std::collections::BTreeMap;
 
+use super::tests::answered;
 use super::*;
 use crate::domain::limits::HOLD_MS;
 use crate::domain::user::UserId;
 
 const SEEDS: u64 = 400;
 const STEPS: usize = 600;
-const TOTAL: u64 = 1_000;
 const PAGE: usize = 3;
 
 /// Reproducible chance: SplitMix64.
@@ -143,7 +143,11 @@ impl World {
                 }
             }
             Event::Answered { process, sent, version, lease_ms } => {
-                self.processes[process].learn(&id(), sent, &sold_out(version, lease_ms));
+                self.processes[process].learn(
+                    &id(),
+                    sent,
+                    &answered(version, lease_ms, Answer::SoldOut),
+                );
             }
             Event::Paged { process, standing, mut expected, read } => {
                 if self.coupon.is_stale(standing) {
@@ -199,22 +203,6 @@ fn id() -> CouponId {
 
 fn moment(us: u64) -> Moment {
     Moment(us * 1_000)
-}
-
-fn sold_out(version: u64, lease_ms: u64) -> Answered {
-    Answered {
-        epoch: 1,
-        version,
-        lease_ms,
-        key_id: "k1".to_owned(),
-        valid_for: None,
-        opens_at: None,
-        total: TOTAL,
-        per_user_limit: 1,
-        is_untouched: false,
-        now: UnixMs(0),
-        answers: vec![Answer::SoldOut],
-    }
 }
 
 #[test]

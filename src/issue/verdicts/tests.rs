@@ -18,7 +18,8 @@ fn anybody() -> Caller {
     Caller { is_new: true, ..user("anybody") }
 }
 
-fn answered(version: u64, lease_ms: u64, answer: Answer) -> Answered {
+/// A reply to one user.
+pub(super) fn answered(version: u64, lease_ms: u64, answer: Answer) -> Answered {
     Answered {
         epoch: 1,
         version,
