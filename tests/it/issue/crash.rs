@@ -62,8 +62,9 @@ async fn a_second_server_in_the_same_directory_ends_with_code_4_and_disturbs_nob
     assert_eq!(server.issue("summer", "ada").await.status, StatusCode::OK);
 }
 
+/// Waits for one that just starts again.
 async fn kill_redis(dir: &Path) {
-    let url = LocalRedis::attach(dir).await.unwrap();
+    let url = eventually("a running Redis", async || LocalRedis::attach(dir).await).await;
     signal(info_of(&url, "process_id").await.parse().unwrap(), Signal::KILL);
 }
 
