@@ -5,9 +5,8 @@
 //! Crockford base32 of the permuted serial (40 bits) and these 40 bits, with a check character: its
 //! serial makes it unique in its coupon by construction, and redeeming reads the primary key.
 
-use std::fmt::Write as _;
-
 use hmac::{Hmac, KeyInit, Mac};
+use itoa::Buffer;
 use sha2::Sha256;
 
 use super::ticket::{Serial, Ticket};
@@ -64,12 +63,20 @@ impl CodeKey {
     /// The code and the receipt of a ticket.
     pub fn proof(&self, ticket: &Ticket) -> Proof {
         let Ticket { coupon_id, epoch, serial, user_id, claim, issued_at } = ticket;
-        let (claim, issued_at_ms) = (claim.number(), issued_at.0);
         let mut fields = String::with_capacity(FIELDS_USUAL_BYTES);
-        // Writing to a string cannot fail. The empty last field is the pool code, which a counter
-        // does not have.
-        let _ =
-            write!(fields, "{coupon_id}\0{epoch}\0{serial}\0{user_id}\0{claim}\0{issued_at_ms}\0");
+        fields.push_str(coupon_id.as_str());
+        fields.push('\0');
+        fields.push_str(Buffer::new().format(*epoch));
+        fields.push('\0');
+        fields.push_str(Buffer::new().format(serial.0));
+        fields.push('\0');
+        fields.push_str(user_id.as_str());
+        fields.push('\0');
+        fields.push_str(Buffer::new().format(claim.number()));
+        fields.push('\0');
+        fields.push_str(Buffer::new().format(issued_at.0));
+        // The empty last field is the pool code, which a counter does not have.
+        fields.push('\0');
         let mut mac = self.mac.clone();
         mac.update(fields.as_bytes());
         let bytes = mac.finalize().into_bytes();
@@ -145,26 +152,24 @@ fn code_text(permuted: u64, proof_bits: u64) -> String {
         symbols[position as usize] = symbol(permuted, position);
         symbols[position as usize + 8] = symbol(proof_bits, position);
     }
-    let mut text = String::with_capacity(21);
+    let mut text = *b"0000-0000-0000-0000-0";
     for (position, value) in symbols.iter().enumerate() {
-        text.push(char::from(ALPHABET[*value as usize]));
-        if position % 4 == 3 {
-            text.push('-');
-        }
+        text[position + position / 4] = ALPHABET[*value as usize];
     }
-    text.push(char::from(ALPHABET[check_symbol(&symbols) as usize]));
-    text
+    text[20] = ALPHABET[check_symbol(&symbols) as usize];
+    of_ascii(text.to_vec())
 }
 
 /// Lower-case hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        text.push(char::from(DIGITS[usize::from(byte & 15)]));
-    }
-    text
+    let pair = |byte: &u8| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
+    of_ascii(bytes.iter().flat_map(pair).collect())
+}
+
+/// ASCII is UTF-8, so this never falls back.
+fn of_ascii(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_default()
 }
 
 /// All keys of a server, the first one for new coupons.

@@ -11,14 +11,12 @@ use actix_web::http::header::{
 };
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
-use serde::Serialize;
 
-use super::edge::written;
 use super::identity::{caller, parameter};
 use super::problem::{Code, Problem, response_of};
+use super::ticket_body::ticket_body;
 use crate::domain::coupon::CouponId;
 use crate::domain::limits::PUBLIC_BODY_MAX_BYTES;
-use crate::domain::told::Told;
 use crate::domain::user::Claim;
 use crate::issue::{Issued, Issuer, Outcome};
 
@@ -31,13 +29,6 @@ static PURPOSES: [HeaderName; 3] = [
 static EARLY: HeaderName = HeaderName::from_static("early-data");
 static REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 static DURABILITY: HeaderName = HeaderName::from_static("firstcome-durability");
-
-/// The body of a ticket; `error` is always there.
-#[derive(Serialize)]
-struct IssuedBody<'a> {
-    error: Option<&'static str>,
-    ticket: Told<'a>,
-}
 
 /// Issues one ticket, or says why not.
 pub(super) async fn issue(request: HttpRequest) -> HttpResponse {
@@ -162,15 +153,11 @@ fn sold_out(coupon_id: &CouponId, total: u64) -> HttpResponse {
 
 /// The same ticket is the same body, byte for byte; whether it is a replay stands in a header.
 fn told(issued: &Issued) -> HttpResponse {
-    let body = IssuedBody {
-        error: None,
-        ticket: Told::of(&issued.ticket, &issued.proof, issued.expires_at, None),
-    };
     let replayed = if issued.is_replay { "true" } else { "false" };
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
         .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .insert_header((REPLAYED.clone(), HeaderValue::from_static(replayed)))
         .insert_header((DURABILITY.clone(), HeaderValue::from_static(issued.durability.word())))
-        .body(written(&body))
+        .body(ticket_body(issued))
 }

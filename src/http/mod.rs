@@ -9,6 +9,7 @@ mod issue;
 mod problem;
 mod refusal;
 mod settings;
+mod ticket_body;
 mod tickets;
 
 use std::net::SocketAddr;
