@@ -3,7 +3,7 @@
 import pathlib
 import statistics
 
-from . import report, table
+from . import report
 from .children import scratch
 from .load import Load, noise
 from .postgres import Postgres, owner
@@ -25,40 +25,31 @@ def measure(options):
     title, *words = options.compare
     load, patience = Load(options.seconds, options.connections), Patience(0 if options.smoke else 120)
     targets = [target for target in OF_A_ROUND if target.name in TARGETS]
-    rounds, broken = {name: [] for name, _ in variants(words)}, []
+    stages, broken = {}, []
     with scratch(owner()) as folder:
         postgres = Postgres(folder / "postgres")
+        for place, (name, variables) in enumerate(variants(words)):
+            stage_name = f"compare{place}"
+            database = postgres.database(stage_name)
+            stages[name] = Stage(folder / stage_name, Setting(), load, database, postgres, variables)
+        rounds = {name: [{} for _ in range(options.rounds)] for name in stages}
+        # The variants follow each other at once, each second round backwards: what drifts meets all of them.
         for number in range(options.rounds):
-            for place, (name, variables) in enumerate(variants(words)):
-                stage_name = f"compare{number}_{place}"
-                database = postgres.database(stage_name)
-                stage = Stage(folder / stage_name, Setting(), load, database, postgres, variables)
-                rounds[name].append({target.name: stage.measure(target, patience) for target in targets})
-                stage.stop()
-                broken += stage.broken
+            for target in targets:
+                for name in list(stages)[:: -1 if number % 2 else 1]:
+                    rounds[name][number][target.name] = stages[name].measure(target, patience)
+        for stage in stages.values():
+            stage.stop()
+            broken += stage.broken
         postgres.stop()
-    rows = []
-    for target in targets:
-        for name, ones in rounds.items():
-            runs = [one[target.name] for one in ones]
-            micros = {who: [run["cpu"][who] * 1e6 / run["requests"] for run in runs if run["cpu"][who] is not None]
-                      for who in ("server", "redis")}
-            winning = [run["script_usec"] / run["issued"] for run in runs if run.get("issued") and not run["error_statuses"]]
-            rows.append([
-                target.title, name, report.spread([run["per_second"] for run in runs], 0),
-                report.spread([100 * share for share in table.shares(ones, target.name)], 0),
-                report.spread([run["p99_ms"] for run in runs]), report.spread(micros["server"]),
-                report.spread(micros["redis"]), report.spread(winning, 2),
-                report.spread([noise(run) for run in runs], 2),
-            ])
-    headings = ["target", "variant", "req/s", "% of its ceiling", "p99 ms", "server CPU µs/req", "Redis CPU µs/req",
-                "script µs/winner", "foreign + stolen cores"]
+    rows = [_row(target, name, rounds) for target in targets for name in stages]
     said = ", ".join(f"`{pathlib.PurePath(word).name if '/' in word else word}`" for word in words)
     body = "\n".join([
-        f"Variants {said}: median (range) of {options.rounds} interleaved rounds, {options.seconds} s a run, "
-        f"{options.connections} connections, AOF everysec, persister off. A run with more than {QUIET_CORES} core of "
-        "foreign or stolen time is repeated.",
-        "", report.table(headings, rows), "", *report.promises(broken),
+        f"Variants {said}: median (range) of {options.rounds} interleaved rounds on servers that stay up, "
+        f"{options.seconds} s a run, {options.connections} connections, AOF everysec, persister off. \"Times\" is "
+        f"the variant against the first one in the same round: median (quartiles). A run with more than {QUIET_CORES} "
+        "core of foreign or stolen time is repeated.",
+        "", report.table(HEADINGS, rows), "", *report.promises(broken),
     ])
     slug = "-".join(title.lower().split())
     report.keep(f"compare-{slug}", options, title, body,
@@ -66,3 +57,35 @@ def measure(options):
                                     for target in targets} for name, ones in rounds.items()},
                  "rounds": rounds, "broken": broken, "passed": not broken})
     return not broken
+
+
+HEADINGS = ["target", "variant", "req/s", "times", "server CPU µs/req", "times", "Redis CPU µs/req", "script µs/winner",
+            "p99 ms", "foreign + stolen cores"]
+
+
+def _row(target, name, rounds):
+    def micros(run, who):
+        return run["cpu"][who] and run["cpu"][who] * 1e6 / run["requests"]
+
+    runs = [one[target.name] for one in rounds[name]]
+    firsts = [one[target.name] for one in next(iter(rounds.values()))]
+    winning = [run["script_usec"] / run["issued"] for run in runs if run.get("issued") and not run["error_statuses"]]
+    return [
+        target.title, name,
+        report.spread([run["per_second"] for run in runs], 0),
+        _times([run["per_second"] for run in runs], [run["per_second"] for run in firsts]),
+        report.spread([micros(run, "server") for run in runs]),
+        _times([micros(run, "server") for run in runs], [micros(run, "server") for run in firsts]),
+        report.spread([micros(run, "redis") for run in runs]),
+        report.spread(winning, 2),
+        report.spread([run["p99_ms"] for run in runs]),
+        report.spread([noise(run) for run in runs], 2),
+    ]
+
+
+def _times(values, firsts):
+    ratios = sorted(value / first for value, first in zip(values, firsts) if value and first)
+    if len(ratios) < 2:
+        return "-"
+    low, middle, high = statistics.quantiles(ratios, n=4)
+    return f"{middle:.3f} ({low:.2f}-{high:.2f})"
