@@ -19,12 +19,17 @@ use std::error::Error;
 
 use actix_web::{App, HttpServer, rt, web};
 use deadpool_redis::{Manager, Pool, Runtime};
+use mimalloc::MiMalloc;
 use sqlx::postgres::PgPoolOptions;
 
 /// Of 8, 32 and 256 connections 32 gave the most requests a second.
 const REDIS_CONNECTIONS: usize = 32;
 /// More of them only wait for each other's locks and for the disk.
 const POSTGRES_CONNECTIONS: u32 = 16;
+
+/// As the server has it, so that designs are compared and not allocators.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> Result<(), Box<dyn Error>> {
     rt::System::new().block_on(serve())

@@ -15,9 +15,13 @@ TARGETS = ("ceiling", "winners", "replays", "sold_out")
 
 def variants(words):
     """`NAME`, `NAME:VARIABLE=VALUE,…`; the variable SERVER_BIN is another binary."""
+    named = {}
     for word in words:
         name, _, rest = word.partition(":")
-        yield name, dict(pair.split("=", 1) for pair in rest.split(",") if pair)
+        if name in named:
+            raise SystemExit(f"the variant {name} stands twice")
+        named[name] = dict(pair.split("=", 1) for pair in rest.split(",") if pair)
+    return named
 
 
 def measure(options):
@@ -28,12 +32,13 @@ def measure(options):
     stages, broken = {}, []
     with scratch(owner()) as folder:
         postgres = Postgres(folder / "postgres")
-        for place, (name, variables) in enumerate(variants(words)):
+        for place, (name, variables) in enumerate(variants(words).items()):
             stage_name = f"compare{place}"
             database = postgres.database(stage_name)
             stages[name] = Stage(folder / stage_name, Setting(), load, database, postgres, variables)
         rounds = {name: [{} for _ in range(options.rounds)] for name in stages}
-        # The variants follow each other at once, each second round backwards: what drifts meets all of them.
+        # The variants follow each other at once, each second round backwards: what drifts meets all of them. The
+        # price is that a Redis keeps the tickets of all rounds, and what it does about them by itself is noise.
         for number in range(options.rounds):
             for target in targets:
                 for name in list(stages)[:: -1 if number % 2 else 1]:
@@ -59,13 +64,14 @@ def measure(options):
     return not broken
 
 
-HEADINGS = ["target", "variant", "req/s", "times", "server CPU µs/req", "times", "Redis CPU µs/req", "script µs/winner",
-            "p99 ms", "foreign + stolen cores"]
+HEADINGS = ["target", "variant", "req/s", "req/s, times", "server CPU µs/req", "server CPU, times",
+            "Redis CPU µs/req", "script µs/winner", "p99 ms", "foreign + stolen cores"]
 
 
 def _row(target, name, rounds):
     def micros(run, who):
-        return run["cpu"][who] and run["cpu"][who] * 1e6 / run["requests"]
+        seconds = run["cpu"][who]
+        return None if seconds is None else seconds * 1e6 / run["requests"]
 
     runs = [one[target.name] for one in rounds[name]]
     firsts = [one[target.name] for one in next(iter(rounds.values()))]
@@ -84,8 +90,8 @@ def _row(target, name, rounds):
 
 
 def _times(values, firsts):
-    ratios = sorted(value / first for value, first in zip(values, firsts) if value and first)
+    ratios = [value / first for value, first in zip(values, firsts) if value and first]
     if len(ratios) < 2:
         return "-"
-    low, middle, high = statistics.quantiles(ratios, n=4)
+    low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive")
     return f"{middle:.3f} ({low:.2f}-{high:.2f})"

@@ -22,7 +22,7 @@ class Setting:
 
 
 class Stage:
-    """Fresh servers, so that no run pays for the backlog of one before."""
+    """Servers of its own, so that nothing of another stage stands in its way."""
 
     def __init__(self, folder, setting, load, database_url, postgres, variables=None):
         folder.mkdir()

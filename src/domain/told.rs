@@ -1,4 +1,5 @@
-//! A ticket as it is told, shown and exported: the same fields everywhere (I10).
+//! A ticket as it is shown and exported: the fields that its user was told, and where it stands
+//! (I10).
 
 use serde::Serialize;
 
@@ -28,9 +29,9 @@ pub struct Told<'a> {
     pub issued_at: UnixMs,
     /// When it stops being valid.
     pub expires_at: Option<UnixMs>,
-    /// Absent when it is issued: what a user is told never changes, and a status does.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub status: Option<Status>,
+    /// Where it stands. An issue does not tell it: what a user is told never changes, and a status
+    /// does.
+    pub status: Status,
 }
 
 impl<'a> Told<'a> {
@@ -39,7 +40,7 @@ impl<'a> Told<'a> {
         ticket: &'a Ticket,
         proof: &'a Proof,
         expires_at: Option<UnixMs>,
-        status: Option<Status>,
+        status: Status,
     ) -> Self {
         Self {
             id: ticket.id(),

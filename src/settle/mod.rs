@@ -52,7 +52,7 @@ pub struct Shown {
 impl Shown {
     /// Its fields on the wire.
     pub fn told(&self) -> Told<'_> {
-        Told::of(&self.ticket, &self.proof, self.expires_at, Some(self.status))
+        Told::of(&self.ticket, &self.proof, self.expires_at, self.status)
     }
 }
 

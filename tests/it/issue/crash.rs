@@ -62,7 +62,8 @@ async fn a_second_server_in_the_same_directory_ends_with_code_4_and_disturbs_nob
     assert_eq!(server.issue("summer", "ada").await.status, StatusCode::OK);
 }
 
-/// Waits for one that just starts again.
+/// Kills the Redis of this directory as soon as it answers: it may still start after an earlier
+/// kill.
 async fn kill_redis(dir: &Path) {
     let url = eventually("a running Redis", async || LocalRedis::attach(dir).await).await;
     signal(info_of(&url, "process_id").await.parse().unwrap(), Signal::KILL);
@@ -82,6 +83,7 @@ async fn kill_9_of_the_private_redis_under_load_loses_no_ticket_told_i1_i3_i5_i1
     };
     tokio::join!(crowd.rush(0..TOTAL * 3 / 2), kill);
     let told = crowd.told();
+    let server = server.ready().await;
     for code in &told.interruptions {
         assert!(["recovering", "outcome_unknown"].contains(&code.as_str()), "{code}");
     }
