@@ -7,6 +7,7 @@ mod batch;
 mod decide;
 mod error;
 mod open;
+mod pool;
 pub mod postgres;
 mod rows;
 pub mod sqlite;

@@ -12,7 +12,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::postgres::PgPool;
 
-use super::{Cancelled, Counts, Error, Intended, Persisted, Result, Store, TicketRow, UserCursor};
+use super::{
+    Cancelled, Counts, Error, Intended, Persisted, Result, Store, TicketRow, UserCursor, pool,
+};
 use crate::domain::act::{Act, ActResult, NewAct};
 use crate::domain::coupon::{Coupon, CouponId, Definition};
 use crate::domain::generation::Generation;
@@ -46,8 +48,7 @@ impl Store for PostgresStore {
     }
 
     fn pool_connections(&self) -> (usize, usize) {
-        let idle = self.pool.num_idle();
-        ((self.pool.size() as usize).saturating_sub(idle), idle)
+        pool::connections(&self.pool)
     }
 
     async fn ping(&self) -> Result<()> {

@@ -11,7 +11,7 @@ mod tickets;
 use async_trait::async_trait;
 use sqlx::sqlite::SqlitePool;
 
-use super::{Cancelled, Counts, Intended, Persisted, Result, Store, TicketRow, UserCursor};
+use super::{Cancelled, Counts, Intended, Persisted, Result, Store, TicketRow, UserCursor, pool};
 use crate::domain::act::{Act, ActResult, NewAct};
 use crate::domain::coupon::{Coupon, CouponId, Definition};
 use crate::domain::generation::Generation;
@@ -35,9 +35,9 @@ impl Store for SqliteStore {
     }
 
     fn pool_connections(&self) -> (usize, usize) {
-        let size = self.writer.size() + self.readers.size();
-        let idle = self.writer.num_idle() + self.readers.num_idle();
-        ((size as usize).saturating_sub(idle), idle)
+        let (writers, readers) =
+            (pool::connections(&self.writer), pool::connections(&self.readers));
+        (writers.0 + readers.0, writers.1 + readers.1)
     }
 
     async fn ping(&self) -> Result<()> {
