@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use actix_web::body::MessageBody;
+use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
@@ -12,6 +12,7 @@ use actix_web::{Error, HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
+use super::issue;
 use super::problem::{Code, Problem};
 use super::settings::BODY_WITHIN;
 use crate::domain::code::hex;
@@ -30,14 +31,37 @@ pub(super) async fn request_id(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let id = id_of(&request);
+    let mut response = next.call(request).await?;
+    response.headers_mut().insert(REQUEST_ID, id);
+    Ok(response)
+}
+
+/// The same on the public listener, where the path that a million people ask for is found before
+/// the table of routes, with its regular expressions, is searched. What is not certainly that path
+/// is left to the table, whose handler gives the same answers.
+pub(super) async fn request_id_and_issue(
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse, Error> {
+    let id = id_of(&request);
+    let mut response = match issue::coupon_of(request.request()) {
+        Some(coupon_id) => {
+            let response = issue::issue(request.request(), coupon_id).await;
+            request.into_response(response)
+        }
+        None => next.call(request).await?,
+    };
+    response.headers_mut().insert(REQUEST_ID, id);
+    Ok(response)
+}
+
+fn id_of(request: &ServiceRequest) -> HeaderValue {
     let given = request.headers().get(&REQUEST_ID).filter(|id| {
         (1..=REQUEST_ID_MAX_BYTES).contains(&id.len())
             && id.as_bytes().iter().all(u8::is_ascii_graphic)
     });
-    let id = given.cloned().unwrap_or_else(new_request_id);
-    let mut response = next.call(request).await?;
-    response.headers_mut().insert(REQUEST_ID, id);
-    Ok(response)
+    given.cloned().unwrap_or_else(new_request_id)
 }
 
 /// Unique without a system call: the thread's start and address, and a count.

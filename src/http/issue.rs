@@ -6,6 +6,7 @@
 
 use std::cell::RefCell;
 
+use actix_web::http::Method;
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
 };
@@ -30,18 +31,33 @@ static EARLY: HeaderName = HeaderName::from_static("early-data");
 static REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 static DURABILITY: HeaderName = HeaderName::from_static("firstcome-durability");
 
+/// The coupon that a request asks a ticket of; `None` when only the table of routes can tell.
+pub(super) fn coupon_of(request: &HttpRequest) -> Option<CouponId> {
+    if !matches!(*request.method(), Method::GET | Method::POST) {
+        return None;
+    }
+    let id = request.path().strip_prefix("/coupons/")?.strip_suffix("/issue")?;
+    CouponId::parse(id)
+}
+
+/// The same request as the table of routes finds it: its id may be escaped, or be none.
+pub(super) async fn issue_routed(request: HttpRequest) -> HttpResponse {
+    match CouponId::parse(request.match_info().query("id")) {
+        Some(coupon_id) => issue(&request, coupon_id).await,
+        None => invalid_coupon_id().response(),
+    }
+}
+
 /// Issues one ticket, or says why not.
-pub(super) async fn issue(request: HttpRequest) -> HttpResponse {
-    match admitted(&request).await {
-        Ok((coupon_id, outcome)) => response(&coupon_id, &outcome),
+pub(super) async fn issue(request: &HttpRequest, coupon_id: CouponId) -> HttpResponse {
+    match admitted(request, &coupon_id).await {
+        Ok(outcome) => response(&coupon_id, &outcome),
         Err(problem) => problem.response(),
     }
 }
 
-async fn admitted(request: &HttpRequest) -> Result<(CouponId, Outcome), Problem> {
+async fn admitted(request: &HttpRequest, coupon_id: &CouponId) -> Result<Outcome, Problem> {
     refuse_unasked(request.headers())?;
-    let id = request.match_info().query("id");
-    let coupon_id = CouponId::parse(id).ok_or_else(invalid_coupon_id)?;
     let claim = match request.query_string() {
         "" => Claim::FIRST,
         query => claim(query)?,
@@ -50,8 +66,7 @@ async fn admitted(request: &HttpRequest) -> Result<(CouponId, Outcome), Problem>
     let Some(issuer) = request.app_data::<Issuer>() else {
         return Err(Problem::new(Code::Internal, "This listener issues nothing."));
     };
-    let outcome = issuer.issue(coupon_id.clone(), caller, claim).await;
-    Ok((coupon_id, outcome))
+    Ok(issuer.issue(coupon_id, caller, claim).await)
 }
 
 /// The answer for an id outside its character set.

@@ -65,7 +65,7 @@ pub fn serve_public(
             .app_data(web::ThinData(services.clone()))
             .configure(public_routes)
             .default_service(web::to(edge::not_found))
-            .wrap(from_fn(edge::request_id))
+            .wrap(from_fn(edge::request_id_and_issue))
     })
     .workers(workers)
     .max_connections(settings::CONNECTIONS_PER_WORKER)
@@ -114,16 +114,16 @@ fn only(path: &str, allow: &'static str) -> actix_web::Resource {
 
 fn public_routes(routes: &mut web::ServiceConfig) {
     routes
+        .service(only("/healthz", "GET").route(web::get().to(health::healthz)))
         .service(
             only("/coupons/{id}/issue", "GET, POST")
-                .route(web::get().to(issue::issue))
-                .route(web::post().to(issue::issue)),
+                .route(web::get().to(issue::issue_routed))
+                .route(web::post().to(issue::issue_routed)),
         )
         .service(only("/coupons/{id}", "GET").route(web::get().to(coupons::public_view)))
         .service(only("/coupons/{id}/audit", "GET").route(web::get().to(coupons::audit)))
         .service(only("/me/tickets", "GET").route(web::get().to(tickets::mine)))
         .service(only("/tickets/{ticket_id}", "GET").route(web::get().to(tickets::find)))
-        .service(only("/healthz", "GET").route(web::get().to(health::healthz)))
         .service(only("/readyz", "GET").route(web::get().to(health::readyz)))
         .service(only("/", "GET").route(web::get().to(health::public_page)));
 }

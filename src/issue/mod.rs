@@ -103,14 +103,14 @@ impl Issuer {
 
     /// Issues one ticket to one user, or says why not. The same (coupon, user, claim) gets the same
     /// ticket again, for ever (I2, I10).
-    pub async fn issue(&self, coupon_id: CouponId, caller: Caller, claim: Claim) -> Outcome {
+    pub async fn issue(&self, coupon_id: &CouponId, caller: Caller, claim: Claim) -> Outcome {
         let now = Moment::now();
-        let outcome = match self.verdicts.refusal(now, &coupon_id, &caller, claim) {
+        let outcome = match self.verdicts.refusal(now, coupon_id, &caller, claim) {
             Some(refusal) => {
                 self.metrics.refused_by_verdict();
                 refusal
             }
-            None => self.asked(now, coupon_id, caller, claim).await,
+            None => self.asked(now, coupon_id.clone(), caller, claim).await,
         };
         self.metrics.ended(outcome.counted());
         outcome

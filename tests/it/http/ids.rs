@@ -209,3 +209,18 @@ async fn a_claim_is_a_plain_number_from_1_to_100_named_once_i2_i4() {
 fn token() -> Vec<u8> {
     format!("Authorization: Bearer {}\r\n", crate::support::server::TOKEN).into_bytes()
 }
+
+#[tokio::test]
+async fn an_escaped_id_is_the_same_coupon_and_a_retry_by_it_the_same_ticket_i10() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), &[]).await.ready().await;
+    server.prepare("summer", 10).await;
+    let mut bodies = Vec::new();
+    for path in ["/coupons/summer/issue", "/coupons/%73umme%72/issue", "/coupons/summer/%69ssue"] {
+        let answer = raw::get(&server.public, path, ADA).await;
+        assert_eq!(answer.status, 200, "{path}");
+        bodies.push(answer.body);
+    }
+    assert_eq!((&bodies[1], &bodies[2]), (&bodies[0], &bodies[0]));
+    assert_eq!(server.stats("summer").await["issued"], 1);
+}
