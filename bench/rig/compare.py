@@ -10,7 +10,7 @@ from .postgres import Postgres, owner
 from .stage import QUIET_CORES, Patience, Setting, Stage
 from .targets import OF_A_ROUND
 
-TARGETS = ("ceiling", "winners", "replays", "sold_out")
+TARGETS = ("ceiling", "winners", "replays", "sold_out", "mixed", "ten_coupons")
 
 
 def variants(words):
