@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::domain::limits::{
-    BACKLOG_MAX_TICKETS, BATCH_MAX_TICKETS, GROUP_MAX_REQUESTS, QUEUE_MAX_REQUESTS,
+    BACKLOG_MAX_TICKETS, BATCH_MAX_AGE, BATCH_MAX_TICKETS, GROUP_MAX_REQUESTS, QUEUE_MAX_REQUESTS,
 };
 
 /// The bounds that an operator may change.
@@ -104,7 +104,7 @@ pub struct Bounds {
     #[arg(
         long,
         env = "FIRSTCOME_BATCH_MAX_AGE_MS",
-        default_value_t = 25,
+        default_value_t = BATCH_MAX_AGE.as_millis() as u64,
         value_parser = clap::value_parser!(u64).range(0..=1_000),
         global = true
     )]

@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::coupon::Shard;
-use crate::domain::limits::{GROUP_MAX_REQUESTS, READ_BLOCK, TAKE_OVER_IDLE};
+use crate::domain::limits::{
+    BATCH_MAX_AGE, BATCH_MAX_TICKETS, GROUP_MAX_REQUESTS, READ_BLOCK, TAKE_OVER_IDLE,
+};
 use crate::lua::retire;
 use crate::redis::Redis;
 use crate::redis::stream::{Entry, Reader};
@@ -38,8 +40,8 @@ pub struct Bounds {
 impl Default for Bounds {
     fn default() -> Self {
         Self {
-            batch_max_tickets: crate::domain::limits::BATCH_MAX_TICKETS,
-            batch_max_age: Duration::from_millis(25),
+            batch_max_tickets: BATCH_MAX_TICKETS,
+            batch_max_age: BATCH_MAX_AGE,
             read_block: READ_BLOCK,
             take_over_idle: TAKE_OVER_IDLE,
             take_over_every: TAKE_OVER_IDLE / 2,
