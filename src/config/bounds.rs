@@ -100,7 +100,7 @@ pub struct Bounds {
     )]
     pub batch_max_tickets: u64,
 
-    /// How long a batch that is not full may gather
+    /// How long a batch that is less than half full gathers
     #[arg(
         long,
         env = "FIRSTCOME_BATCH_MAX_AGE_MS",

@@ -76,8 +76,7 @@ pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
 pub const TAKE_OVER_IDLE: Duration = Duration::from_secs(10);
 /// The persister's blocking read waits this long for new records.
 pub const READ_BLOCK: Duration = Duration::from_secs(1);
-/// A batch of the persister that is not full gathers for this long: at 10,000 tickets a second a
-/// ticket is a row twice as soon as with 25 ms, for a tenth more of PostgreSQL's time.
+/// A batch of the persister that is less than half full gathers for this long.
 pub const BATCH_MAX_AGE: Duration = Duration::from_millis(10);
 /// A generation that was proven within this time may have gained its first replica (P2 step 5).
 pub const BENIGN_PROBE_MAX_AGE: Duration = Duration::from_secs(30 * 60);

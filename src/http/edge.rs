@@ -1,5 +1,5 @@
-//! What every request meets first: its id, its body's bounds, and the answers for paths and methods
-//! that do not exist.
+//! What every request meets first: its id, the short way to a ticket, its body's bounds, and the
+//! answers for paths and methods that do not exist.
 
 use std::cell::Cell;
 use std::time::{SystemTime, UNIX_EPOCH};

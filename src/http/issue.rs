@@ -40,12 +40,13 @@ pub(super) fn coupon_of(request: &HttpRequest) -> Option<CouponId> {
     CouponId::parse(id)
 }
 
-/// The same request as the table of routes finds it: its id may be escaped, or be none.
+/// The same request as the table of routes finds it: its path may be escaped, or its id malformed.
 pub(super) async fn issue_routed(request: HttpRequest) -> HttpResponse {
-    match CouponId::parse(request.match_info().query("id")) {
-        Some(coupon_id) => issue(&request, coupon_id).await,
-        None => invalid_coupon_id().response(),
+    if let Some(coupon_id) = CouponId::parse(request.match_info().query("id")) {
+        return issue(&request, coupon_id).await;
     }
+    let refusal = refuse_unasked(request.headers()).err();
+    refusal.unwrap_or_else(invalid_coupon_id).response()
 }
 
 /// Issues one ticket, or says why not.

@@ -1,6 +1,6 @@
-//! The batcher of one actix worker. While a round is in flight, and for a few turns of the thread
-//! after it, the next one gathers: a call answers one user when it is quiet and up to 512 when it
-//! is busy, and nobody ever waits for a timer.
+//! The batcher of one actix worker. While a round is in flight, and in the turn of the thread after
+//! it, the next one gathers: a call answers one user when it is quiet and up to 512 when it is busy,
+//! and nobody ever waits for a timer.
 
 use std::cell::Cell;
 use std::ops::ControlFlow;
@@ -27,10 +27,6 @@ use crate::telemetry::metrics::IssueMetrics;
 /// Failed calls are logged once in this time: a line for each would make an outage worse.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
 
-/// How many turns of the thread a round gathers for. They take microseconds in a quiet server; in a
-/// busy one each brings more requests, and all of them share the call.
-const GATHER_TURNS: u32 = 3;
-
 /// Takes rounds from the queue and answers them; its loop is [`Batcher::step`] repeated.
 pub(super) struct Batcher {
     pub(super) queue: Weak<Queue>,
@@ -56,9 +52,8 @@ impl Batcher {
             }
             self.arrivals.notified().await;
         }
-        for _ in 0..GATHER_TURNS {
-            tokio::task::yield_now().await;
-        }
+        // Every handler that is ready in this turn of the thread joins the round.
+        tokio::task::yield_now().await;
         let Some(open) = self.open().await else {
             self.refuse_round();
             return ControlFlow::Continue(());

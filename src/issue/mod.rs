@@ -2,8 +2,9 @@
 //!
 //! A verdict in force refuses at once. Everybody else is handed over to the queue of their own
 //! actix worker. The batcher of that worker takes all that gathered while its last round was in
-//! flight, one group a coupon, and sends one script call a group. No timers, no lock across an
-//! await, no database, no second trip to Redis. Only verdicts are shared by the workers.
+//! flight and in the turn of the thread after it, one group a coupon, and sends one script call a
+//! group. No timers, no lock across an await, no database, no second trip to Redis. Only verdicts
+//! are shared by the workers.
 
 mod batcher;
 mod filter_builder;

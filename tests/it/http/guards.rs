@@ -8,41 +8,46 @@ use crate::support::server::{Server, send};
 use super::{assert_problem, changes_nothing};
 
 const ISSUE: &str = "/coupons/summer/issue";
+/// The first is found before the table of routes, the others by it.
+const ISSUE_PATHS: [&str; 3] = [ISSUE, "/coupons/%73ummer/issue", "/coupons/mal.formed/issue"];
 
 #[tokio::test]
 async fn what_nobody_asked_for_gets_no_ticket_i4() {
     changes_nothing(async |server| {
-        for (name, value) in [
-            ("Sec-Purpose", "prefetch"),
-            ("Sec-Purpose", "prefetch;prerender"),
-            ("Sec-Purpose", "Prefetch;anonymous-client-ip"),
-            ("Purpose", "prefetch"),
-            ("X-Moz", "prefetch"),
-        ] {
-            for method in [Method::GET, Method::POST] {
-                let request = server.ask(method, ISSUE).header("X-User-Id", "mallory");
-                let answer = send(request.header(name, value)).await.unwrap();
-                assert_problem(name, &answer, 403, "speculative_request");
-            }
+        for path in ISSUE_PATHS {
+            unasked(server, path).await;
         }
-        for method in [Method::GET, Method::POST] {
-            let request = server.ask(method.clone(), ISSUE).header("X-User-Id", "mallory");
-            let answer = send(request.header("Early-Data", "1")).await.unwrap();
-            assert_problem("early data", &answer, 425, "too_early");
-            assert_eq!(answer.headers["retry-after"], "0", "at once, after the handshake");
-        }
-        for method in [Method::HEAD, Method::OPTIONS, Method::PUT, Method::DELETE] {
-            let request = server.ask(method.clone(), ISSUE).header("X-User-Id", "mallory");
-            let answer = send(request).await.unwrap();
-            assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{method}");
-            assert_eq!(answer.headers["allow"], "GET, POST");
-            assert_eq!(answer.headers["cache-control"], "no-store");
-        }
-        let request = server.ask(Method::POST, ISSUE).header("X-User-Id", "mallory");
-        let answer = send(request.body("x".repeat(2_000))).await.unwrap();
-        assert_problem("a body", &answer, 413, "body_too_large");
     })
     .await;
+}
+
+async fn unasked(server: &Server, path: &str) {
+    let ask = |method: Method| server.ask(method, path).header("X-User-Id", "mallory");
+    for (name, value) in [
+        ("Sec-Purpose", "prefetch"),
+        ("Sec-Purpose", "prefetch;prerender"),
+        ("Sec-Purpose", "Prefetch;anonymous-client-ip"),
+        ("Purpose", "prefetch"),
+        ("X-Moz", "prefetch"),
+    ] {
+        for method in [Method::GET, Method::POST] {
+            let answer = send(ask(method).header(name, value)).await.unwrap();
+            assert_problem(&format!("{path} {name}"), &answer, 403, "speculative_request");
+        }
+    }
+    for method in [Method::GET, Method::POST] {
+        let answer = send(ask(method).header("Early-Data", "1")).await.unwrap();
+        assert_problem(&format!("{path} early"), &answer, 425, "too_early");
+        assert_eq!(answer.headers["retry-after"], "0", "at once, after the handshake");
+    }
+    for method in [Method::HEAD, Method::OPTIONS, Method::PUT, Method::DELETE] {
+        let answer = send(ask(method.clone())).await.unwrap();
+        assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{path} {method}");
+        assert_eq!(answer.headers["allow"], "GET, POST");
+        assert_eq!(answer.headers["cache-control"], "no-store");
+    }
+    let answer = send(ask(Method::POST).body("x".repeat(2_000))).await.unwrap();
+    assert_problem(&format!("{path} with a body"), &answer, 413, "body_too_large");
 }
 
 #[tokio::test]
