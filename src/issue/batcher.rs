@@ -1,6 +1,6 @@
-//! The batcher of one actix worker. While a round is in flight, and in the turn of the thread after
-//! it, the next one gathers: a call answers one user when it is quiet and up to 512 when it is busy,
-//! and nobody ever waits for a timer.
+//! The batcher of one actix worker. While a round is in flight, and in the turn of the thread
+//! after it, the next one gathers: a call answers one user when it is quiet and up to 512 when it
+//! is busy, and nobody ever waits for a timer.
 
 use std::cell::Cell;
 use std::ops::ControlFlow;
