@@ -29,8 +29,8 @@ def wrk(servers, paths, load, named, users=None, prefix=None):
     given += [f"users={users}"] if users else []
     given += [f"rate={load.rate / threads}"] if load.rate else []
     command = [
-        "wrk", f"-t{threads}", f"-c{load.connections}", f"-d{load.seconds}s", "--timeout", "10s",
-        "-s", ROOT / "bench/wrk/ids.lua", servers[0].base, "--", prefix or f"u{secrets.token_hex(3)}", *given,
+        "wrk", f"-t{threads}", f"-c{load.connections}", f"-d{load.seconds}s", "-s", ROOT / "bench/wrk/ids.lua",
+        servers[0].base, "--", prefix or f"u{secrets.token_hex(3)}", *given,
     ]
     env = {**os.environ, "PORTS": ",".join(str(server.port) for server in servers)}
     account = Account(named)
