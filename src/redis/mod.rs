@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
 use ::redis::io::tcp::TcpSettings;
-use ::redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, Value};
+use ::redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, ProtocolVersion, Value};
 
 pub use error::Error;
 use generation::GenerationWatch;
@@ -68,6 +68,9 @@ impl Redis {
         let info = settings.url.as_str().into_connection_info().map_err(Error::Url)?;
         // Small writes must not wait for the acknowledgement of the ones before.
         let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true));
+        // Replies are parsed as RESP2 shapes them, whatever the URL asks for.
+        let login = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP2);
+        let info = info.set_redis_settings(login);
         let client = Client::open(info).map_err(Error::Url)?;
         Ok(Self {
             pool: pool::open(&client, settings, settings.pool_max_connections)?,

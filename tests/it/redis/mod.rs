@@ -1,5 +1,6 @@
-//! The private Redis of the embedded set-up.
+//! The private Redis of the embedded set-up, and one that is given by its URL.
 
+mod given;
 mod local;
 
 use std::time::Duration;
