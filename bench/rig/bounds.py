@@ -1,4 +1,4 @@
-"""What must be reached, in the median of the rounds: the one table of it."""
+"""What the table must reach, in the median of the rounds."""
 
 import dataclasses
 import operator

@@ -21,29 +21,39 @@ FILL_SECONDS, SMOKE_FILL_SECONDS = 8, 1
 BATCH_ROWS = 8192
 LEAST_SHARE = 0.70
 
+COLUMNS = "(coupon_id, serial, epoch, user_id, claim, issued_at_ms, source)"
+ARRAYS = "UNNEST(b.coupon_ids, b.serials, b.epochs, b.user_ids, b.claims, b.issued, b.sources)"
+LOOP = "DO $$ DECLARE b RECORD; BEGIN FOR b IN SELECT * FROM batches ORDER BY batch LOOP {} COMMIT; END LOOP; END $$"
 # The same rows, in the order in which they were issued, into an empty table of the same form: a transaction for
-# each batch, as the persister has.
+# each batch, as the persister has. What a client would send is made before the clock starts: the arrays, the text of
+# VALUES, the file that COPY reads.
 PREPARE = f"""
 CREATE TABLE batches AS
 SELECT (serial - 1) / {BATCH_ROWS} AS batch, array_agg(coupon_id ORDER BY serial) AS coupon_ids,
     array_agg(serial ORDER BY serial) AS serials, array_agg(epoch ORDER BY serial) AS epochs,
     array_agg(user_id ORDER BY serial) AS user_ids, array_agg(claim ORDER BY serial) AS claims,
-    array_agg(issued_at_ms ORDER BY serial) AS issued, array_agg(source ORDER BY serial) AS sources
-FROM tickets GROUP BY 1;
+    array_agg(issued_at_ms ORDER BY serial) AS issued, array_agg(source ORDER BY serial) AS sources,
+    string_agg(format('(%L, %s, %s, %L, %s, %s, %L)', coupon_id, serial, epoch, user_id, claim, issued_at_ms, source),
+        ', ' ORDER BY serial) AS list,
+    format('%s/batch_%s', current_setting('data_directory'), (serial - 1) / {BATCH_ROWS}) AS file
+FROM tickets GROUP BY (serial - 1) / {BATCH_ROWS};
 CREATE TABLE rows_unnest (LIKE tickets INCLUDING ALL);
-CREATE TABLE rows_stage (LIKE tickets INCLUDING ALL);
+CREATE TABLE rows_copy (LIKE tickets INCLUDING ALL);
+CREATE TABLE rows_values (LIKE tickets INCLUDING ALL);
 CREATE TABLE rows_single (LIKE tickets INCLUDING ALL);
 CREATE UNLOGGED TABLE stage AS SELECT coupon_id, serial, epoch, user_id, claim, issued_at_ms, source FROM tickets LIMIT 0;
+DO $$ DECLARE b RECORD; BEGIN FOR b IN SELECT batch, file FROM batches LOOP
+    EXECUTE format('COPY (SELECT t.* FROM batches AS b, {ARRAYS} AS t WHERE b.batch = %s) TO %L (FORMAT binary)', b.batch, b.file);
+END LOOP; END $$;
 CHECKPOINT;
 """
-COLUMNS = "(coupon_id, serial, epoch, user_id, claim, issued_at_ms, source)"
-ARRAYS = "UNNEST(b.coupon_ids, b.serials, b.epochs, b.user_ids, b.claims, b.issued, b.sources)"
-LOOP = "DO $$ DECLARE b RECORD; BEGIN FOR b IN SELECT * FROM batches ORDER BY batch LOOP {} COMMIT; END LOOP; END $$"
 WAYS = {
     "UNNEST": LOOP.format(f"INSERT INTO rows_unnest {COLUMNS} SELECT * FROM {ARRAYS} ON CONFLICT DO NOTHING;"),
-    "staged, as after a COPY": LOOP.format(
-        f"TRUNCATE stage; INSERT INTO stage SELECT * FROM {ARRAYS}; "
-        f"INSERT INTO rows_stage {COLUMNS} SELECT * FROM stage ON CONFLICT DO NOTHING;"),
+    "COPY into a stage, then an insert": LOOP.format(
+        "TRUNCATE stage; EXECUTE format('COPY stage FROM %L (FORMAT binary)', b.file); "
+        f"INSERT INTO rows_copy {COLUMNS} SELECT * FROM stage ON CONFLICT DO NOTHING;"),
+    "VALUES of all rows": LOOP.format(
+        f"EXECUTE 'INSERT INTO rows_values {COLUMNS} VALUES ' || b.list || ' ON CONFLICT DO NOTHING';"),
     "row by row": "DO $$ DECLARE b RECORD; r RECORD; BEGIN FOR b IN SELECT * FROM batches ORDER BY batch LOOP "
         f"FOR r IN SELECT * FROM {ARRAYS} AS row {COLUMNS} LOOP INSERT INTO rows_single {COLUMNS} VALUES (r.coupon_id, "
         "r.serial, r.epoch, r.user_id, r.claim, r.issued_at_ms, r.source) ON CONFLICT DO NOTHING; END LOOP; COMMIT; "
@@ -84,7 +94,7 @@ def _one(folder, number, postgres, fill_seconds):
     redis.stop()
     _sql(url, PREPARE)
     ways = {name: tickets / _sql(url, text) for name, text in WAYS.items()}
-    _sql(url, "DROP TABLE batches, rows_unnest, rows_stage, rows_single, stage")
+    _sql(url, "DROP TABLE batches, rows_unnest, rows_copy, rows_values, rows_single, stage")
     rate = tickets / (ended - began)
     print(f"drain {number}: {tickets:,} tickets, {rate:,.0f}/s", file=sys.stderr)
     micros = {who: None if cpu[who] is None else cpu[who] * 1e6 / tickets for who in ("worker", "redis", "postgres")}

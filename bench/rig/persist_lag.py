@@ -68,7 +68,7 @@ def _one(folder, name, database_url, options, processes):
 
 
 def measure(options):
-    """True when no promise broke and the p99 of the lag is below the bound on each database."""
+    """True when no promise broke and the lag is below its bounds on each database."""
     with scratch(owner()) as folder:
         postgres = Postgres(folder / "postgres")
         results = {

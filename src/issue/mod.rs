@@ -1,7 +1,7 @@
 //! The hot path: a request becomes a ticket, or learns why not.
 //!
 //! A verdict in force refuses at once. Everybody else is handed over to the queue of their own
-//! actix worker. The batcher of that worker takes all that gathered while its last round was in
+//! actix worker. The batcher of that worker takes what gathered while its last round was in
 //! flight and in the turn of the thread after it, one group a coupon, and sends one script call a
 //! group. No timers, no lock across an await, no database, no second trip to Redis. Only verdicts
 //! are shared by the workers.

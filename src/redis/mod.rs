@@ -69,8 +69,8 @@ impl Redis {
         // Small writes must not wait for the acknowledgement of the ones before.
         let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true));
         // Replies are parsed as RESP2 shapes them, whatever the URL asks for.
-        let login = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP2);
-        let info = info.set_redis_settings(login);
+        let settings_of_url = info.redis_settings().clone();
+        let info = info.set_redis_settings(settings_of_url.set_protocol(ProtocolVersion::RESP2));
         let client = Client::open(info).map_err(Error::Url)?;
         Ok(Self {
             pool: pool::open(&client, settings, settings.pool_max_connections)?,
