@@ -27,6 +27,9 @@ pub fn install(filter: &str, format: Format) -> Result<(), String> {
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
+        // A line that cannot be written would be complained of on standard error too, which panics
+        // and ends the task that had something to say.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr);
     let installed = match format {
         Format::Text => lines.with_target(false).try_init(),

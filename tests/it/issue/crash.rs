@@ -1,6 +1,7 @@
 //! kill -9 of the server, and of its Redis: nothing that was told is taken back (I3 I10).
 
 use std::path::Path;
+use std::time::Duration;
 
 use reqwest::StatusCode;
 use rustix::process::Signal;
@@ -90,6 +91,28 @@ async fn kill_9_of_the_private_redis_under_load_loses_no_ticket_told_i1_i3_i5_i1
     assert!(!told.interruptions.is_empty(), "somebody noticed");
     assert_exactly(&server, "summer", TOTAL, &told).await;
     assert_told_again(&server, &told).await;
+}
+
+#[tokio::test]
+async fn a_server_whose_log_nobody_reads_any_more_outlives_its_redis_i3_i5() {
+    let dir = tempfile::tempdir().unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut command = command(dir.path(), &[]);
+    command.arg("serve").stderr(writer);
+    let server = Server::start_from(command).ready().await;
+    server.prepare("summer", 2).await;
+    let first = server.issue("summer", "ada").await;
+    drop(reader);
+    kill_redis(dir.path()).await;
+    for user in ["bob", "ada"] {
+        // A server that lost its batcher would never answer.
+        let told = eventually_holds("a ticket", async || {
+            server.issue("summer", user).await.status == StatusCode::OK
+        });
+        tokio::time::timeout(Duration::from_secs(60), told).await.expect("an answer");
+    }
+    assert_eq!(server.issue("summer", "ada").await.body, first.body);
+    eventually_holds("both rows", async || server.stats("summer").await["persisted"] == 2).await;
 }
 
 #[tokio::test]
