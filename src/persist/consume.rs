@@ -57,7 +57,8 @@ impl Persister {
         (self.bounds.batch_max_tickets / self.record_tickets.max(1)).clamp(16, READ_MAX_RECORDS)
     }
 
-    /// Takes over what silent consumers hold, and reads refused records again that are due.
+    /// Takes over what silent consumers hold, and reads again what is due: refused records, and
+    /// those whose acknowledgement failed.
     async fn take_over(&mut self) -> redis::Result<()> {
         let now = Instant::now();
         self.take_over_at = now + self.bounds.take_over_every;
@@ -70,7 +71,9 @@ impl Persister {
         if taken > self.refused.len() {
             tracing::info!(records = taken, "took over records of a silent persister");
         }
-        if taken > 0 || self.refused.values().any(|retry_at| *retry_at <= now) {
+        let is_refused_due = self.refused.values().any(|retry_at| *retry_at <= now);
+        if taken > 0 || is_refused_due || self.is_acknowledgement_due {
+            self.is_acknowledgement_due = false;
             self.pending_after = Some(from_the_beginning());
         }
         Ok(())

@@ -74,6 +74,9 @@ pub struct Persister {
     pending_after: Option<Vec<String>>,
     /// When silent consumers are looked for again.
     take_over_at: Instant,
+    /// Whether an acknowledgement failed: its records are rows, and read again with the next look
+    /// for silent consumers, so that they hold up nobody meanwhile.
+    is_acknowledgement_due: bool,
     /// Entries that stay pending because they are refused, and when they are tried again. Bounded
     /// by the stream; a later release parks them as dead letters.
     refused: HashMap<(Shard, String), Instant>,
@@ -103,6 +106,7 @@ impl Persister {
             now_ms,
             pending_after: Some(from_the_beginning()),
             take_over_at: Instant::now(),
+            is_acknowledgement_due: false,
             refused: HashMap::new(),
             met: HashSet::new(),
             record_tickets: GROUP_MAX_REQUESTS,

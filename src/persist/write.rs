@@ -99,7 +99,7 @@ impl Persister {
                     }
                     Err(error) => {
                         tracing::warn!(%error, "records could not be acknowledged");
-                        self.pending_after = Some(from_the_beginning());
+                        self.is_acknowledgement_due = true;
                     }
                 }
             }

@@ -1,5 +1,6 @@
 //! From the stream into the database: every ticket told becomes a row, once (I3 I9).
 
+mod acknowledged;
 mod bad_records;
 mod crash;
 mod outage;
