@@ -23,8 +23,8 @@ local generation, epoch, backlog_max = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local source, claims = ARGV[4], ARGV[5]
 local user_ids = {unpack(ARGV, 6)}
 
--- Decide. Nothing is written before everybody's answer is known, and every key's type is checked
--- by a read: an error after the first write would leave half a ticket.
+-- Decide. Nothing is written before everybody's answer is known. Every key's type is checked by a
+-- read or by the first write: an error after that would leave half a ticket.
 local replication = redis.call('INFO', 'replication')
 if not string.find(replication, 'role:master', 1, true)
   or not string.find(replication, 'master_replid:' .. generation .. '\r\n', 1, true) then
@@ -50,7 +50,6 @@ local backlog = tonumber(redis.call('GET', unpersisted))
 if state == 'recovering' or not backlog or redis.call('HEXISTS', holders, '') == 0 then
   return {'recovering'}
 end
-redis.call('XLEN', records)
 
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -129,18 +128,19 @@ end
 local first_serial = string.format('%.0f', last_serial + 1)
 local issued_at_ms = string.format('%.0f', now_ms)
 
--- Write, the stock first: Redis checks for memory before the first write only.
+-- Write, the record first: preload ran all other writes, so only this one can still be denied to
+-- us. Redis checks for memory before the first write only.
 if taken > 0 then
+  redis.call('XADD', records, '*', 'v', '1', 'coupon_id', coupon_id, 'epoch', epoch,
+    'first_serial', first_serial, 'issued_at_ms', issued_at_ms, 'source', source,
+    'user_ids', table.concat(new_users, '\n'), 'claims', table.concat(new_claims, ','),
+    'codes', '')
   redis.call('HSET', coupon,
     'remaining', string.format('%.0f', available - taken),
     'held', ripe and '0' or stored[6],
     'last_serial', string.format('%.0f', last_serial + taken),
     'issued', string.format('%.0f', issued + taken))
   redis.call('HSET', holders, unpack(new_holders))
-  redis.call('XADD', records, '*', 'v', '1', 'coupon_id', coupon_id, 'epoch', epoch,
-    'first_serial', first_serial, 'issued_at_ms', issued_at_ms, 'source', source,
-    'user_ids', table.concat(new_users, '\n'), 'claims', table.concat(new_claims, ','),
-    'codes', '')
   redis.call('INCRBY', unpersisted, taken)
 end
 

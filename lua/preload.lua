@@ -34,8 +34,10 @@ if redis.call('EXISTS', records) == 1 then
     if known[2] == group then grouped = true end
   end
 end
-local counted = redis.call('GET', unpersisted)
 
+-- The count first, by the command that issue uses last: who may not run it is told here, and not
+-- in the middle of a ticket.
+redis.call('INCRBY', unpersisted, 0)
 local result = 'applied ' .. version .. ' ' .. total .. ' ' .. total
 redis.call('HSET', coupon, 'id', coupon_id, 'state', 'open', 'epoch', epoch, 'version', version,
   'total', total, 'remaining', total, 'held', '0', 'held_until_ms', '0', 'last_serial', '0',
@@ -44,5 +46,4 @@ redis.call('HSET', coupon, 'id', coupon_id, 'state', 'open', 'epoch', epoch, 've
   'act_result', result)
 redis.call('HSET', holders, '', '')
 if not grouped then redis.call('XGROUP', 'CREATE', records, group, '0', 'MKSTREAM') end
-if not counted then redis.call('SET', unpersisted, '0') end
 return result

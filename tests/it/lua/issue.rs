@@ -170,6 +170,18 @@ async fn after_script_flush_a_call_is_made_once_more_and_issues_once_i2() {
 }
 
 #[tokio::test]
+async fn a_write_that_redis_denies_leaves_no_half_ticket_i3_i4() {
+    let stage = Stage::with(10).await;
+    stage.allow("-xadd").await;
+    let before = stage.world().await;
+    let reply = stage.ask(&[("ada", 1)]).await;
+    assert!(reply.is_err(), "{reply:?}");
+    assert!(stage.world().await == before);
+    stage.allow("+xadd").await;
+    assert!(matches!(stage.issue("ada").await, Answer::Issued(holding) if holding.serial.0 == 1));
+}
+
+#[tokio::test]
 async fn without_memory_a_call_is_definitely_refused_and_holders_are_answered_i4_i10() {
     let stage = Stage::with(10).await;
     let first = stage.issue("ada").await;

@@ -141,3 +141,14 @@ async fn without_memory_or_with_a_key_of_another_type_nothing_is_written_i4() {
     assert!(matches!(reply, Err(Error::Refused(_))), "{reply:?}");
     assert_eq!(stage.world().await, []);
 }
+
+#[tokio::test]
+async fn whoever_may_not_count_tickets_is_told_before_there_is_a_coupon_i3() {
+    let stage = Stage::empty().await;
+    stage.allow("-incrby").await;
+    let reply = stage.preload(&stage.definition()).await;
+    assert!(reply.is_err(), "{reply:?}");
+    assert_eq!(stage.world().await, []);
+    stage.allow("+incrby").await;
+    assert_eq!(said(&stage).await, "applied 1 10 10");
+}

@@ -176,6 +176,11 @@ impl Stage {
         self.private.ask::<()>(cmd("SCRIPT").arg("FLUSH").arg("SYNC")).await;
     }
 
+    /// Changes what Redis lets us do, by a rule such as `-xadd`.
+    pub async fn allow(&self, rule: &str) {
+        self.private.ask::<()>(cmd("ACL").arg("SETUSER").arg("default").arg(rule)).await;
+    }
+
     /// Leaves no memory for any further write.
     pub async fn fill_memory(&self) {
         self.set_memory_bytes(1).await;
