@@ -129,20 +129,24 @@ impl Supervisor {
 
     /// Returns when the connection was given back, does not answer, or another generation was
     /// accepted.
-    async fn watch_over(&self, mut open: Open) {
+    async fn watch_over(&self, open: Open) {
         let known = Ok(open.accepted);
-        loop {
-            tokio::select! {
-                () = self.lost.notified() => return,
-                () = self.redis.generation().differs_from(&known) => return,
-                () = tokio::time::sleep(PING_EVERY) => {}
-            }
-            let answer: std::result::Result<(), _> =
-                cmd("PING").query_async(&mut open.connection).await;
-            if let Err(error) = answer {
+        tokio::select! {
+            () = self.lost.notified() => {}
+            () = self.redis.generation().differs_from(&known) => {}
+            error = unanswered_ping(open.connection) => {
                 tracing::warn!(%error, "the hot connection was lost");
-                return;
             }
+        }
+    }
+}
+
+/// Asks again and again, until there is no answer.
+async fn unanswered_ping(mut connection: MultiplexedConnection) -> ::redis::RedisError {
+    loop {
+        tokio::time::sleep(PING_EVERY).await;
+        if let Err(error) = cmd("PING").query_async::<()>(&mut connection).await {
+            return error;
         }
     }
 }
