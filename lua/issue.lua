@@ -89,16 +89,17 @@ local function base36(number)
   until number == 0
   return text
 end
--- A serial has at most 40 bits, so `%d` is exact.
+-- Whole numbers below 2^53: `%d` is exact, and several times as fast as `%.0f`.
 local format = string.format
 local holding_form = '%d:' .. base36(now_ms) .. (epoch == '1' and '' or ':' .. epoch)
 
 -- At first what everybody holds, then what everybody is told.
 local answers = redis.call('HMGET', holders, unpack(fields))
 local new_holders, new_users, new_claims, now_held = {}, {}, {}, {}
+local room = math.min(available, backlog_max - backlog)
 local taken, is_one_answer = 0, true
 for i = 1, #fields do
-  local field, answer = fields[i], nil
+  local field, answer = fields[i], 'issued'
   local holding = answers[i] or now_held[field]
   if holding then
     local cancelled = string.sub(holding, 1, 1) == 'x'
@@ -107,12 +108,9 @@ for i = 1, #fields do
     answer = refusal
   elseif claim_numbers and tonumber(claim_numbers[i]) > per_user_limit then
     answer = 'limit'
-  elseif taken >= available then
-    answer = 'sold_out'
-  elseif backlog + taken >= backlog_max then
-    answer = 'backlog_full'
+  elseif taken >= room then
+    answer = taken >= available and 'sold_out' or 'backlog_full'
   else
-    answer = 'issued'
     taken = taken + 1
     holding = format(holding_form, last_serial + taken)
     now_held[field] = holding
@@ -125,8 +123,7 @@ for i = 1, #fields do
   is_one_answer = is_one_answer and answer == answers[1]
 end
 
-local first_serial = string.format('%.0f', last_serial + 1)
-local issued_at_ms = string.format('%.0f', now_ms)
+local first_serial, issued_at_ms = format('%d', last_serial + 1), format('%d', now_ms)
 
 -- Write, the record first: preload ran all other writes, so only this one can still be denied to
 -- us. Redis checks for memory before the first write only.
@@ -136,12 +133,12 @@ if taken > 0 then
     'user_ids', table.concat(new_users, '\n'), 'claims', table.concat(new_claims, ','),
     'codes', '')
   redis.call('HSET', coupon,
-    'remaining', string.format('%.0f', available - taken),
+    'remaining', format('%d', available - taken),
     'held', ripe and '0' or stored[6],
-    'last_serial', string.format('%.0f', last_serial + taken),
-    'issued', string.format('%.0f', issued + taken))
+    'last_serial', format('%d', last_serial + taken),
+    'issued', format('%d', issued + taken))
   redis.call('HSET', holders, unpack(new_holders))
-  redis.call('INCRBY', unpersisted, taken)
+  redis.call('INCRBY', unpersisted, format('%d', taken))
 end
 
 local told = is_one_answer and answers[1] or table.concat(answers, '\n')
