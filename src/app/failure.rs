@@ -13,6 +13,9 @@ pub enum Failure {
     /// 1: refused, or a check failed.
     #[error("{0}")]
     Refused(String),
+    /// 1: a part of the process ended by itself, so all of it was stopped.
+    #[error("a part of the process ended by itself, so it was stopped; start it again")]
+    Fallen,
     /// 2: used wrongly.
     #[error("{0}")]
     Usage(String),
@@ -28,7 +31,7 @@ impl Failure {
     /// 1, 2, 3 or 4.
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Refused(_) => ExitCode::from(1),
+            Self::Refused(_) | Self::Fallen => ExitCode::from(1),
             Self::Usage(_) => ExitCode::from(2),
             Self::Missing(_) => ExitCode::from(3),
             Self::InUse(_) => ExitCode::from(4),

@@ -1,10 +1,10 @@
 //! The loops of a process that serve nobody and everybody: prove, relay, watch, persist, and keep a
-//! private Redis alive. They end together.
+//! private Redis alive. They end together: one that ends by itself ends the process.
 
 use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use super::{Failure, House, now_ms};
@@ -24,34 +24,52 @@ const RESTART_PAUSE_MAX: Duration = Duration::from_secs(10);
 pub(super) struct Loops {
     running: TaskTracker,
     shutdown: CancellationToken,
+    fallen: CancellationToken,
     grace: Duration,
 }
 
 impl Loops {
-    /// Starts what every process needs.
+    /// Starts what every process needs. `fallen` is cancelled when any of the loops ends.
     pub(super) fn start(
         settings: &Settings,
         house: &House,
         prover: Prover,
         metrics: PrometheusHandle,
+        fallen: CancellationToken,
     ) -> Self {
-        let (running, shutdown) = (TaskTracker::new(), CancellationToken::new());
-        running.spawn(prover.run(shutdown.clone()));
-        running.spawn(Relay::new(&house.preparer).run(shutdown.clone()));
-        running.spawn(Backlog::new(&house.redis, house.store.clone()).run(shutdown.clone()));
-        running.spawn(upkeep(metrics, shutdown.clone()));
-        Self { running, shutdown, grace: settings.grace() }
+        let loops = Self {
+            running: TaskTracker::new(),
+            shutdown: CancellationToken::new(),
+            fallen,
+            grace: settings.grace(),
+        };
+        let shutdown = &loops.shutdown;
+        loops.spawn(prover.run(shutdown.clone()));
+        loops.spawn(Relay::new(&house.preparer).run(shutdown.clone()));
+        loops.spawn(Backlog::new(&house.redis, house.store.clone()).run(shutdown.clone()));
+        loops.spawn(upkeep(metrics, shutdown.clone()));
+        loops
+    }
+
+    /// A process without this loop would go on and break its word: nothing proven, nothing
+    /// persisted. So its end, also by a panic, is the end of the process.
+    fn spawn(&self, vital: impl Future<Output = ()> + Send + 'static) {
+        let alive = self.fallen.clone().drop_guard();
+        self.running.spawn(async move {
+            let _alive = alive;
+            vital.await;
+        });
     }
 
     /// Starts what a process needs that issues.
     pub(super) fn build_filters(&self, filters: FilterBuilder) {
-        self.running.spawn(filters.run(self.shutdown.clone()));
+        self.spawn(filters.run(self.shutdown.clone()));
     }
 
     /// Starts a persister too.
     pub(super) fn persist(&mut self, settings: &Settings, house: &House) -> Result<(), Failure> {
         let persister = persister(settings, house)?;
-        self.running.spawn(persister.run(self.shutdown.clone(), self.grace));
+        self.spawn(persister.run(self.shutdown.clone(), self.grace));
         Ok(())
     }
 
@@ -76,8 +94,12 @@ fn persister(settings: &Settings, house: &House) -> Result<Persister, Failure> {
 }
 
 /// Starts the private Redis again on its data whenever it dies, with a growing pause, until
-/// shutdown.
-pub(super) async fn keep_alive(mut local: LocalRedis, shutdown: CancellationToken) -> LocalRedis {
+/// shutdown. `_alive` is dropped when this ends.
+pub(super) async fn keep_alive(
+    mut local: LocalRedis,
+    shutdown: CancellationToken,
+    _alive: DropGuard,
+) -> LocalRedis {
     let mut pause = Duration::from_millis(100);
     loop {
         tokio::select! {
@@ -103,5 +125,28 @@ async fn upkeep(metrics: PrometheusHandle, shutdown: CancellationToken) {
             () = tokio::time::sleep(Duration::from_secs(1)) => {}
             () = shutdown.cancelled() => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_loop_that_panics_is_noticed_and_the_others_are_waited_for() {
+        let fallen = CancellationToken::new();
+        let loops = Loops {
+            running: TaskTracker::new(),
+            shutdown: CancellationToken::new(),
+            fallen: fallen.clone(),
+            grace: Duration::ZERO,
+        };
+        let shutdown = loops.shutdown.clone();
+        loops.spawn(async move { shutdown.cancelled().await });
+        tokio::task::yield_now().await;
+        assert!(!fallen.is_cancelled(), "all loops run");
+        loops.spawn(async { panic!("planted") });
+        fallen.cancelled().await;
+        loops.stop().await;
     }
 }

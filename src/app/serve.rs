@@ -39,14 +39,15 @@ pub async fn serve(settings: &Settings, with_demo: bool) -> Result<(), Failure> 
     let services = services(settings, &house, admin_token, metrics);
     let verdicts = Arc::new(Verdicts::default());
     let filters = FilterBuilder::new(&house.redis, verdicts.clone());
-    let issuer = issuer(settings, &house, verdicts);
+    let fallen = CancellationToken::new();
+    let issuer = issuer(settings, &house, verdicts, &fallen);
     let (workers, grace) = (workers(settings), settings.grace());
     let (public, public_at) =
         http::serve_public(settings.listen, workers, grace, services.clone(), issuer)
             .map_err(|error| cannot_listen(settings.listen, &error))?;
     let (admin, admin_at) = http::serve_admin(settings.admin_listen, grace, services.clone())
         .map_err(|error| cannot_listen(settings.admin_listen, &error))?;
-    let mut loops = Loops::start(settings, &house, prover, services.metrics);
+    let mut loops = Loops::start(settings, &house, prover, services.metrics, fallen.clone());
     loops.build_filters(filters);
     if settings.persister == Switch::On {
         loops.persist(settings, &house)?;
@@ -60,7 +61,7 @@ pub async fn serve(settings: &Settings, with_demo: bool) -> Result<(), Failure> 
         durability: durability(&house),
         has_demo,
     };
-    until_told_to_stop(house, loops, vec![public, admin], &ready.text()).await
+    until_told_to_stop(house, loops, vec![public, admin], &ready.text(), fallen).await
 }
 
 /// Persists, and serves admins, until SIGTERM or SIGINT.
@@ -75,31 +76,41 @@ pub async fn work(settings: &Settings) -> Result<(), Failure> {
     let (admin, admin_at) =
         http::serve_admin(settings.admin_listen, settings.grace(), services.clone())
             .map_err(|error| cannot_listen(settings.admin_listen, &error))?;
-    let mut loops = Loops::start(settings, &house, house.prover(), services.metrics);
+    let fallen = CancellationToken::new();
+    let (prover, metrics) = (house.prover(), services.metrics);
+    let mut loops = Loops::start(settings, &house, prover, metrics, fallen.clone());
     loops.persist(settings, &house)?;
     let version = env!("CARGO_PKG_VERSION");
     let text = format!("firstcome {version} worker is ready\n\n  admins  http://{admin_at}");
-    until_told_to_stop(house, loops, vec![admin], &text).await
+    until_told_to_stop(house, loops, vec![admin], &text, fallen).await
 }
 
 /// Opens the doors, says so, waits for the signal, and stops in reverse: the doors, the loops, the
-/// house.
+/// house. A process of which a part has fallen stops in the same way, and says so by its exit code:
+/// whatever started it can start it again, and nothing is lost in between.
 async fn until_told_to_stop(
     mut house: House,
     loops: Loops,
     doors: Vec<Server>,
     text: &str,
+    fallen: CancellationToken,
 ) -> Result<(), Failure> {
     let signals = told_to_stop()?;
     let shutdown = CancellationToken::new();
-    let local = house.local.take().map(|local| tokio::spawn(keep_alive(local, shutdown.clone())));
+    let local = house.local.take().map(|local| {
+        let (shutdown, alive) = (shutdown.clone(), fallen.clone().drop_guard());
+        tokio::spawn(keep_alive(local, shutdown, alive))
+    });
     let handles: Vec<ServerHandle> = doors.iter().map(Server::handle).collect();
     for door in doors {
         tokio::spawn(door);
     }
     say(text);
 
-    signals.await;
+    let has_fallen = tokio::select! {
+        () = signals => false,
+        () = fallen.cancelled() => true,
+    };
     tracing::info!("stopping: no new requests; those that have begun end first");
     for handle in handles {
         handle.stop(true).await;
@@ -111,7 +122,10 @@ async fn until_told_to_stop(
     }
     house.close().await;
     tracing::info!("stopped");
-    Ok(())
+    match has_fallen {
+        true => Err(Failure::Fallen),
+        false => Ok(()),
+    }
 }
 
 fn services(
@@ -136,6 +150,7 @@ fn issuer(
     settings: &Settings,
     house: &House,
     verdicts: Arc<Verdicts>,
+    fallen: &CancellationToken,
 ) -> impl Fn() -> Issuer + Clone + Send + 'static {
     let bounds = issue::Bounds {
         queue_max_requests: settings.bounds.queue_max_requests as usize,
@@ -144,10 +159,11 @@ fn issuer(
         reopen_wait: Duration::from_millis(settings.bounds.reopen_wait_ms),
     };
     let (redis, store, keys) = (house.redis.clone(), house.store.clone(), house.keys.clone());
-    let unknown_ids = UnknownIds::default();
+    let (unknown_ids, fallen) = (UnknownIds::default(), fallen.clone());
     move || {
         let (unknown_ids, verdicts) = (unknown_ids.clone(), verdicts.clone());
-        Issuer::start(&redis, store.clone(), unknown_ids, verdicts, keys.clone(), &bounds)
+        let (store, keys, alive) = (store.clone(), keys.clone(), fallen.clone().drop_guard());
+        Issuer::start(&redis, store, unknown_ids, verdicts, keys, &bounds, alive)
     }
 }
 

@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tokio_util::sync::DropGuard;
 
 use crate::auth::Caller;
 use crate::domain::code::CodeKeys;
@@ -62,7 +63,8 @@ pub struct Issuer {
 
 impl Issuer {
     /// Starts the batcher and the connection's supervisor on this thread. They end when the last
-    /// clone of the issuer is gone and every request is answered.
+    /// clone of the issuer is gone and every request is answered. `alive` is dropped when they end
+    /// for whatever reason: without them every request would wait for ever.
     pub fn start(
         redis: &Redis,
         store: Arc<dyn Store>,
@@ -70,6 +72,7 @@ impl Issuer {
         verdicts: Arc<Verdicts>,
         keys: Arc<CodeKeys>,
         bounds: &Bounds,
+        alive: DropGuard,
     ) -> Self {
         let metrics = Rc::new(IssueMetrics::new());
         let queue = Rc::new(Queue::new(bounds.queue_max_requests, metrics.clone()));
@@ -88,6 +91,7 @@ impl Issuer {
             complained: Cell::new(None),
         };
         tokio::task::spawn_local(async move {
+            let _alive = alive;
             let supervise = async {
                 loop {
                     supervisor.step().await;

@@ -3,6 +3,7 @@
 mod cost;
 mod crash;
 mod exactly;
+mod fallen;
 mod queue;
 mod shutdown;
 mod threads;
