@@ -44,16 +44,11 @@ class Probe(threading.Thread):
     def run(self):
         while not self.over.wait(PROBE_EVERY_SECONDS):
             self.answers.append(self.ask())
-            self.memory_mib.append(resident_mib(self.server))
+            self.memory_mib.append(self.server.memory_mib()[0])
 
     def close(self):
         self.over.set()
         self.join()
-
-
-def resident_mib(server):
-    with open(f"/proc/{server.child.pid}/status") as status:
-        return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmRSS:"))
 
 
 def outcomes(server):

@@ -115,5 +115,11 @@ class Server:
                 return stats
             time.sleep(0.2)
 
+    def memory_mib(self):
+        """(resident now, the most that was)."""
+        with open(f"/proc/{self.child.pid}/status") as status:
+            kib = {line.split(":")[0]: line.split()[1] for line in status if line.startswith(("VmRSS", "VmHWM"))}
+        return int(kib["VmRSS"]) / 1024, int(kib["VmHWM"]) / 1024
+
     def stop(self):
         return children.stop(self.child)
