@@ -71,6 +71,9 @@ pub const LOCK_WAIT: Duration = Duration::from_secs(5);
 pub const CREATION_WAIT: Duration = Duration::from_secs(30);
 /// A statement of the database may take this long.
 pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A transaction that hears nothing for this long is ended by the database: a host that vanished in
+/// the middle of one holds its rows no longer than its records.
+pub const TRANSACTION_IDLE: Duration = Duration::from_secs(10);
 /// Entries of a consumer that was silent for this long are taken over. Longer than any statement,
 /// so that a batch in a living persister's hands is left alone (P5 step 1).
 pub const TAKE_OVER_IDLE: Duration = Duration::from_secs(10);
@@ -82,6 +85,7 @@ pub const BATCH_MAX_AGE: Duration = Duration::from_millis(10);
 pub const BENIGN_PROBE_MAX_AGE: Duration = Duration::from_secs(30 * 60);
 
 const _: () = assert!(TAKE_OVER_IDLE.as_secs() >= STATEMENT_TIMEOUT.as_secs() + 5);
+const _: () = assert!(TRANSACTION_IDLE.as_secs() <= TAKE_OVER_IDLE.as_secs());
 const _: () = assert!(LEASE_MAX_MS < HOLD_MS);
 const _: () = assert!(GROUP_MAX_REQUESTS <= BATCH_MAX_TICKETS);
 const _: () = assert!(TOTAL_MAX < 1 << 40, "a serial must fit in the 40 bits of a code");

@@ -84,6 +84,9 @@ pub struct Persister {
     met: HashSet<(Shard, String)>,
     /// The most tickets that a record had lately; says how many records to ask for.
     record_tickets: usize,
+    /// Tickets of the next transaction. Halved when the database is away, which it also seems to be
+    /// when it is too slow for a whole batch; doubled when a batch was written.
+    batch_tickets: usize,
     /// Failures in a row, for the back-off.
     failures: u32,
 }
@@ -102,6 +105,7 @@ impl Persister {
             store,
             reader: Reader::new(redis.clone(), consumer, bounds.read_block),
             consumer: consumer.to_owned(),
+            batch_tickets: bounds.batch_max_tickets,
             bounds,
             now_ms,
             pending_after: Some(from_the_beginning()),
@@ -171,12 +175,16 @@ impl Persister {
             return Step::Idle;
         }
         let mut persisted = 0;
-        for batch in cut(entries, self.bounds.batch_max_tickets) {
+        for batch in cut(entries, self.batch_tickets) {
             match self.write(&accepted, batch).await {
                 Ok(tickets) => persisted += tickets,
-                Err(write::Away) => return self.back_off().await,
+                Err(write::Away) => {
+                    self.batch_tickets = (self.batch_tickets / 2).max(1);
+                    return self.back_off().await;
+                }
             }
         }
+        self.batch_tickets = (self.batch_tickets * 2).min(self.bounds.batch_max_tickets);
         self.failures = 0;
         Step::Persisted(persisted)
     }

@@ -6,7 +6,7 @@ use sqlx::ConnectOptions;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
-use crate::domain::limits::{CONNECTION_WAIT, STATEMENT_TIMEOUT};
+use crate::domain::limits::{CONNECTION_WAIT, STATEMENT_TIMEOUT, TRANSACTION_IDLE};
 use crate::store::Result;
 use crate::store::open::{connect_failure, migrate_failure};
 
@@ -19,11 +19,14 @@ impl PostgresStore {
     pub(in crate::store) async fn open(url: &str, pool_max_connections: u32) -> Result<Self> {
         let options = PgConnectOptions::from_str(url).map_err(connect_failure)?;
         migrate(&options).await?;
-        let timeout_ms = STATEMENT_TIMEOUT.as_millis();
+        let (statement_ms, idle_ms) = (STATEMENT_TIMEOUT.as_millis(), TRANSACTION_IDLE.as_millis());
         let pool = PgPoolOptions::new()
             .max_connections(pool_max_connections)
             .acquire_timeout(CONNECTION_WAIT)
-            .connect_lazy_with(options.options([("statement_timeout", timeout_ms)]));
+            .connect_lazy_with(options.options([
+                ("statement_timeout", statement_ms),
+                ("idle_in_transaction_session_timeout", idle_ms),
+            ]));
         Ok(Self { pool })
     }
 }

@@ -4,6 +4,7 @@ mod acknowledged;
 mod bad_records;
 mod crash;
 mod outage;
+mod slow;
 mod together;
 
 use std::ops::Range;

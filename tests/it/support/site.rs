@@ -72,6 +72,11 @@ pub struct Worker {
 }
 
 impl Worker {
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// SIGTERM, and waits for the end.
     pub async fn terminate(&mut self) -> ExitStatus {
         processes::signal(self.child.id(), Signal::TERM);

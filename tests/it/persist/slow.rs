@@ -1,0 +1,59 @@
+//! A database that answers too late, or a persister that stops in the middle: nobody waits for ever.
+
+use rustix::process::Signal;
+use sqlx::postgres::PgConnection;
+use sqlx::{Connection as _, raw_sql};
+
+use super::{BOUNDS, Ground, until_empty};
+use crate::support::eventually::eventually_holds;
+use crate::support::processes::signal;
+use crate::support::site::{Dialect, Site};
+use firstcome::persist::Bounds;
+
+/// A row takes 20 ms, so that 400 of them take longer than a statement may, and 200 do not.
+const SLOW: &str = "
+    CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql
+        AS 'BEGIN PERFORM pg_sleep(0.02); RETURN NEW; END';
+    CREATE TRIGGER slow BEFORE INSERT ON tickets FOR EACH ROW EXECUTE FUNCTION slow();";
+
+#[tokio::test]
+async fn a_database_that_is_too_slow_for_a_whole_batch_gets_smaller_ones_i3() {
+    let ground = Ground::start(Dialect::Postgres).await;
+    let mut database = PgConnection::connect(&ground.site.database_url).await.unwrap();
+    raw_sql(SLOW).execute(&mut database).await.unwrap();
+    for call in 0..4 {
+        ground.issue(call * 100..(call + 1) * 100).await;
+    }
+    let large = Bounds { batch_max_tickets: 400, ..BOUNDS };
+    assert_eq!(until_empty(&ground, &mut ground.persister_with("one", large)).await, 400);
+    ground.assert_rows(400).await;
+}
+
+#[tokio::test]
+async fn a_persister_that_hangs_in_its_transaction_does_not_hold_up_the_others_i3() {
+    let site = Site::start(Dialect::Postgres).await;
+    let server = site.server(&[("FIRSTCOME_PERSISTER", "off")]).await;
+    server.prepare("summer", 10).await;
+    let hung = site.worker(&[]);
+    let mut database = PgConnection::connect(&site.database_url).await.unwrap();
+    let mut watch = PgConnection::connect(&site.database_url).await.unwrap();
+    let mut sees = async |state: &str| {
+        let sql = "SELECT COUNT(*) FROM pg_stat_activity
+                   WHERE datname = current_database() AND pid <> pg_backend_pid() AND ";
+        let sql = sqlx::AssertSqlSafe(format!("{sql}{state}"));
+        sqlx::query_scalar::<_, i64>(sql).fetch_one(&mut watch).await.unwrap() > 0
+    };
+    // It stops where the coupon's row is its own, and the commit has not come.
+    raw_sql("BEGIN; SELECT 1 FROM coupons FOR UPDATE").execute(&mut database).await.unwrap();
+    server.issue("summer", "ada").await;
+    eventually_holds("the persister at the row", async || sees("wait_event_type = 'Lock'").await)
+        .await;
+    signal(hung.id(), Signal::STOP);
+    raw_sql("COMMIT").execute(&mut database).await.unwrap();
+    let hangs = async || sees("state = 'idle in transaction' AND query LIKE 'UPDATE%'").await;
+    eventually_holds("its transaction to hang", hangs).await;
+
+    let _heir = site.worker(&[]);
+    let is_row = async || server.stats("summer").await["rows"] == 1;
+    eventually_holds("the ticket's row, by another persister", is_row).await;
+}
