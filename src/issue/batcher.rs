@@ -175,6 +175,15 @@ impl Batcher {
     }
 }
 
+impl Drop for Batcher {
+    /// Also by a panic: handlers that went on asking would wait for ever.
+    fn drop(&mut self) {
+        if let Some(queue) = self.queue.upgrade() {
+            queue.close();
+        }
+    }
+}
+
 fn answer_each(group: Group, outcome: &Outcome) {
     for waiting in group.waiting {
         waiting.answer(outcome.clone());

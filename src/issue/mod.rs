@@ -130,7 +130,7 @@ impl Issuer {
     ) -> Outcome {
         let (reply, answer) = oneshot::channel();
         match self.queue.push(since, coupon_id, (caller.user_id, claim), reply) {
-            // The batcher answers everything that it took; it is gone only when the thread is.
+            // The batcher answers everything that it took, and closes the queue when it ends.
             Ok(()) => answer.await.unwrap_or(Outcome::OutcomeUnknown),
             Err(queue::Full) => Outcome::Overloaded,
         }

@@ -62,6 +62,7 @@ struct Inner {
     by_coupon: HashMap<CouponId, VecDeque<Request>>,
     turns: VecDeque<CouponId>,
     requests: usize,
+    is_closed: bool,
     /// The place of the last coupon that waits no more: the next one need not grow its own.
     spare: VecDeque<Request>,
 }
@@ -87,7 +88,7 @@ impl Queue {
         reply: oneshot::Sender<Outcome>,
     ) -> Result<(), Full> {
         let mut inner = self.inner.borrow_mut();
-        if inner.requests >= self.max_requests {
+        if inner.is_closed || inner.requests >= self.max_requests {
             return Err(Full);
         }
         inner.append(coupon_id, (holder, Waiting { since, was_sent_back: false, reply }));
@@ -110,6 +111,13 @@ impl Queue {
             inner.append(group.coupon_id.clone(), (holder, waiting));
         }
         self.arrivals.notify_one();
+    }
+
+    /// Nobody takes from it any more: whoever waits is let go, and nobody is taken in.
+    pub(super) fn close(&self) {
+        let mut inner = self.inner.borrow_mut();
+        self.metrics.queued(-(inner.requests as i64));
+        *inner = Inner { is_closed: true, ..Inner::default() };
     }
 
     /// Whether nothing waits.
@@ -188,6 +196,16 @@ mod tests {
         assert!(push(&queue, "a", "u3").is_err());
         assert_eq!(queue.take_round(512).len(), 2);
         assert!(push(&queue, "a", "u3").is_ok());
+    }
+
+    #[test]
+    fn a_closed_queue_lets_nobody_wait() {
+        let queue = queue(2);
+        let mut answer = push(&queue, "a", "u1").unwrap();
+        queue.close();
+        assert_eq!(answer.try_recv(), Err(oneshot::error::TryRecvError::Closed));
+        assert!(push(&queue, "a", "u2").is_err());
+        assert!(queue.is_empty());
     }
 
     #[test]

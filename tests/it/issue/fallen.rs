@@ -3,8 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use firstcome::auth::Caller;
 use firstcome::domain::code::CodeKeys;
-use firstcome::issue::{Bounds, Issuer, UnknownIds, Verdicts};
+use firstcome::domain::coupon::CouponId;
+use firstcome::domain::user::{Claim, UserId};
+use firstcome::issue::{Bounds, Issuer, Outcome, UnknownIds, Verdicts};
 use firstcome::store::open;
 use tokio::task::LocalSet;
 use tokio_util::sync::CancellationToken;
@@ -13,7 +16,7 @@ use crate::support::server::CODE_KEYS;
 use crate::support::site::{Dialect, Site};
 
 #[tokio::test]
-async fn a_batcher_that_ends_is_noticed_though_handlers_still_ask_it() {
+async fn a_batcher_that_ends_is_noticed_and_lets_nobody_wait() {
     let site = Site::start(Dialect::Sqlite).await;
     let store = open(&site.database_url, 2).await.unwrap();
     let keys = Arc::new(CodeKeys::parse(CODE_KEYS).unwrap());
@@ -35,5 +38,7 @@ async fn a_batcher_that_ends_is_noticed_though_handlers_still_ask_it() {
     // What a panic does to it too.
     drop(tasks);
     assert!(fallen.is_cancelled());
-    drop(issuer);
+    let summer = CouponId::parse("summer").unwrap();
+    let ada = Caller::named(UserId::parse("ada").unwrap());
+    assert_eq!(issuer.issue(&summer, ada, Claim::FIRST).await, Outcome::Overloaded, "at once");
 }
