@@ -103,7 +103,13 @@ async fn until_told_to_stop(
     });
     let handles: Vec<ServerHandle> = doors.iter().map(Server::handle).collect();
     for door in doors {
-        tokio::spawn(door);
+        let alive = fallen.clone().drop_guard();
+        tokio::spawn(async move {
+            let _alive = alive;
+            if let Err(error) = door.await {
+                tracing::error!(%error, "a listener ended");
+            }
+        });
     }
     say(text);
 
