@@ -54,11 +54,14 @@ impl Error {
     }
 
     /// Whether the server behind the connection may be the wrong one, or the connection is broken.
-    /// A server that only cannot write (OOM, MISCONF …) is still the right one.
+    /// A server that only cannot write (OOM, MISCONF …), or that a damaged key makes stumble, is
+    /// still the right one.
     pub fn doubts_connection(&self) -> bool {
         let wrong_server = ["LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN"];
         match self {
             Self::Refused(error) => error.code().is_some_and(|code| wrong_server.contains(&code)),
+            Self::Unknown(error) => error.code().is_none(),
+            Self::Malformed(_) => false,
             _ => true,
         }
     }
