@@ -115,6 +115,20 @@ async fn a_shard_keeps_its_records_its_group_and_its_count_when_another_coupon_c
 }
 
 #[tokio::test]
+async fn a_count_that_was_lost_is_not_made_anew_by_another_coupon_i3_i4() {
+    let mut stage = Stage::with(10).await;
+    stage.issue("ada").await;
+    let [.., unpersisted] = stage.keys();
+    stage.delete(&unpersisted).await;
+    let shard = stage.coupon_id.shard();
+    let other = (0..).map(|n| CouponId::parse(&format!("c{n}")).unwrap());
+    stage.coupon_id = other.into_iter().find(|id| id.shard() == shard).unwrap();
+    let before = stage.world().await;
+    assert_eq!(said(&stage).await, "recovering");
+    assert!(stage.world().await == before);
+}
+
+#[tokio::test]
 async fn it_still_works_after_script_flush() {
     let stage = Stage::with(10).await;
     stage.flush_scripts().await;
