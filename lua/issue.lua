@@ -89,7 +89,7 @@ local function base36(number)
   until number == 0
   return text
 end
--- Whole numbers below 2^53: `%d` is exact, and several times as fast as `%.0f`.
+-- Counts and serials have at most 40 bits: `%d` is exact, and several times as fast as `%.0f`.
 local format = string.format
 local holding_form = '%d:' .. base36(now_ms) .. (epoch == '1' and '' or ':' .. epoch)
 
@@ -123,7 +123,7 @@ for i = 1, #fields do
   is_one_answer = is_one_answer and answer == answers[1]
 end
 
-local first_serial, issued_at_ms = format('%d', last_serial + 1), format('%d', now_ms)
+local first_serial, issued_at_ms = format('%d', last_serial + 1), format('%.0f', now_ms)
 
 -- Write, the record first: preload ran all other writes, so only this one can still be denied to
 -- us. Redis checks for memory before the first write only.
