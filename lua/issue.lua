@@ -1,7 +1,7 @@
 --! Give a ticket of one coupon to each of up to 512 users, or say to each why not.
 --! KEYS 1 coupon hash  2 holders hash  3 records stream  4 unpersisted string
 --! ARGV 1 generation replid  2 epoch number  3 backlog_max tickets  4 source word
---! ARGV 5 claims list  6.. user_ids
+--! ARGV 5 key_ids list  6 claims list  7.. user_ids
 --! REPLY issued | replayed holding | cancelled holding | sold_out | not_open | closed | paused
 --! REPLY limit | backlog_full | recovering | other_generation | stale_epoch epoch | unknown
 --! KEEPS I1 I2 I4 I5 I10
@@ -20,8 +20,8 @@
 
 local coupon, holders, records, unpersisted = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local generation, epoch, backlog_max = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local source, claims = ARGV[4], ARGV[5]
-local user_ids = {unpack(ARGV, 6)}
+local source, key_ids, claims = ARGV[4], ARGV[5], ARGV[6]
+local user_ids = {unpack(ARGV, 7)}
 
 -- Decide. Nothing is written before everybody's answer is known. Every key's type is checked by a
 -- read or by the first write: an error after that would leave half a ticket.
@@ -48,6 +48,10 @@ local key_id, valid_for_ms, total = stored[13], stored[14], stored[15]
 -- who holds a ticket. The counter and the stream exist since preload too.
 local backlog = tonumber(redis.call('GET', unpersisted))
 if state == 'recovering' or not backlog or redis.call('HEXISTS', holders, '') == 0 then
+  return {'recovering'}
+end
+-- Whoever lacks the coupon's key can tell nobody the ticket that would be taken (P3 step 5).
+if not string.find(',' .. key_ids .. ',', ',' .. key_id .. ',', 1, true) then
   return {'recovering'}
 end
 

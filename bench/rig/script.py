@@ -13,7 +13,7 @@ GROUPS = (1, 16, 61, 128, 512)
 STOCK = 10**9
 # Takes the users as they are, looks all of them up and makes all of them holders.
 FLOOR = """
-local users = {unpack(ARGV, 6)}
+local users = {unpack(ARGV, 7)}
 redis.call('HMGET', KEYS[2], unpack(users))
 local holders = {}
 for i = 1, #users do holders[i * 2 - 1] = users[i]; holders[i * 2] = '123456:abcdefgh' end
@@ -43,7 +43,7 @@ def _usec_a_winner(folder, name, text, group, calls, is_cold):
     trash = bytearray(8 << 20)
     for call in range(calls):
         of_call = (f"u{user}" for user in users[call * group:(call + 1) * group])
-        ask("EVALSHA", sha, len(KEYS), *KEYS, replid, 1, STOCK, "issue", "", *of_call)
+        ask("EVALSHA", sha, len(KEYS), *KEYS, replid, 1, STOCK, "issue", "k1", "", *of_call)
         if is_cold:
             # What others do between two calls on a busy machine: use the caches for themselves.
             trash = bytearray(trash)

@@ -207,6 +207,11 @@ impl CodeKeys {
         &self.0[0]
     }
 
+    /// The ids of all keys, commas between.
+    pub fn ids(&self) -> String {
+        self.0.iter().map(CodeKey::id).collect::<Vec<_>>().join(",")
+    }
+
     /// The key with this id.
     pub fn find(&self, id: &str) -> Option<&CodeKey> {
         self.0.iter().find(|key| key.id == id)

@@ -37,6 +37,7 @@ pub(super) struct Batcher {
     pub(super) unknown_ids: UnknownIds,
     pub(super) verdicts: Arc<Verdicts>,
     pub(super) keys: Arc<CodeKeys>,
+    pub(super) key_ids: String,
     pub(super) metrics: Rc<IssueMetrics>,
     pub(super) bounds: Bounds,
     /// When a failed call was last logged.
@@ -96,6 +97,7 @@ impl Batcher {
             accepted: &accepted,
             backlog_max_tickets: self.bounds.backlog_max_tickets,
             source: SOURCE_ISSUE,
+            key_ids: &self.key_ids,
             coupon_id: &group.coupon_id,
             group: &group.holders,
         };
@@ -122,9 +124,8 @@ impl Batcher {
 
     fn answer_all(&self, group: Group, answered: &Answered, durability: Durability) {
         let Some(key) = self.keys.find(&answered.key_id) else {
-            // Taken, and told as soon as a server has the key: the retry is exact (P3 step 5).
-            // `/readyz` names the key; a line here for every request would drown it.
-            tracing::debug!(coupon.id = %group.coupon_id, key.id = %answered.key_id, "no such key");
+            // The script was told which keys are here, and answers by those only.
+            tracing::error!(coupon.id = %group.coupon_id, key.id = %answered.key_id, "no such key");
             answer_each(group, &Outcome::Recovering);
             return;
         };

@@ -85,6 +85,7 @@ impl Issuer {
             store,
             unknown_ids,
             verdicts: verdicts.clone(),
+            key_ids: keys.ids(),
             keys,
             metrics: metrics.clone(),
             bounds: bounds.clone(),

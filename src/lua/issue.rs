@@ -28,6 +28,8 @@ pub struct Args<'a> {
     pub backlog_max_tickets: u64,
     /// Where the tickets come from, a word.
     pub source: &'a str,
+    /// The ids of the code keys that the caller has, commas between.
+    pub key_ids: &'a str,
     /// The coupon.
     pub coupon_id: &'a CouponId,
     /// 1..=512 users with their claims.
@@ -39,7 +41,7 @@ pub struct Args<'a> {
 pub enum Reply {
     /// An answer to every user.
     Answered(Answered),
-    /// The coupon waits for its recovery, or Redis lost a part of it.
+    /// The coupon waits for its recovery, Redis lost a part of it, or the caller lacks its key.
     Recovering,
     /// Redis lives another life than the one that was proven; nothing was written.
     OtherGeneration,
@@ -133,7 +135,8 @@ fn call(keys: &Keys, args: &Args<'_>) -> Cmd {
     call.arg(&args.accepted.replid)
         .arg(args.accepted.epoch)
         .arg(args.backlog_max_tickets)
-        .arg(args.source);
+        .arg(args.source)
+        .arg(args.key_ids);
     if args.group.iter().all(|(_, claim)| *claim == Claim::FIRST) {
         call.arg("");
     } else {

@@ -3,7 +3,7 @@
 mod cost;
 mod crash;
 mod exactly;
-mod fallen;
+mod missing;
 mod queue;
 mod shutdown;
 mod threads;

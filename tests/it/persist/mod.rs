@@ -73,6 +73,7 @@ impl Ground {
             accepted: &accepted,
             backlog_max_tickets: 1_000_000,
             source: SOURCE_ISSUE,
+            key_ids: "k1",
             coupon_id: &summer(),
             group: &group,
         };

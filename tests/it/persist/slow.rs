@@ -1,4 +1,4 @@
-//! A database that answers too late, or a persister that stops in the middle: nobody waits for ever.
+//! A database that answers too late, a persister that stops in the middle: nobody waits for ever.
 
 use rustix::process::Signal;
 use sqlx::postgres::PgConnection;

@@ -97,6 +97,7 @@ impl Stage {
             accepted: &self.accepted,
             backlog_max_tickets: self.backlog_max_tickets,
             source: SOURCE_ISSUE,
+            key_ids: "k0,k1",
             coupon_id: &self.coupon_id,
             group: &group,
         };

@@ -1,4 +1,5 @@
-//! A worker without its batcher would let its users wait for ever: its end is noticed.
+//! What is missing in a process: a worker without its batcher would let its users wait for ever, a
+//! server without a coupon's key can tell nobody a ticket.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use firstcome::store::open;
 use tokio::task::LocalSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::support::eventually::eventually_holds;
 use crate::support::server::CODE_KEYS;
 use crate::support::site::{Dialect, Site};
 
@@ -41,4 +43,22 @@ async fn a_batcher_that_ends_is_noticed_and_lets_nobody_wait() {
     let summer = CouponId::parse("summer").unwrap();
     let ada = Caller::named(UserId::parse("ada").unwrap());
     assert_eq!(issuer.issue(&summer, ada, Claim::FIRST).await, Outcome::Overloaded, "at once");
+}
+
+#[tokio::test]
+async fn a_server_that_lacks_the_key_of_a_coupon_takes_no_ticket_i4_i5() {
+    let site = Site::start(Dialect::Sqlite).await;
+    let server = site.server(&[]).await;
+    server.prepare("summer", 10).await;
+    let other_key = CODE_KEYS.replace("k1:", "k10:");
+    let keyless = site.listening(&[("FIRSTCOME_CODE_KEYS", &other_key)]).await;
+    let refused = async || keyless.issue("summer", "ada").await.code() == "recovering";
+    eventually_holds("the proof of Redis, and a refusal", refused).await;
+    let ready = keyless.get("/readyz").await;
+    assert!(ready.body.contains("the code key k1 is not in FIRSTCOME_CODE_KEYS"), "{}", ready.body);
+    assert_eq!(ready.json()["epoch"], 1, "Redis is proven: only the key is missing");
+    assert!(refused().await);
+    assert_eq!(server.stats("summer").await["issued"], 0, "refused, and nothing happened");
+    assert_eq!(server.issue("summer", "ada").await.json()["ticket"]["serial"], 1);
+    assert!(refused().await, "a holder is told at a server that has the key");
 }
