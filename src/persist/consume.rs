@@ -54,7 +54,7 @@ impl Persister {
 
     /// Records to ask of each shard, so that a read is about one batch.
     fn count(&self) -> usize {
-        (self.bounds.batch_max_tickets / self.record_tickets.max(1)).clamp(16, READ_MAX_RECORDS)
+        (self.batch_tickets / self.record_tickets.max(1)).clamp(16, READ_MAX_RECORDS)
     }
 
     /// Takes over what silent consumers hold, and reads again what is due: refused records, and

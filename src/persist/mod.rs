@@ -84,8 +84,8 @@ pub struct Persister {
     met: HashSet<(Shard, String)>,
     /// The most tickets that a record had lately; says how many records to ask for.
     record_tickets: usize,
-    /// Tickets of the next transaction. Halved when the database is away, which it also seems to be
-    /// when it is too slow for a whole batch; doubled when a batch was written.
+    /// Tickets of the next transactions. Halved when the database is away, as it also seems to be
+    /// when it is too slow for a whole batch; an eighth more with each batch that was written.
     batch_tickets: usize,
     /// Failures in a row, for the back-off.
     failures: u32,
@@ -177,14 +177,17 @@ impl Persister {
         let mut persisted = 0;
         for batch in cut(entries, self.batch_tickets) {
             match self.write(&accepted, batch).await {
-                Ok(tickets) => persisted += tickets,
+                Ok(tickets) => {
+                    persisted += tickets;
+                    let more = self.batch_tickets + self.batch_tickets.div_ceil(8);
+                    self.batch_tickets = more.min(self.bounds.batch_max_tickets);
+                }
                 Err(write::Away) => {
                     self.batch_tickets = (self.batch_tickets / 2).max(1);
                     return self.back_off().await;
                 }
             }
         }
-        self.batch_tickets = (self.batch_tickets * 2).min(self.bounds.batch_max_tickets);
         self.failures = 0;
         Step::Persisted(persisted)
     }
