@@ -6,7 +6,8 @@
 --
 -- Called after the commit only, with exactly the records of that transaction. A record that another
 -- persister acknowledged before is not counted again. At most 512 records a call. A count that was
--- lost stays lost: issue answers `recovering` without it, and making it anew would hide the loss.
+-- lost stays lost while there are records: issue answers `recovering` without it, and a new one would
+-- hide the loss. Once the stream is empty, preload of any coupon of the shard makes it anew.
 
 local records, unpersisted = KEYS[1], KEYS[2]
 local generation, group = ARGV[1], ARGV[2]

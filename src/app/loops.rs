@@ -130,6 +130,9 @@ async fn upkeep(metrics: PrometheusHandle, shutdown: CancellationToken) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
 
     #[tokio::test]
@@ -142,11 +145,18 @@ mod tests {
             grace: Duration::ZERO,
         };
         let shutdown = loops.shutdown.clone();
-        loops.spawn(async move { shutdown.cancelled().await });
+        let ended = Arc::new(AtomicBool::new(false));
+        let late = ended.clone();
+        loops.spawn(async move {
+            shutdown.cancelled().await;
+            tokio::task::yield_now().await;
+            late.store(true, Ordering::Relaxed);
+        });
         tokio::task::yield_now().await;
         assert!(!fallen.is_cancelled(), "all loops run");
         loops.spawn(async { panic!("planted") });
         fallen.cancelled().await;
         loops.stop().await;
+        assert!(ended.load(Ordering::Relaxed));
     }
 }

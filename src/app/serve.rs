@@ -114,9 +114,13 @@ async fn until_told_to_stop(
     say(text);
 
     let has_fallen = tokio::select! {
-        () = signals => false,
+        biased;
         () = fallen.cancelled() => true,
+        () = signals => false,
     };
+    if has_fallen {
+        tracing::error!("a part of this process ended by itself: all of it stops");
+    }
     tracing::info!("stopping: no new requests; those that have begun end first");
     for handle in handles {
         handle.stop(true).await;

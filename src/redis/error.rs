@@ -76,3 +76,25 @@ impl Error {
         error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_wrong_server_or_a_broken_connection_is_given_up() {
+        let replied = |code: &str| {
+            let error = ::redis::make_extension_error(code.to_owned(), Some("said".to_owned()));
+            Error::of_call(error).doubts_connection()
+        };
+        for code in ["LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN"] {
+            assert!(replied(code), "{code}");
+        }
+        for code in ["OOM", "MISCONF", "NOPERM", "WRONGTYPE", "ERR"] {
+            assert!(!replied(code), "{code}");
+        }
+        assert!(!Error::Malformed("issue").doubts_connection());
+        let broken = std::io::Error::from(std::io::ErrorKind::BrokenPipe);
+        assert!(Error::of_call(broken.into()).doubts_connection());
+    }
+}

@@ -10,6 +10,7 @@ use firstcome::domain::coupon::CouponId;
 use firstcome::domain::user::{Claim, UserId};
 use firstcome::issue::{Bounds, Issuer, Outcome, UnknownIds, Verdicts};
 use firstcome::store::open;
+use futures_util::FutureExt as _;
 use tokio::task::LocalSet;
 use tokio_util::sync::CancellationToken;
 
@@ -31,18 +32,24 @@ async fn a_batcher_that_ends_is_noticed_and_lets_nobody_wait() {
     let (redis, verdicts) = (&site.redis.redis, Arc::new(Verdicts::default()));
     let fallen = CancellationToken::new();
     let alive = fallen.clone().drop_guard();
-    let tasks = LocalSet::new();
+    let (tasks, unknown_ids) = (LocalSet::new(), UnknownIds::default());
     let start = async {
-        Issuer::start(redis, store, UnknownIds::default(), verdicts, keys, &bounds, alive)
+        let issuer = Issuer::start(redis, store, unknown_ids, verdicts, keys, &bounds, alive);
+        tokio::task::yield_now().await;
+        issuer
     };
     let issuer = tasks.run_until(start).await;
     assert!(!fallen.is_cancelled(), "the batcher runs");
-    // What a panic does to it too.
+    let summer = CouponId::parse("summer").unwrap();
+    let user = |name| Caller::named(UserId::parse(name).unwrap());
+    let mut waiting = Box::pin(issuer.issue(&summer, user("ada"), Claim::FIRST));
+    assert_eq!((&mut waiting).now_or_never(), None, "it waits in the queue");
+    // What a panic does to the batcher too.
     drop(tasks);
     assert!(fallen.is_cancelled());
-    let summer = CouponId::parse("summer").unwrap();
-    let ada = Caller::named(UserId::parse("ada").unwrap());
-    assert_eq!(issuer.issue(&summer, ada, Claim::FIRST).await, Outcome::Overloaded, "at once");
+    assert_eq!(waiting.await, Outcome::OutcomeUnknown);
+    let late = issuer.issue(&summer, user("bob"), Claim::FIRST);
+    assert_eq!(late.await, Outcome::Overloaded, "at once");
 }
 
 #[tokio::test]
