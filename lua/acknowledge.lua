@@ -4,10 +4,11 @@
 --! REPLY acknowledged tickets | other_generation
 --! KEEPS I3 I9
 --
--- Called after the commit only, with exactly the records of that transaction. A record that another
--- persister acknowledged before is not counted again. At most 512 records a call. A count that was
--- lost stays lost while there are records: issue answers `recovering` without it, and a new one would
--- hide the loss. Once the stream is empty, preload of any coupon of the shard makes it anew.
+-- Called after the commit only, with exactly the records of that transaction. A record that
+-- another persister acknowledged before is not counted again. At most 512 records a call. A count
+-- that was lost stays lost while there are records: issue answers `recovering` without it, and a
+-- new one would hide the loss. Once the stream is empty, preload of any coupon of the shard makes
+-- it anew.
 
 local records, unpersisted = KEYS[1], KEYS[2]
 local generation, group = ARGV[1], ARGV[2]
