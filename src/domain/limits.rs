@@ -72,7 +72,7 @@ pub const CREATION_WAIT: Duration = Duration::from_secs(30);
 /// A statement of the database may take this long.
 pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A transaction that hears nothing for this long is ended by the database: a host that vanished in
-/// the middle of one holds its rows no longer than its records.
+/// the middle of one holds its rows about as long as its records.
 pub const TRANSACTION_IDLE: Duration = Duration::from_secs(10);
 /// Entries of a consumer that was silent for this long are taken over. Longer than any statement,
 /// so that a batch in a living persister's hands is left alone (P5 step 1).

@@ -56,7 +56,7 @@ pub enum Outcome {
     OutcomeUnknown,
     /// Nothing happened: too many requests wait.
     Overloaded,
-    /// Nothing happened: Redis is not proven to have its data.
+    /// Nothing happened: Redis is not proven to have its data, or the coupon's key is not here.
     Recovering,
     /// Nothing happened: too many tickets wait for the database.
     BacklogFull,
