@@ -15,6 +15,7 @@ use crate::redis::local::LocalRedis;
 use crate::redis::{self, Redis};
 use crate::settle::Settler;
 use crate::store::{self, Store};
+use crate::telemetry::health::Health;
 
 /// Everything that is open. [`House::close`] closes it in reverse.
 pub struct House {
@@ -26,6 +27,8 @@ pub struct House {
     pub observer: Observer,
     /// The code keys.
     pub keys: Arc<CodeKeys>,
+    /// What the parts of this process report about their work.
+    pub health: Health,
     pub(super) redis: Redis,
     pub(super) store: Arc<dyn Store>,
     pub(super) local: Option<LocalRedis>,
@@ -89,11 +92,13 @@ impl House {
             Some(text) => CodeKeys::parse(text).map_err(Failure::Usage)?,
             None => secrets::code_keys(&settings.data_dir)?,
         });
+        let health = Health::default();
         Ok(Self {
             preparer: Preparer::new(&redis, store.clone(), keys.clone(), now),
             settler: Settler::new(&redis, store.clone(), keys.clone(), now),
-            observer: Observer::new(&redis, store.clone()),
+            observer: Observer::new(&redis, store.clone()).told_by(health.clone()),
             keys,
+            health,
             redis,
             store,
             local,

@@ -16,6 +16,7 @@ use crate::domain::time::UnixMs;
 use crate::lua::audit::{self, Balance};
 use crate::redis::{self, Redis};
 use crate::store::{self, Counts, Store};
+use crate::telemetry::health::Health;
 
 pub use backlog::Backlog;
 pub use balance::Audit;
@@ -94,12 +95,19 @@ pub struct Observer {
     redis: Redis,
     store: Arc<dyn Store>,
     remembered: Arc<Mutex<Memory>>,
+    health: Health,
 }
 
 impl Observer {
     /// An observer of this Redis and this database.
     pub fn new(redis: &Redis, store: Arc<dyn Store>) -> Self {
-        Self { redis: redis.clone(), store, remembered: Arc::default() }
+        Self { redis: redis.clone(), store, remembered: Arc::default(), health: Health::default() }
+    }
+
+    /// Its readiness says also what the parts of this process report here.
+    #[must_use]
+    pub fn told_by(self, health: Health) -> Self {
+        Self { health, ..self }
     }
 
     /// What everybody may know of a coupon, at this instant.

@@ -48,6 +48,9 @@ impl Observer {
         if let Ok(sentences) = self.store.unsafe_settings().await {
             warnings.extend(sentences);
         }
+        let told = self.health.told();
+        reasons.extend(told.reasons);
+        warnings.extend(told.warnings);
         Readiness {
             ready: reasons.is_empty(),
             reasons,

@@ -1,4 +1,5 @@
-//! What the process says about itself: metrics and logs.
+//! What the process says about itself: health, metrics and logs.
 
+pub mod health;
 pub mod logs;
 pub mod metrics;

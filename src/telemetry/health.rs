@@ -1,0 +1,78 @@
+//! What the parts of a process say about their own work. `/readyz` merges it: health is fed from
+//! the work, and asks no smaller question of its own.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A part of the process that reports; its place here is its place in `/readyz`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// Redis, as the gauges see it.
+    Redis,
+    /// Whoever proves the life of Redis.
+    Prover,
+    /// Whoever issues.
+    Issuer,
+    /// Coupons that are lost or damaged.
+    Coupons,
+    /// Acts that Redis and the database know differently.
+    Relay,
+    /// Whoever writes the rows.
+    Persister,
+    /// The database, as the gauges see it.
+    Database,
+}
+
+/// What one part says, each in a sentence for an operator; empty when all is well.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Why no requests should come: `/readyz` is 503.
+    pub reasons: Vec<String>,
+    /// What an operator should mend although requests may come.
+    pub warnings: Vec<String>,
+}
+
+/// The reports of all parts; cheap to clone, and every clone is the same register.
+#[derive(Debug, Clone, Default)]
+pub struct Health(Arc<Mutex<BTreeMap<Part, Report>>>);
+
+impl Health {
+    /// Replaces what this part said before. An empty report takes it back.
+    pub fn report(&self, part: Part, report: Report) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(part, report);
+    }
+
+    /// What all parts say now, in the order of the parts. Never waits for a server.
+    pub fn told(&self) -> Report {
+        let mut told = Report::default();
+        for report in self.0.lock().unwrap_or_else(PoisonError::into_inner).values() {
+            told.reasons.extend_from_slice(&report.reasons);
+            told.warnings.extend_from_slice(&report.warnings);
+        }
+        told
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(reason: &str, warning: &str) -> Report {
+        Report { reasons: vec![reason.to_owned()], warnings: vec![warning.to_owned()] }
+    }
+
+    #[test]
+    fn a_part_replaces_only_what_it_said_itself_and_the_parts_keep_their_order() {
+        let health = Health::default();
+        let same = health.clone();
+        same.report(Part::Persister, report("refused", "slow"));
+        health.report(Part::Issuer, report("no script runs", "late"));
+        assert_eq!(health.told().reasons, ["no script runs", "refused"]);
+        assert_eq!(health.told().warnings, ["late", "slow"]);
+        health.report(Part::Issuer, report("no memory", "late"));
+        assert_eq!(same.told().reasons, ["no memory", "refused"]);
+        same.report(Part::Issuer, Report::default());
+        health.report(Part::Persister, Report::default());
+        assert_eq!(health.told(), Report::default());
+    }
+}
