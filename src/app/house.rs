@@ -8,7 +8,7 @@ use super::{Failure, now};
 use crate::auth::AdminToken;
 use crate::config::{RedisTopology, Settings, secrets};
 use crate::domain::code::CodeKeys;
-use crate::observe::Observer;
+use crate::observe::{Gauges, Observer};
 use crate::prepare::Preparer;
 use crate::reconcile::{Prover, Topology};
 use crate::redis::local::LocalRedis;
@@ -112,6 +112,14 @@ impl House {
     /// [`Failure::Missing`] when it does not.
     pub async fn reach_redis(&self) -> Result<(), Failure> {
         Ok(self.redis.ping().await?)
+    }
+
+    /// Gauges that have looked once, so that readiness knows both servers.
+    pub async fn gauges(&self) -> Gauges {
+        let backlog_max_tickets = self.settings.bounds.backlog_max_tickets;
+        let mut gauges = Gauges::new(&self.observer, self.keys.clone(), backlog_max_tickets);
+        gauges.step().await;
+        gauges
     }
 
     /// The admin token: the one that was set, or the one that the data directory keeps.

@@ -11,7 +11,7 @@ use super::{Failure, House, now_ms};
 use crate::config::Settings;
 use crate::domain::code::hex;
 use crate::issue::FilterBuilder;
-use crate::observe::Backlog;
+use crate::observe::Gauges;
 use crate::persist::{self, Persister};
 use crate::prepare::Relay;
 use crate::reconcile::Prover;
@@ -34,6 +34,7 @@ impl Loops {
         settings: &Settings,
         house: &House,
         prover: Prover,
+        gauges: Gauges,
         metrics: PrometheusHandle,
         fallen: CancellationToken,
     ) -> Self {
@@ -46,7 +47,7 @@ impl Loops {
         let shutdown = &loops.shutdown;
         loops.spawn(prover.run(shutdown.clone()));
         loops.spawn(Relay::new(&house.preparer).run(shutdown.clone()));
-        loops.spawn(Backlog::new(&house.redis, house.store.clone()).run(shutdown.clone()));
+        loops.spawn(gauges.run(shutdown.clone()));
         loops.spawn(upkeep(metrics, shutdown.clone()));
         loops
     }

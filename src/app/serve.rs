@@ -34,6 +34,7 @@ pub async fn serve(settings: &Settings, with_demo: bool) -> Result<(), Failure> 
     let (admin_token, token_text) = house.admin_token()?;
     let mut prover = house.prover();
     prover.step().await;
+    let gauges = house.gauges().await;
     let has_demo = with_demo && demo(&house).await?;
 
     let services = services(settings, &house, admin_token, metrics);
@@ -47,7 +48,8 @@ pub async fn serve(settings: &Settings, with_demo: bool) -> Result<(), Failure> 
             .map_err(|error| cannot_listen(settings.listen, &error))?;
     let (admin, admin_at) = http::serve_admin(settings.admin_listen, grace, services.clone())
         .map_err(|error| cannot_listen(settings.admin_listen, &error))?;
-    let mut loops = Loops::start(settings, &house, prover, services.metrics, fallen.clone());
+    let mut loops =
+        Loops::start(settings, &house, prover, gauges, services.metrics, fallen.clone());
     loops.build_filters(filters);
     if settings.persister == Switch::On {
         loops.persist(settings, &house)?;
@@ -77,8 +79,9 @@ pub async fn work(settings: &Settings) -> Result<(), Failure> {
         http::serve_admin(settings.admin_listen, settings.grace(), services.clone())
             .map_err(|error| cannot_listen(settings.admin_listen, &error))?;
     let fallen = CancellationToken::new();
-    let (prover, metrics) = (house.prover(), services.metrics);
-    let mut loops = Loops::start(settings, &house, prover, metrics, fallen.clone());
+    let (prover, gauges) = (house.prover(), house.gauges().await);
+    let metrics = services.metrics;
+    let mut loops = Loops::start(settings, &house, prover, gauges, metrics, fallen.clone());
     loops.persist(settings, &house)?;
     let version = env!("CARGO_PKG_VERSION");
     let text = format!("firstcome {version} worker is ready\n\n  admins  http://{admin_at}");

@@ -16,7 +16,8 @@ pub(super) fn print_new_key() -> Result<(), Failure> {
 /// Prints what is wrong, and what could be better; fails when something is wrong.
 pub(super) async fn examine(settings: &Settings) -> Result<(), Failure> {
     let house = visit(settings).await?;
-    let readiness = house.observer.readiness(&house.keys).await;
+    house.gauges().await;
+    let readiness = house.observer.readiness();
     house.close().await;
     println!("durability: {}", readiness.durability);
     for reason in &readiness.reasons {

@@ -81,6 +81,12 @@ pub const TAKE_OVER_IDLE: Duration = Duration::from_secs(10);
 pub const READ_BLOCK: Duration = Duration::from_secs(1);
 /// A batch of the persister that is less than half full gathers for this long.
 pub const BATCH_MAX_AGE: Duration = Duration::from_millis(10);
+/// A gauge waits this long for the answer of a server, before it looks at what it knows.
+pub const ANSWER_WAIT: Duration = Duration::from_millis(500);
+/// A server that answered before and is silent for longer than this counts as hung.
+pub const SILENCE_MAX: Duration = Duration::from_secs(2);
+/// A record that is older than this and has no row is a warning.
+pub const ROWS_LATE: Duration = Duration::from_secs(10);
 /// A generation that was proven within this time may have gained its first replica (P2 step 5).
 pub const BENIGN_PROBE_MAX_AGE: Duration = Duration::from_secs(30 * 60);
 

@@ -46,7 +46,7 @@ pub(super) async fn healthz() -> HttpResponse {
 
 /// `GET /readyz`: whether requests should come, with the reasons when not.
 pub(super) async fn readyz(services: web::ThinData<Services>) -> HttpResponse {
-    let readiness = services.observer.readiness(&services.keys).await;
+    let readiness = services.observer.readiness();
     let mut response = match readiness.ready {
         true => HttpResponse::Ok(),
         false => HttpResponse::ServiceUnavailable(),

@@ -1,7 +1,7 @@
 //! What is true right now: of a coupon, and of the whole service.
 
-mod backlog;
 mod balance;
+mod gauges;
 mod ready;
 
 use std::collections::HashMap;
@@ -18,8 +18,8 @@ use crate::redis::{self, Redis};
 use crate::store::{self, Counts, Store};
 use crate::telemetry::health::Health;
 
-pub use backlog::Backlog;
 pub use balance::Audit;
+pub use gauges::Gauges;
 pub use ready::Readiness;
 
 /// How long a coupon's row is remembered for the public page; its name hardly ever changes, and

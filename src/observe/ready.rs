@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Observer;
-use crate::domain::code::CodeKeys;
+use crate::telemetry::health::Report;
 
 /// The answer of `/readyz`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -21,36 +21,14 @@ pub struct Readiness {
 }
 
 impl Observer {
-    /// Whether this process can issue, and what is unsafe about its servers.
-    pub async fn readiness(&self, keys: &CodeKeys) -> Readiness {
-        let mut reasons = Vec::new();
-        let mut warnings = Vec::new();
-        match self.redis.facts().await {
-            Ok(facts) => {
-                reasons.extend(facts.faults());
-                warnings.extend(facts.unsafe_settings());
-            }
-            Err(error) => reasons.push(format!("Redis: {error}")),
-        }
+    /// Whether this process can issue, and what is unsafe about its servers: what its parts
+    /// reported last. Waits for nobody.
+    pub fn readiness(&self) -> Readiness {
+        let Report { mut reasons, warnings } = self.health.told();
         let current = self.redis.generation().current();
         if let Err(reason) = &current {
             reasons.push(format!("recovering: {reason}"));
         }
-        match self.store.key_ids().await {
-            Ok(ids) => {
-                for id in ids.iter().filter(|id| keys.find(id).is_none()) {
-                    reasons.push(format!("the code key {id} is not in FIRSTCOME_CODE_KEYS"));
-                }
-            }
-            // Issuing goes on without the database, up to the bound of the backlog.
-            Err(error) => warnings.push(format!("the database: {error}")),
-        }
-        if let Ok(sentences) = self.store.unsafe_settings().await {
-            warnings.extend(sentences);
-        }
-        let told = self.health.told();
-        reasons.extend(told.reasons);
-        warnings.extend(told.warnings);
         Readiness {
             ready: reasons.is_empty(),
             reasons,

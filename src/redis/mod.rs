@@ -1,5 +1,6 @@
 //! The only handle to Redis: connections, keys, and what is known about the life of its data.
 
+pub mod depth;
 pub mod error;
 pub mod facts;
 pub mod generation;

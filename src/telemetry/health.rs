@@ -19,6 +19,8 @@ pub enum Part {
     Relay,
     /// Whoever writes the rows.
     Persister,
+    /// What waits in the streams, as the gauges see it.
+    Streams,
     /// The database, as the gauges see it.
     Database,
 }

@@ -37,6 +37,12 @@ const STREAM_ENTRIES: &str = "firstcome_stream_entries";
 const STREAM_PENDING: &str = "firstcome_stream_pending_entries";
 /// Tickets in all streams.
 const STREAM_UNPERSISTED: &str = "firstcome_stream_unpersisted_tickets";
+/// Age of the oldest record.
+const STREAM_OLDEST: &str = "firstcome_stream_oldest_seconds";
+/// Sentences of `/readyz` that make it 503.
+const READINESS_REASONS: &str = "firstcome_readiness_reasons";
+/// Sentences of `/readyz` that do not.
+const READINESS_WARNINGS: &str = "firstcome_readiness_warnings";
 /// Connections, by `pool` and `state`.
 const POOL_CONNECTIONS: &str = "firstcome_pool_connections";
 /// Waiting for a pooled connection, by `pool`.
@@ -85,6 +91,9 @@ fn describe() {
     describe_gauge!(STREAM_ENTRIES, "Records in the streams of all shards.");
     describe_gauge!(STREAM_PENDING, "Records that a persister holds.");
     describe_gauge!(STREAM_UNPERSISTED, "Tickets that wait for the database.");
+    describe_gauge!(STREAM_OLDEST, Unit::Seconds, "Age of the oldest record in the streams.");
+    describe_gauge!(READINESS_REASONS, "Reasons why /readyz is 503.");
+    describe_gauge!(READINESS_WARNINGS, "Warnings of /readyz.");
     describe_gauge!(POOL_CONNECTIONS, "Pooled connections, by pool and state.");
     describe_histogram!(POOL_WAIT, Unit::Seconds, "Waiting for a pooled connection, by pool.");
 }
@@ -220,10 +229,17 @@ pub fn refused_records(records: usize) {
 }
 
 /// What waits in the streams of all shards.
-pub fn streams(entries: u64, pending: u64, unpersisted: u64) {
+pub fn streams(entries: u64, pending: u64, unpersisted: u64, oldest_age: Duration) {
     gauge!(STREAM_ENTRIES).set(entries as f64);
     gauge!(STREAM_PENDING).set(pending as f64);
     gauge!(STREAM_UNPERSISTED).set(unpersisted as f64);
+    gauge!(STREAM_OLDEST).set(oldest_age.as_secs_f64());
+}
+
+/// How many reasons and warnings `/readyz` has.
+pub fn readiness(reasons: usize, warnings: usize) {
+    gauge!(READINESS_REASONS).set(reasons as f64);
+    gauge!(READINESS_WARNINGS).set(warnings as f64);
 }
 
 /// Connections of a pool.

@@ -7,6 +7,7 @@ mod http;
 mod issue;
 mod lua;
 mod model;
+mod observe;
 mod persist;
 mod prepare;
 mod reconcile;

@@ -19,8 +19,8 @@ use firstcome::domain::user::{Claim, UserId};
 use firstcome::lua::issue::{Answer, Args, Reply, issue_pooled};
 use firstcome::persist::{Bounds, Persister, Step};
 use firstcome::prepare::Preparer;
+use firstcome::redis::depth::Depth;
 use firstcome::redis::keys::Keys;
-use firstcome::redis::stream::Depth;
 use firstcome::store::{Counts, Store, open};
 
 use crate::support::server::CODE_KEYS;

@@ -1,4 +1,5 @@
-//! A private PostgreSQL: one server per test process, one fresh database per test.
+//! A private PostgreSQL: one server per test process, one fresh database per test; and a server of
+//! a test's own where the test does to it what others would feel.
 //!
 //! The server is made and watched by a small shell that holds the reading end of a pipe. The
 //! writing end belongs to this process alone, so however it ends, the shell reads the end of the
@@ -12,10 +13,12 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use rustix::process::Signal;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection as _};
 
 use super::eventually::eventually_ok;
+use super::processes;
 
 const MISSING: &str = "PostgreSQL's server programs (initdb, postgres) were not found; install \
      them: apt-get install postgresql, or: brew install postgresql";
@@ -48,6 +51,48 @@ struct Server {
     _watch: Child,
 }
 
+/// A server of a test's own.
+pub struct OwnPostgres(Server);
+
+impl OwnPostgres {
+    /// Starts one and waits until it answers.
+    pub async fn start() -> Self {
+        let server = Server::start();
+        server.connect().await.close().await.expect("close the connection");
+        Self(server)
+    }
+
+    /// The URL of its database.
+    pub fn url(&self) -> String {
+        format!("postgres://firstcome@localhost/postgres?host={}", self.0.folder.display())
+    }
+
+    /// Stops all of its processes where they stand: it accepts connections and answers nothing.
+    pub fn hang(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Ends the hanging.
+    pub fn go_on(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let file = self.0.folder.join("data/postmaster.pid");
+        let text = std::fs::read_to_string(file).expect("the server runs");
+        let first: u32 = text.lines().next().and_then(|id| id.parse().ok()).expect("an id");
+        processes::signal(first, signal);
+        processes::signal_children(first, signal);
+    }
+}
+
+impl Drop for OwnPostgres {
+    fn drop(&mut self) {
+        // A process that stands still does not hear that it should end.
+        self.go_on();
+    }
+}
+
 /// The URL of a fresh, empty database.
 pub async fn fresh_database() -> String {
     let name = format!("t{}", DATABASES.fetch_add(1, Ordering::Relaxed));
@@ -77,12 +122,7 @@ fn name_of(url: &str) -> &str {
 /// Runs statements outside of the tests' databases.
 async fn as_owner(statements: &[String]) -> &'static Server {
     let server = SERVER.get_or_init(Server::start);
-    let mut connection = eventually_ok("connect to the private PostgreSQL", async || {
-        let options = PgConnectOptions::new_without_pgpass().socket(&server.folder);
-        let options = options.username("firstcome").database("postgres");
-        PgConnection::connect_with(&options).await.map_err(|error| server.explain(error))
-    })
-    .await;
+    let mut connection = server.connect().await;
     for sql in statements {
         let sql = AssertSqlSafe(sql.clone());
         sqlx::query(sql).execute(&mut connection).await.expect("a statement of the owner");
@@ -106,6 +146,16 @@ impl Server {
         watch.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let watch = watch.spawn().expect("sh");
         Self { folder, _watch: watch }
+    }
+
+    /// Connects as soon as it answers.
+    async fn connect(&self) -> PgConnection {
+        eventually_ok("connect to the private PostgreSQL", async || {
+            let options = PgConnectOptions::new_without_pgpass().socket(&self.folder);
+            let options = options.username("firstcome").database("postgres");
+            PgConnection::connect_with(&options).await.map_err(|error| self.explain(error))
+        })
+        .await
     }
 
     /// A failure to connect, with what the server said last.

@@ -11,6 +11,17 @@ pub fn signal(id: u32, signal: Signal) {
     kill_process(pid(id), signal).unwrap();
 }
 
+/// Sends a signal to all children of a process; some may end at this moment.
+pub fn signal_children(parent: u32, signal: Signal) {
+    let listed = Command::new("ps").args(["-A", "-o", "ppid=", "-o", "pid="]).output().unwrap();
+    for line in String::from_utf8(listed.stdout).unwrap().lines() {
+        let mut columns = line.split_whitespace().map(|column| column.parse::<u32>().unwrap());
+        if columns.next() == Some(parent) {
+            let _ = kill_process(pid(columns.next().unwrap()), signal);
+        }
+    }
+}
+
 /// The process group that a process belongs to.
 pub fn group_of(id: u32) -> u32 {
     u32::try_from(getpgid(Some(pid(id))).unwrap().as_raw_pid()).unwrap()

@@ -1,0 +1,81 @@
+//! How the database is. Issuing goes on without it, so most of what it lacks is a warning.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt as _;
+
+use super::question::Question;
+use crate::domain::code::CodeKeys;
+use crate::store::{self, Store};
+use crate::telemetry::health::{Health, Part, Report};
+
+/// How often it is asked for everything and not only whether it answers.
+const EVERYTHING_EVERY: Duration = Duration::from_secs(5);
+
+/// What the database says about itself.
+struct Everything {
+    key_ids: Vec<String>,
+    unsafe_settings: Vec<String>,
+}
+
+/// Asks the database.
+pub(super) struct DatabaseGauge {
+    store: Arc<dyn Store>,
+    keys: Arc<CodeKeys>,
+    health: Health,
+    question: Question<store::Result<Option<Everything>>>,
+    /// When it is asked for everything again; at once, as long as it failed.
+    everything_at: Instant,
+    /// What its last good answer means. A key that is missing stays so while the database is away.
+    known: Report,
+}
+
+impl DatabaseGauge {
+    pub(super) fn new(store: Arc<dyn Store>, keys: Arc<CodeKeys>, health: Health) -> Self {
+        let gauge = Self {
+            store,
+            keys,
+            health,
+            question: Question::to("the database"),
+            everything_at: Instant::now(),
+            known: Report::default(),
+        };
+        gauge.report();
+        gauge
+    }
+
+    pub(super) async fn step(&mut self) {
+        let store = self.store.clone();
+        let is_due = self.everything_at <= Instant::now();
+        let look = || async move {
+            match is_due {
+                true => everything(store.as_ref()).await.map(Some),
+                false => store.ping().await.map(|()| None),
+            }
+        };
+        if let Some(Some(everything)) = self.question.ask(|| look().boxed()).await {
+            self.everything_at = Instant::now() + EVERYTHING_EVERY;
+            let is_missing = |id: &&String| self.keys.find(id).is_none();
+            let sentence = |id| format!("the code key {id} is not in FIRSTCOME_CODE_KEYS");
+            self.known = Report {
+                reasons: everything.key_ids.iter().filter(is_missing).map(sentence).collect(),
+                warnings: everything.unsafe_settings,
+            };
+        }
+        self.report();
+    }
+
+    fn report(&self) {
+        let mut report = self.known.clone();
+        report.warnings.splice(0..0, self.question.silence());
+        self.health.report(Part::Database, report);
+    }
+}
+
+async fn everything(store: &dyn Store) -> store::Result<Everything> {
+    Ok(Everything {
+        key_ids: store.key_ids().await?,
+        unsafe_settings: store.unsafe_settings().await?,
+    })
+}

@@ -1,0 +1,64 @@
+//! The gauges: once a second they ask Redis and the database how they are, and report it. Whoever
+//! wants to know reads the reports and waits for nobody, whatever hangs.
+
+mod database;
+mod question;
+mod redis;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::code::CodeKeys;
+use crate::observe::Observer;
+use crate::telemetry::metrics;
+
+use database::DatabaseGauge;
+use redis::RedisGauge;
+
+/// How often they look.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Watches both servers; its loop is [`Gauges::step`] repeated.
+pub struct Gauges {
+    observer: Observer,
+    redis: RedisGauge,
+    database: DatabaseGauge,
+}
+
+impl Gauges {
+    /// Gauges of the observer's Redis and database. They report at once that nobody was asked yet,
+    /// so that nothing is said to be well before it was looked at. `backlog_max_tickets` of a shard
+    /// may wait for the database.
+    pub fn new(observer: &Observer, keys: Arc<CodeKeys>, backlog_max_tickets: u64) -> Self {
+        let Observer { redis, store, health, .. } = observer;
+        Self {
+            redis: RedisGauge::new(redis, backlog_max_tickets, health.clone()),
+            database: DatabaseGauge::new(store.clone(), keys, health.clone()),
+            observer: observer.clone(),
+        }
+    }
+
+    /// Repeats [`Gauges::step`] every second until shutdown.
+    pub async fn run(mut self, shutdown: CancellationToken) {
+        while !shutdown.is_cancelled() {
+            self.step().await;
+            tokio::select! {
+                () = tokio::time::sleep(EVERY) => {}
+                () = shutdown.cancelled() => {}
+            }
+        }
+    }
+
+    /// Looks once, at both at the same time, and reports. Takes half a second at most.
+    pub async fn step(&mut self) {
+        let (used, idle) = self.observer.redis.pool_connections();
+        metrics::pool("redis", used, idle);
+        let (used, idle) = self.observer.store.pool_connections();
+        metrics::pool("database", used, idle);
+        tokio::join!(self.redis.step(), self.database.step());
+        let readiness = self.observer.readiness();
+        metrics::readiness(readiness.reasons.len(), readiness.warnings.len());
+    }
+}

@@ -1,0 +1,71 @@
+//! How Redis is, and what waits in its streams.
+
+use futures_util::FutureExt as _;
+
+use super::question::Question;
+use crate::domain::limits::ROWS_LATE;
+use crate::redis::depth::Depth;
+use crate::redis::facts::Facts;
+use crate::redis::{self, Redis};
+use crate::telemetry::health::{Health, Part, Report};
+use crate::telemetry::metrics;
+
+/// Asks Redis for its facts and for the depth of the streams.
+pub(super) struct RedisGauge {
+    redis: Redis,
+    backlog_max_tickets: u64,
+    health: Health,
+    question: Question<redis::Result<(Facts, Depth)>>,
+}
+
+impl RedisGauge {
+    pub(super) fn new(redis: &Redis, backlog_max_tickets: u64, health: Health) -> Self {
+        // No crowd of readers may make it look as if Redis did not answer.
+        let redis = redis.with_reserved_pool();
+        let gauge = Self { redis, backlog_max_tickets, health, question: Question::to("Redis") };
+        gauge.report_silence();
+        gauge
+    }
+
+    pub(super) async fn step(&mut self) {
+        let redis = self.redis.clone();
+        let look = || async move { Ok((redis.facts().await?, redis.stream_depth().await?)) };
+        match self.question.ask(|| look().boxed()).await {
+            Some((facts, depth)) => {
+                let (reasons, warnings) = (facts.faults(), facts.unsafe_settings());
+                self.health.report(Part::Redis, Report { reasons, warnings });
+                self.report_depth(&depth);
+            }
+            None => self.report_silence(),
+        }
+    }
+
+    /// Without Redis nothing is issued; what waited when it answered last is said no longer.
+    fn report_silence(&self) {
+        if let Some(sentence) = self.question.silence() {
+            let report = Report { reasons: vec![sentence], warnings: Vec::new() };
+            self.health.report(Part::Redis, report);
+            self.health.report(Part::Streams, Report::default());
+        }
+    }
+
+    fn report_depth(&self, depth: &Depth) {
+        metrics::streams(depth.records, depth.pending, depth.unpersisted, depth.oldest_age);
+        let mut warnings = Vec::new();
+        if depth.oldest_age > ROWS_LATE {
+            warnings.push(format!(
+                "the oldest of {} records has waited for its rows for {} s; does a persister run?",
+                depth.records,
+                depth.oldest_age.as_secs()
+            ));
+        }
+        let full = depth.fullest_shard * 100 / self.backlog_max_tickets.max(1);
+        if full >= 80 {
+            warnings.push(format!(
+                "the backlog of a shard is at {full} % of its bound; at 100 % its coupons issue \
+                 nothing (backlog_full)"
+            ));
+        }
+        self.health.report(Part::Streams, Report { reasons: Vec::new(), warnings });
+    }
+}

@@ -1,0 +1,113 @@
+//! PostgreSQL and Redis that accept connections and answer nothing.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::support::eventually::eventually;
+use crate::support::postgres::OwnPostgres;
+use crate::support::processes;
+use crate::support::redis::PrivateRedis;
+use crate::support::server::{Answer, Server};
+
+/// A load balancer gives a probe a second or two, and takes out whoever is later.
+const READYZ_MAX: Duration = Duration::from_millis(500);
+
+/// A server between a Redis and a PostgreSQL that can be made to hang.
+struct Ground {
+    server: Server,
+    postgres: OwnPostgres,
+    redis_id: u32,
+    _redis: PrivateRedis,
+    _dir: tempfile::TempDir,
+}
+
+impl Ground {
+    async fn start() -> Self {
+        let (redis, postgres) = (PrivateRedis::start().await, OwnPostgres::start().await);
+        let dir = tempfile::tempdir().unwrap();
+        let (redis_url, database_url) = (redis.url().to_owned(), postgres.url());
+        let variables = [("REDIS_URL", &*redis_url), ("DATABASE_URL", &*database_url)];
+        let server = Server::start(dir.path(), &variables).await.ready().await;
+        server.prepare("summer", 100).await;
+        let redis_id = redis.info("process_id").await.parse().unwrap();
+        Self { server, postgres, redis_id, _redis: redis, _dir: dir }
+    }
+
+    /// `/readyz`, which answers in time whatever it says.
+    async fn readyz(&self) -> Answer {
+        let since = Instant::now();
+        let answer = self.server.get("/readyz").await;
+        assert!(since.elapsed() < READYZ_MAX, "after {:?}: {}", since.elapsed(), answer.body);
+        answer
+    }
+
+    /// Asks until `/readyz` says in this list that this server has been silent for this long.
+    async fn silent(&self, list: &str, who: &str, at_least_s: u64) -> Answer {
+        let beginning = format!("{who} has not answered for ");
+        eventually(&beginning, async || {
+            let answer = self.readyz().await;
+            let told = answer.json();
+            let mut sentences = told[list].as_array().unwrap().iter();
+            let silent_s = |told: &Value| -> Option<u64> {
+                let rest = told.as_str()?.strip_prefix(&beginning)?;
+                rest.split(' ').next()?.parse().ok()
+            };
+            sentences.any(|told| silent_s(told) >= Some(at_least_s)).then_some(answer)
+        })
+        .await
+    }
+
+    /// Asks until nothing is said any more.
+    async fn well(&self) {
+        eventually("nothing to say", async || {
+            let told = self.readyz().await.json();
+            let is_empty = |list: &str| told[list].as_array().unwrap().is_empty();
+            (is_empty("reasons") && is_empty("warnings")).then_some(())
+        })
+        .await;
+    }
+}
+
+impl Drop for Ground {
+    fn drop(&mut self) {
+        processes::signal(self.redis_id, Signal::CONT);
+    }
+}
+
+#[tokio::test]
+async fn a_hung_database_is_a_warning_with_its_age_and_readyz_answers_at_once() {
+    let ground = Ground::start().await;
+    ground.well().await;
+    ground.postgres.hang();
+    let answer = ground.silent("warnings", "the database", 4).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(ground.server.issue("summer", "during").await.status, 200);
+    ground.postgres.go_on();
+    ground.well().await;
+}
+
+#[tokio::test]
+async fn a_hung_redis_is_a_reason_and_readyz_answers_at_once() {
+    let ground = Ground::start().await;
+    ground.well().await;
+    processes::signal(ground.redis_id, Signal::STOP);
+    let answer = ground.silent("reasons", "Redis", 4).await;
+    assert_eq!(answer.status, 503, "{}", answer.body);
+    processes::signal(ground.redis_id, Signal::CONT);
+    ground.well().await;
+}
+
+#[tokio::test]
+async fn both_hung_are_told_and_readyz_answers_at_once() {
+    let ground = Ground::start().await;
+    ground.well().await;
+    processes::signal(ground.redis_id, Signal::STOP);
+    ground.postgres.hang();
+    ground.silent("reasons", "Redis", 3).await;
+    ground.silent("warnings", "the database", 3).await;
+    ground.postgres.go_on();
+    processes::signal(ground.redis_id, Signal::CONT);
+    ground.well().await;
+}

@@ -1,0 +1,3 @@
+//! What a server says about itself, and that it says it whatever hangs.
+
+mod hung;
