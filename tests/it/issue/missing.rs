@@ -9,12 +9,15 @@ use firstcome::domain::code::CodeKeys;
 use firstcome::domain::coupon::CouponId;
 use firstcome::domain::user::{Claim, UserId};
 use firstcome::issue::{Bounds, Issuer, Outcome, UnknownIds, Verdicts};
+use firstcome::redis::keys::Keys;
 use firstcome::store::open;
 use futures_util::FutureExt as _;
+use reqwest::StatusCode;
 use tokio::task::LocalSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::eventually::eventually_holds;
+use crate::support::postgres;
 use crate::support::server::CODE_KEYS;
 use crate::support::site::{Dialect, Site};
 
@@ -68,4 +71,21 @@ async fn a_server_that_lacks_the_key_of_a_coupon_takes_no_ticket_i4_i5() {
     assert_eq!(server.stats("summer").await["issued"], 0, "refused, and nothing happened");
     assert_eq!(server.issue("summer", "ada").await.json()["ticket"]["serial"], 1);
     assert!(refused().await, "a holder is told at a server that has the key");
+}
+
+#[tokio::test]
+async fn a_coupon_that_redis_lost_is_never_called_none_while_the_database_is_away_i4_i10() {
+    let site = Site::start(Dialect::Postgres).await;
+    let server = site.server(&[]).await;
+    server.prepare("summer", 10).await;
+    assert_eq!(server.issue("summer", "ada").await.status, StatusCode::OK);
+    let lost = Keys::new("fc").coupon(&CouponId::parse("summer").unwrap());
+    site.redis.ask::<()>(redis::cmd("DEL").arg(lost)).await;
+    assert_eq!(server.issue("summer", "ada").await.code(), "recovering", "the database knows it");
+    postgres::close_to_all(&site.database_url).await;
+    for coupon in ["summer", "winter"] {
+        let told = server.issue(coupon, "ada").await;
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        assert_eq!((told.status, told.code()), (status, "recovering".to_owned()), "{coupon}");
+    }
 }

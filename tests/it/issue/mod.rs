@@ -3,6 +3,7 @@
 mod cost;
 mod crash;
 mod exactly;
+mod lease;
 mod missing;
 mod queue;
 mod shutdown;

@@ -22,7 +22,7 @@ const VERDICT_REFUSALS: &str = "firstcome_issue_verdict_refusals_total";
 const CALLERS: usize = 16;
 
 /// The time is what is tested here.
-async fn later(ms: u64) {
+pub async fn later(ms: u64) {
     let since = Instant::now();
     let is_over = async || since.elapsed() >= Duration::from_millis(ms);
     eventually_holds("some time", is_over).await;

@@ -6,6 +6,7 @@ pub mod exact;
 pub mod line;
 pub mod postgres;
 pub mod processes;
+pub mod proxy;
 pub mod raw;
 pub mod redis;
 pub mod server;

@@ -1,0 +1,109 @@
+//! A line between a server and its Redis whose replies a test can hold back.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::watch;
+
+const CHUNK_BYTES: usize = 1024;
+
+/// Listens on loopback and passes everything on to a Redis behind a socket, and its replies back.
+pub struct Proxy {
+    url: String,
+    flow: Arc<Flow>,
+    /// A thread of its own: a test that starts a server waits for it with its whole thread.
+    thread: Option<Runtime>,
+}
+
+struct Flow {
+    is_held: watch::Sender<bool>,
+    held_bytes: AtomicUsize,
+}
+
+impl Proxy {
+    /// In front of the Redis at this `redis+unix://…` URL.
+    pub fn before(redis_url: &str) -> Self {
+        let path = redis_url.strip_prefix("redis+unix://").unwrap().to_owned();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let url = format!("redis://{}", listener.local_addr().unwrap());
+        let flow =
+            Arc::new(Flow { is_held: watch::Sender::new(false), held_bytes: AtomicUsize::new(0) });
+        let thread = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let passing = flow.clone();
+        thread.spawn(async move {
+            let listener = TcpListener::from_std(listener).unwrap();
+            while let Ok((near, _)) = listener.accept().await {
+                let far = UnixStream::connect(&path).await.unwrap();
+                tokio::spawn(passing.clone().pass(near, far));
+            }
+        });
+        Self { url, flow, thread: Some(thread) }
+    }
+
+    /// Where it listens.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Holds all replies back from now on.
+    pub fn hold_replies(&self) {
+        self.flow.held_bytes.store(0, Ordering::SeqCst);
+        self.flow.is_held.send_replace(true);
+    }
+
+    /// Whether Redis has replied something that is held back.
+    pub fn holds_a_reply(&self) -> bool {
+        self.flow.held_bytes.load(Ordering::SeqCst) > 0
+    }
+
+    /// Lets the replies go that were held back, and those to come.
+    pub fn release_replies(&self) {
+        self.flow.is_held.send_replace(false);
+    }
+}
+
+impl Flow {
+    async fn pass(self: Arc<Self>, mut near: TcpStream, mut far: UnixStream) {
+        near.set_nodelay(true).unwrap();
+        let (mut from_near, mut to_near) = near.split();
+        let (mut from_far, mut to_far) = far.split();
+        let requests = async {
+            let mut chunk = [0; CHUNK_BYTES];
+            while let Ok(bytes @ 1..) = from_near.read(&mut chunk).await {
+                if to_far.write_all(&chunk[..bytes]).await.is_err() {
+                    return;
+                }
+            }
+        };
+        let replies = async {
+            let (mut chunk, mut is_held) = ([0; CHUNK_BYTES], self.is_held.subscribe());
+            while let Ok(bytes @ 1..) = from_far.read(&mut chunk).await {
+                if *is_held.borrow() {
+                    self.held_bytes.fetch_add(bytes, Ordering::SeqCst);
+                }
+                if is_held.wait_for(|is_held| !is_held).await.is_err()
+                    || to_near.write_all(&chunk[..bytes]).await.is_err()
+                {
+                    return;
+                }
+            }
+        };
+        // Either end that hangs up ends both.
+        tokio::select! {
+            () = requests => {}
+            () = replies => {}
+        }
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            thread.shutdown_background();
+        }
+    }
+}
