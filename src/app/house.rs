@@ -144,6 +144,7 @@ impl House {
             RedisTopology::Replicated => Topology::Replicated,
         };
         Prover::new(&self.redis, self.store.clone(), topology, now)
+            .reporting_to(self.health.clone())
     }
 
     /// Waits for running statements, closes the database and stops a private Redis.

@@ -110,6 +110,8 @@ mod tests {
             durability: Durability::Always,
             durability_is_read: true,
             last_write_ok: true,
+            last_snapshot_ok: true,
+            memory_percent: 0,
             eviction_policy: "noeviction".to_owned(),
             skips_fsync_on_rewrite: Some(false),
         }

@@ -16,6 +16,7 @@ use crate::redis::facts::Facts;
 use crate::redis::generation::Accepted;
 use crate::redis::{self, Redis};
 use crate::store::{self, Store};
+use crate::telemetry::health::{Health, Part, Report};
 
 /// How often it looks without being asked.
 const EVERY: Duration = Duration::from_secs(1);
@@ -49,6 +50,7 @@ pub struct Prover {
     /// When it counted last.
     beaten_at: Option<Instant>,
     complained: Option<String>,
+    health: Health,
 }
 
 impl Prover {
@@ -68,7 +70,15 @@ impl Prover {
             seen: (0, 0),
             beaten_at: None,
             complained: None,
+            health: Health::default(),
         }
+    }
+
+    /// It reports a Redis that writes nothing: its beat is the one write that every process makes
+    /// whether users come or not.
+    #[must_use]
+    pub fn reporting_to(self, health: Health) -> Self {
+        Self { health, ..self }
     }
 
     /// Repeats [`Prover::step`] every second, and soon on doubt, until shutdown.
@@ -243,12 +253,17 @@ impl Prover {
             return Ok(accepted);
         }
         let count = match heartbeat(&self.redis, &accepted).await {
-            Ok(Reply::Beat(count)) => count,
+            Ok(Reply::Beat(count)) => {
+                self.health.report(Part::Prover, Report::default());
+                count
+            }
             Ok(Reply::OtherGeneration) => return Err(Unproven::Overtaken),
             // Redis is full, say: the persister must be let in to make room, so this beat is
             // missed.
             Err(redis::Error::Refused(error)) => {
-                tracing::warn!(%error, "Redis refuses to count a second");
+                let sentence = format!("Redis refuses every write: {error}");
+                let report = Report { reasons: vec![sentence], warnings: Vec::new() };
+                self.health.report(Part::Prover, report);
                 return Ok(accepted);
             }
             Err(error) => return Err(error.into()),

@@ -5,6 +5,9 @@ use ::redis::{Cmd, FromRedisValue, cmd};
 use super::{Error, Redis, Result};
 use crate::domain::generation::Durability;
 
+/// From here on the use of memory is told.
+const MEMORY_NEAR_PERCENT: u64 = 90;
+
 /// A server's own words, read at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
@@ -27,6 +30,10 @@ pub struct Facts {
     pub durability_is_read: bool,
     /// Whether the last write of the append-only file succeeded.
     pub last_write_ok: bool,
+    /// Whether its last snapshot succeeded.
+    pub last_snapshot_ok: bool,
+    /// Memory in use, in hundredths of `maxmemory`; 0 without such a bound.
+    pub memory_percent: u64,
     /// `maxmemory-policy`.
     pub eviction_policy: String,
     /// Whether `no-appendfsync-on-rewrite yes` voids the level silently; unknown when CONFIG is
@@ -64,6 +71,21 @@ impl Facts {
         }
         sentences
     }
+
+    /// What will stop it from writing unless it is mended, each in a sentence.
+    pub fn strains(&self) -> Vec<String> {
+        let mut sentences = Vec::new();
+        if self.memory_percent >= MEMORY_NEAR_PERCENT {
+            sentences.push(format!(
+                "Redis uses {} % of its maxmemory; at 100 % it refuses every ticket",
+                self.memory_percent
+            ));
+        }
+        if !self.last_snapshot_ok {
+            sentences.push("the last snapshot of Redis failed; is its disk full?".to_owned());
+        }
+        sentences
+    }
 }
 
 impl Redis {
@@ -88,6 +110,10 @@ impl Redis {
             ("1", Some("everysec") | None) => Durability::Everysec,
             _ => Durability::None,
         };
+        // Not every server of this protocol tells them.
+        let number = |name| line(name).ok().and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+        // As Redis itself compares them before it refuses a write.
+        let in_use = number("used_memory").saturating_sub(number("mem_not_counted_for_evict"));
         Ok(Facts {
             version: line("redis_version")?.to_owned(),
             run_id: line("run_id")?.to_owned(),
@@ -98,6 +124,8 @@ impl Redis {
             durability,
             durability_is_read: appendfsync.is_some(),
             last_write_ok: line("aof_last_write_status")? == "ok",
+            last_snapshot_ok: line("rdb_last_bgsave_status").is_ok_and(|status| status == "ok"),
+            memory_percent: (in_use * 100).checked_div(number("maxmemory")).unwrap_or(0),
             eviction_policy: line("maxmemory_policy")?.to_owned(),
             skips_fsync_on_rewrite,
         })

@@ -2,7 +2,7 @@
 //! the work, and asks no smaller question of its own.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A part of the process that reports; its place here is its place in `/readyz`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,24 +34,47 @@ pub struct Report {
     pub warnings: Vec<String>,
 }
 
+impl Report {
+    fn sentences(&self) -> impl Iterator<Item = &String> {
+        self.reasons.iter().chain(&self.warnings)
+    }
+
+    /// Whether it has this sentence, with these or with other numbers.
+    fn has(&self, sentence: &str) -> bool {
+        let words = |sentence: &str| sentence.replace(|letter: char| letter.is_ascii_digit(), "");
+        self.sentences().any(|other| words(other) == words(sentence))
+    }
+}
+
 /// The reports of all parts; cheap to clone, and every clone is the same register.
 #[derive(Debug, Clone, Default)]
 pub struct Health(Arc<Mutex<BTreeMap<Part, Report>>>);
 
 impl Health {
-    /// Replaces what this part said before. An empty report takes it back.
+    /// Replaces what this part said before; an empty report takes it back. A sentence is logged
+    /// when it comes and when it goes, but not when only its numbers change.
     pub fn report(&self, part: Part, report: Report) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(part, report);
+        let before = self.reports().insert(part, report.clone()).unwrap_or_default();
+        for sentence in report.sentences().filter(|sentence| !before.has(sentence)) {
+            tracing::warn!(sentence, "/readyz says from now on");
+        }
+        for sentence in before.sentences().filter(|sentence| !report.has(sentence)) {
+            tracing::info!(sentence, "/readyz says no longer");
+        }
     }
 
     /// What all parts say now, in the order of the parts. Never waits for a server.
     pub fn told(&self) -> Report {
         let mut told = Report::default();
-        for report in self.0.lock().unwrap_or_else(PoisonError::into_inner).values() {
+        for report in self.reports().values() {
             told.reasons.extend_from_slice(&report.reasons);
             told.warnings.extend_from_slice(&report.warnings);
         }
         told
+    }
+
+    fn reports(&self) -> MutexGuard<'_, BTreeMap<Part, Report>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -61,6 +84,13 @@ mod tests {
 
     fn report(reason: &str, warning: &str) -> Report {
         Report { reasons: vec![reason.to_owned()], warnings: vec![warning.to_owned()] }
+    }
+
+    #[test]
+    fn only_the_numbers_of_a_sentence_may_change_without_a_word_in_the_log() {
+        let told = report("silent for 9 s", "slow");
+        assert!(told.has("silent for 10 s") && told.has("slow"));
+        assert!(!told.has("silent") && !Report::default().has("slow"));
     }
 
     #[test]

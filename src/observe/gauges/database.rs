@@ -33,16 +33,14 @@ pub(super) struct DatabaseGauge {
 
 impl DatabaseGauge {
     pub(super) fn new(store: Arc<dyn Store>, keys: Arc<CodeKeys>, health: Health) -> Self {
-        let gauge = Self {
+        Self {
             store,
             keys,
             health,
             question: Question::to("the database"),
             everything_at: Instant::now(),
             known: Report::default(),
-        };
-        gauge.report();
-        gauge
+        }
     }
 
     pub(super) async fn step(&mut self) {

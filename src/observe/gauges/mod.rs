@@ -28,9 +28,8 @@ pub struct Gauges {
 }
 
 impl Gauges {
-    /// Gauges of the observer's Redis and database. They report at once that nobody was asked yet,
-    /// so that nothing is said to be well before it was looked at. `backlog_max_tickets` of a shard
-    /// may wait for the database.
+    /// Gauges of the observer's Redis and database. Before their first step they report nothing,
+    /// and nothing should be told. `backlog_max_tickets` of a shard may wait for the database.
     pub fn new(observer: &Observer, keys: Arc<CodeKeys>, backlog_max_tickets: u64) -> Self {
         let Observer { redis, store, health, .. } = observer;
         Self {

@@ -22,9 +22,7 @@ impl RedisGauge {
     pub(super) fn new(redis: &Redis, backlog_max_tickets: u64, health: Health) -> Self {
         // No crowd of readers may make it look as if Redis did not answer.
         let redis = redis.with_reserved_pool();
-        let gauge = Self { redis, backlog_max_tickets, health, question: Question::to("Redis") };
-        gauge.report_silence();
-        gauge
+        Self { redis, backlog_max_tickets, health, question: Question::to("Redis") }
     }
 
     pub(super) async fn step(&mut self) {
@@ -32,7 +30,8 @@ impl RedisGauge {
         let look = || async move { Ok((redis.facts().await?, redis.stream_depth().await?)) };
         match self.question.ask(|| look().boxed()).await {
             Some((facts, depth)) => {
-                let (reasons, warnings) = (facts.faults(), facts.unsafe_settings());
+                let (reasons, mut warnings) = (facts.faults(), facts.unsafe_settings());
+                warnings.extend(facts.strains());
                 self.health.report(Part::Redis, Report { reasons, warnings });
                 self.report_depth(&depth);
             }
