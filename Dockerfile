@@ -19,9 +19,19 @@ RUN find src -name '*.rs' -exec touch {} + \
     && cargo build --release --locked
 
 FROM debian:bookworm-slim
-RUN useradd --system --uid 10001 --no-create-home firstcome
+# The first process of a container must collect what health checks leave behind when they run out of
+# time, and is deaf to SIGTERM until a program listens for it: tini does both.
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends ca-certificates tini \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --uid 10001 --no-create-home firstcome \
+    && install -d -m 0700 -o 10001 -g 10001 /var/lib/firstcome
 COPY --from=build /build/target/release/firstcome /usr/local/bin/firstcome
 USER 10001
+
+# What a server must remember over its own restart: see FIRSTCOME_DATA_DIR.
+ENV FIRSTCOME_DATA_DIR=/var/lib/firstcome
+VOLUME /var/lib/firstcome
 
 # Both listeners are on loopback until FIRSTCOME_LISTEN and FIRSTCOME_ADMIN_LISTEN say otherwise:
 # see docker-compose.yml. Publish 8081 to loopback only.
@@ -32,5 +42,5 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=5s --timeout=3s --start-period=10s \
     CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/8081 && printf 'GET /healthz HTTP/1.0\\r\\n\\r\\n' >&3 && head -n 1 <&3 | grep -q ' 200 '"]
 
-ENTRYPOINT ["firstcome"]
+ENTRYPOINT ["tini", "--", "firstcome"]
 CMD ["serve"]

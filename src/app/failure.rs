@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::config::secrets;
+use crate::config::{kept, secrets};
 use crate::redis::{self, local};
 use crate::store;
 use crate::{observe, prepare, settle};
@@ -53,6 +53,12 @@ impl From<local::Error> for Failure {
 
 impl From<secrets::Error> for Failure {
     fn from(error: secrets::Error) -> Self {
+        Self::Missing(error.to_string())
+    }
+}
+
+impl From<kept::Error> for Failure {
+    fn from(error: kept::Error) -> Self {
         Self::Missing(error.to_string())
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Failure, now};
 use crate::auth::AdminToken;
-use crate::config::{RedisTopology, Settings, secrets};
+use crate::config::{RedisTopology, Settings, kept, secrets};
 use crate::domain::code::CodeKeys;
 use crate::observe::{Gauges, Observer};
 use crate::prepare::Preparer;
@@ -43,6 +43,7 @@ impl House {
     /// With the exit code of what is missing, unreachable, in use or used wrongly.
     pub async fn own(settings: &Settings) -> Result<Self, Failure> {
         settings.check().map_err(Failure::Usage)?;
+        kept::claim(&settings.data_dir)?;
         let (url, local) = match &settings.redis_url {
             Some(url) => (url.clone(), None),
             None => {
@@ -60,6 +61,7 @@ impl House {
     /// # Errors
     /// As [`House::own`].
     pub async fn visit(settings: &Settings) -> Result<Self, Failure> {
+        kept::claim(&settings.data_dir)?;
         let house = match settings.has_private_redis() {
             true => match LocalRedis::attach(&settings.data_dir).await {
                 Some(url) => Self::open(settings, &url, None).await?,

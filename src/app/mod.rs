@@ -5,6 +5,7 @@ mod failure;
 mod house;
 mod loops;
 mod serve;
+mod signals;
 
 pub use failure::Failure;
 pub use house::House;

@@ -1,35 +1,43 @@
 //! `serve` and `worker`: start order, stop order.
 
 use std::io::Write as _;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::banner::{DEMO_COUPON, Ready};
 use super::loops::{Loops, keep_alive};
+use super::signals::told_to_stop;
 use super::{Failure, House};
 use crate::auth::{AdminToken, Users};
-use crate::config::{Auth, Settings, Switch, open_files};
+use crate::config::open_files::{self, Shares};
+use crate::config::{Auth, Settings, Switch};
 use crate::domain::coupon::{CouponId, Definition, Kind, Supply};
 use crate::http::{self, Services};
 use crate::issue::{self, FilterBuilder, Issuer, UnknownIds, Verdicts};
 use crate::telemetry::metrics;
 
-/// Serves users and admins until SIGTERM or SIGINT, then ends without failing a request that had
-/// begun, and persists what was issued.
+/// Serves users and admins until it is told to stop ([`told_to_stop`]), then ends without failing a
+/// request that had begun, and persists what was issued.
 ///
 /// # Errors
 /// What kept it from starting.
 pub async fn serve(settings: &Settings, with_demo: bool) -> Result<(), Failure> {
+    let mut signals = pin!(told_to_stop()?);
+    let opened = tokio::select! {
+        opened = open_server(settings, with_demo) => opened?,
+        () = &mut signals => return stopped_early(),
+    };
+    until_told_to_stop(opened, signals).await
+}
+
+async fn open_server(settings: &Settings, with_demo: bool) -> Result<Opened, Failure> {
     let metrics = metrics::install().map_err(Failure::Missing)?;
-    let open_files = open_files::raise_open_files();
-    if open_files < open_files::OPEN_FILES_WANTED {
-        tracing::warn!(open_files, "the limit of open files is low: raise it (ulimit -n)");
-    }
+    let shares = shares(settings)?;
     let house = House::own(settings).await?;
     let (admin_token, token_text) = house.admin_token()?;
     let mut prover = house.prover();
@@ -42,9 +50,9 @@ pub async fn serve(settings: &Settings, with_demo: bool) -> Result<(), Failure> 
     let filters = FilterBuilder::new(&house.redis, verdicts.clone());
     let fallen = CancellationToken::new();
     let issuer = issuer(settings, &house, verdicts, &fallen);
-    let (workers, grace) = (workers(settings), settings.grace());
+    let grace = settings.grace();
     let (public, public_at) =
-        http::serve_public(settings.listen, workers, grace, services.clone(), issuer)
+        http::serve_public(settings.listen, shares, grace, services.clone(), issuer)
             .map_err(|error| cannot_listen(settings.listen, &error))?;
     let (admin, admin_at) = http::serve_admin(settings.admin_listen, grace, services.clone())
         .map_err(|error| cannot_listen(settings.admin_listen, &error))?;
@@ -63,14 +71,24 @@ pub async fn serve(settings: &Settings, with_demo: bool) -> Result<(), Failure> 
         durability: durability(&house),
         has_demo,
     };
-    until_told_to_stop(house, loops, vec![public, admin], &ready.text(), fallen).await
+    let text = ready.text();
+    Ok(Opened { house, loops, doors: vec![public, admin], text, fallen })
 }
 
-/// Persists, and serves admins, until SIGTERM or SIGINT.
+/// Persists, and serves admins, until it is told to stop ([`told_to_stop`]).
 ///
 /// # Errors
 /// What kept it from starting.
 pub async fn work(settings: &Settings) -> Result<(), Failure> {
+    let mut signals = pin!(told_to_stop()?);
+    let opened = tokio::select! {
+        opened = open_worker(settings) => opened?,
+        () = &mut signals => return stopped_early(),
+    };
+    until_told_to_stop(opened, signals).await
+}
+
+async fn open_worker(settings: &Settings) -> Result<Opened, Failure> {
     let metrics = metrics::install().map_err(Failure::Missing)?;
     let house = House::visit(settings).await?;
     let (admin_token, _) = house.admin_token()?;
@@ -85,20 +103,33 @@ pub async fn work(settings: &Settings) -> Result<(), Failure> {
     loops.persist(settings, &house)?;
     let version = env!("CARGO_PKG_VERSION");
     let text = format!("firstcome {version} worker is ready\n\n  admins  http://{admin_at}");
-    until_told_to_stop(house, loops, vec![admin], &text, fallen).await
+    Ok(Opened { house, loops, doors: vec![admin], text, fallen })
+}
+
+/// A process that has started, before it opens its doors.
+struct Opened {
+    house: House,
+    loops: Loops,
+    doors: Vec<Server>,
+    /// What it tells people.
+    text: String,
+    fallen: CancellationToken,
+}
+
+/// Told to stop before it had started: nobody was served, and what was begun ends with the process.
+fn stopped_early() -> Result<(), Failure> {
+    tracing::info!("told to stop before it was ready; stopped");
+    Ok(())
 }
 
 /// Opens the doors, says so, waits for the signal, and stops in reverse: the doors, the loops, the
 /// house. A process of which a part has fallen stops in the same way, and says so by its exit code:
 /// whatever started it can start it again, and nothing is lost in between.
 async fn until_told_to_stop(
-    mut house: House,
-    loops: Loops,
-    doors: Vec<Server>,
-    text: &str,
-    fallen: CancellationToken,
+    opened: Opened,
+    signals: Pin<&mut impl Future<Output = ()>>,
 ) -> Result<(), Failure> {
-    let signals = told_to_stop()?;
+    let Opened { mut house, loops, doors, text, fallen } = opened;
     let shutdown = CancellationToken::new();
     let local = house.local.take().map(|local| {
         let (shutdown, alive) = (shutdown.clone(), fallen.clone().drop_guard());
@@ -114,7 +145,7 @@ async fn until_told_to_stop(
             }
         });
     }
-    say(text);
+    say(&text);
 
     let has_fallen = tokio::select! {
         biased;
@@ -187,9 +218,25 @@ fn users(settings: &Settings) -> Users {
     }
 }
 
-fn workers(settings: &Settings) -> usize {
+/// How many threads serve how many users at once, within the open files that are allowed.
+fn shares(settings: &Settings) -> Result<Shares, Failure> {
+    let open_files = open_files::raise_open_files();
+    if open_files < open_files::OPEN_FILES_WANTED {
+        tracing::warn!(open_files, "the limit of open files is low: raise it (ulimit -n)");
+    }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    settings.bounds.workers.map_or(cores, usize::from)
+    let wanted = settings.bounds.workers.map_or(cores, usize::from);
+    let shares = open_files::share_out(open_files, wanted, &settings.bounds).map_err(|needed| {
+        Failure::Missing(format!(
+            "{needed} open files are needed, and {open_files} are allowed: raise the hard limit \
+             (ulimit -Hn)"
+        ))
+    })?;
+    if shares.workers < wanted {
+        let workers = shares.workers;
+        tracing::warn!(workers, wanted, open_files, "fewer workers: open files are scarce");
+    }
+    Ok(shares)
 }
 
 fn durability(house: &House) -> String {
@@ -234,18 +281,6 @@ fn say(text: &str) {
     if let Err(error) = writeln!(output, "{text}").and_then(|()| output.flush()) {
         tracing::warn!(%error, "nobody reads standard output");
     }
-}
-
-/// Listens for SIGTERM and SIGINT from now on; completes at the first one.
-fn told_to_stop() -> Result<impl Future<Output = ()>, Failure> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
 }
 
 fn cannot_listen(address: std::net::SocketAddr, error: &std::io::Error) -> Failure {

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::app::{self, Failure, House};
-use crate::config::{LogFormat, Settings};
+use crate::config::{LogFormat, Settings, kept};
 use crate::domain::coupon::CouponId;
 use crate::domain::ticket::TicketId;
 use crate::telemetry::logs;
@@ -81,6 +81,7 @@ pub fn run() -> ExitCode {
     if let Err(fault) = logs::install(&cli.settings.log, format) {
         return fail(&Failure::Usage(format!("FIRSTCOME_LOG: {fault}")));
     }
+    kept::keep_private();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

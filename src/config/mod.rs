@@ -2,6 +2,7 @@
 //! was set: secrets and limits. `--help` and docs/configuration.md are the reference.
 
 mod bounds;
+pub mod kept;
 pub mod open_files;
 pub mod secrets;
 

@@ -1,7 +1,13 @@
 //! The bound on open files. Every connection is one, and the soft limit that a login gives (1,024
-//! on most Linux systems, 256 on macOS) is gone before a rush has begun.
+//! on most Linux systems, 256 on macOS) is gone before a rush has begun. So the files are shared
+//! out at start: what a server cannot do without comes first, and users get the rest.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use super::Bounds;
+use crate::domain::limits::{
+    ADMIN_CONNECTIONS_MAX, RESERVED_REDIS_CONNECTIONS, WORKER_CONNECTIONS_MAX,
+};
 
 /// Below this the application warns: the listeners refuse users before the queues are full.
 pub const OPEN_FILES_WANTED: u64 = 8_192;
@@ -12,6 +18,49 @@ const OPEN_FILES_MAX: u64 = 1_048_576;
 
 /// What macOS still accepts as a soft limit when its hard limit is "unlimited" (`OPEN_MAX`).
 const OPEN_FILES_FALLBACK: u64 = 10_240;
+
+/// What a worker has open besides its users' connections: the event loops of actix and tokio and
+/// the connection to Redis. Counted in `/proc/<pid>/fd`: five.
+const FILES_PER_WORKER: u64 = 6;
+/// A connection to SQLite is the file, its log and its index.
+const FILES_PER_DATABASE_CONNECTION: u64 = 3;
+/// Everything else: listeners, event loops, locks, logs, the pipe to a private Redis, and what is
+/// open for a moment only. Counted: 30.
+const FILES_OF_THE_PROCESS: u64 = 48;
+/// A worker that could serve fewer users at once would do more harm than good.
+const WORKER_CONNECTIONS_MIN: u64 = 16;
+
+/// How the open files of a server are shared out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shares {
+    /// Threads that serve users: as many as wanted, or fewer where files are scarce.
+    pub workers: usize,
+    /// Connections that each of them serves at once.
+    pub worker_connections_max: usize,
+}
+
+/// Shares out `open_files` among the pools, the admins and `workers_wanted` workers (1 or more).
+///
+/// # Errors
+/// The number of open files that one worker would need, when there are fewer.
+pub fn share_out(open_files: u64, workers_wanted: usize, bounds: &Bounds) -> Result<Shares, u64> {
+    let without_users = FILES_OF_THE_PROCESS
+        + ADMIN_CONNECTIONS_MAX as u64
+        + bounds.redis_pool_max_connections
+        + RESERVED_REDIS_CONNECTIONS as u64
+        + u64::from(bounds.database_pool_max_connections) * FILES_PER_DATABASE_CONNECTION;
+    let per_worker = FILES_PER_WORKER + WORKER_CONNECTIONS_MIN;
+    let for_workers = open_files.saturating_sub(without_users);
+    let workers = (for_workers / per_worker).min(workers_wanted as u64);
+    if workers == 0 {
+        return Err(without_users + per_worker);
+    }
+    let connections = for_workers / workers - FILES_PER_WORKER;
+    Ok(Shares {
+        workers: workers as usize,
+        worker_connections_max: connections.min(WORKER_CONNECTIONS_MAX as u64) as usize,
+    })
+}
 
 /// Raises the soft limit of this process, and of what it starts from now on, to the hard one, at
 /// most to 1,048,576. Returns the limit that is in force then, which may be the one from before: a
@@ -36,6 +85,8 @@ fn steps(before: u64, allowed: u64) -> impl Iterator<Item = u64> {
 
 #[cfg(test)]
 mod tests {
+    use clap::{Args as _, Command, FromArgMatches as _};
+
     use super::*;
 
     #[test]
@@ -46,6 +97,26 @@ mod tests {
         assert_eq!(asked(20_000, 1_000_000_000), [1_048_576]);
         assert_eq!(asked(2_000_000, u64::MAX), [0_u64; 0]);
         assert_eq!(asked(4_096, 4_096), [0_u64; 0]);
+    }
+
+    #[test]
+    fn users_get_what_a_server_can_do_without_and_workers_are_fewer_where_files_are_scarce() {
+        let none = Bounds::augment_args(Command::new("firstcome")).get_matches_from(["firstcome"]);
+        let bounds = Bounds::from_arg_matches(&none).unwrap();
+        let shares = |open_files, workers| share_out(open_files, workers, &bounds).unwrap();
+        assert_eq!(shares(1_048_576, 2).workers, 2);
+        assert_eq!(shares(1_048_576, 2).worker_connections_max, WORKER_CONNECTIONS_MAX);
+        let scarce = shares(1_024, 256);
+        assert!((8..256).contains(&scarce.workers), "{scarce:?}");
+        assert!(scarce.worker_connections_max >= 16, "{scarce:?}");
+        for (open_files, workers) in [(1_024, 256), (1_024, 2), (4_096, 64), (300, 8)] {
+            let Shares { workers, worker_connections_max } = shares(open_files, workers);
+            let users = workers as u64 * (worker_connections_max as u64 + FILES_PER_WORKER);
+            assert!(users + 150 <= open_files, "{open_files}: something is left for the rest");
+        }
+        let needed = share_out(100, 2, &bounds).unwrap_err();
+        assert_eq!(share_out(needed - 1, 2, &bounds), Err(needed));
+        assert_eq!(share_out(needed, 2, &bounds).unwrap().workers, 1, "what it asks for is enough");
     }
 
     #[test]

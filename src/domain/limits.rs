@@ -63,6 +63,14 @@ pub const UNKNOWN_IDS_MAX: usize = 4_096;
 /// Coupon definitions remembered for the public page of a coupon.
 pub const DEFINITIONS_MAX: usize = 1_024;
 
+/// Connections that one worker serves at once; more wait to be accepted. Fewer where the open files
+/// are scarce.
+pub const WORKER_CONNECTIONS_MAX: usize = 25_000;
+/// Connections of admins at once; more wait to be accepted.
+pub const ADMIN_CONNECTIONS_MAX: usize = 64;
+/// Connections to Redis that are kept for the prover and the persister.
+pub const RESERVED_REDIS_CONNECTIONS: usize = 4;
+
 /// A connection to the database, new or from the pool, is waited for this long.
 pub const CONNECTION_WAIT: Duration = Duration::from_secs(3);
 /// SQLite waits this long for the lock of another process.

@@ -22,7 +22,9 @@ use actix_web::{App, HttpServer, web};
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::auth::{AdminToken, Users};
+use crate::config::open_files::Shares;
 use crate::domain::code::CodeKeys;
+use crate::domain::limits::ADMIN_CONNECTIONS_MAX;
 use crate::issue::Issuer;
 use crate::observe::Observer;
 use crate::prepare::Preparer;
@@ -53,7 +55,7 @@ pub struct Services {
 /// When the address cannot be listened on.
 pub fn serve_public(
     listen: SocketAddr,
-    workers: usize,
+    shares: Shares,
     grace: Duration,
     services: Services,
     issuer: impl Fn() -> Issuer + Clone + Send + 'static,
@@ -67,8 +69,8 @@ pub fn serve_public(
             .default_service(web::to(edge::not_found))
             .wrap(from_fn(edge::request_id_and_issue))
     })
-    .workers(workers)
-    .max_connections(settings::CONNECTIONS_PER_WORKER)
+    .workers(shares.workers)
+    .max_connections(shares.worker_connections_max)
     .backlog(settings::ACCEPT_BACKLOG)
     .client_request_timeout(settings::HEADERS_WITHIN)
     .keep_alive(settings::KEEP_ALIVE)
@@ -98,6 +100,7 @@ pub fn serve_admin(
             .wrap(from_fn(edge::request_id))
     })
     .workers(1)
+    .max_connections(ADMIN_CONNECTIONS_MAX)
     .client_request_timeout(settings::HEADERS_WITHIN)
     .keep_alive(settings::KEEP_ALIVE)
     .shutdown_timeout(grace.as_secs().max(1))

@@ -1,9 +1,7 @@
-//! The bounds of both listeners: time-outs, connections, shutdown.
+//! The bounds of both listeners: time-outs and waiting connections.
 
 use std::time::Duration;
 
-/// Connections that one worker serves at once; more wait in the backlog.
-pub(super) const CONNECTIONS_PER_WORKER: usize = 25_000;
 /// Connections that wait to be accepted.
 pub(super) const ACCEPT_BACKLOG: u32 = 4_096;
 /// A client must have sent its headers after this long, so that slow ones cannot hold a worker.

@@ -19,6 +19,7 @@ use ::redis::aio::MultiplexedConnection;
 use ::redis::io::tcp::TcpSettings;
 use ::redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, ProtocolVersion, Value};
 
+use crate::domain::limits::RESERVED_REDIS_CONNECTIONS;
 pub use error::Error;
 use generation::GenerationWatch;
 use keys::Keys;
@@ -75,7 +76,7 @@ impl Redis {
         let client = Client::open(info).map_err(Error::Url)?;
         Ok(Self {
             pool: pool::open(&client, settings, settings.pool_max_connections)?,
-            reserved: pool::open(&client, settings, pool::RESERVED_MAX_CONNECTIONS)?,
+            reserved: pool::open(&client, settings, RESERVED_REDIS_CONNECTIONS)?,
             client,
             response_timeout: settings.response_timeout,
             keys: Arc::new(Keys::new(&settings.key_prefix)),

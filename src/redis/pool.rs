@@ -10,9 +10,6 @@ use deadpool_redis::{Connection, Manager, Pool, PoolError, Runtime, Timeouts};
 use super::{Error, Redis, Result, Settings};
 use crate::telemetry::metrics;
 
-/// Connections that are kept for the prover and the persister.
-pub(super) const RESERVED_MAX_CONNECTIONS: usize = 4;
-
 /// Opens the pool; connects to nothing yet.
 pub(super) fn open(client: &Client, settings: &Settings, max_size: usize) -> Result<Pool> {
     let config = AsyncConnectionConfig::new()
