@@ -25,26 +25,63 @@ pub enum Error {
     Malformed(&'static str),
 }
 
-/// Codes that Redis gives before a script's first write, so that nothing of it happened.
-const REFUSALS: [&str; 10] = [
-    "LOADING",
-    "READONLY",
-    "OOM",
-    "MISCONF",
-    "NOREPLICAS",
-    "MASTERDOWN",
-    "CLUSTERDOWN",
+/// Codes that Redis gives only when nothing of the call was written: before it ran anything, and of
+/// a script before its first write.
+const REFUSALS: [&str; 17] = [
+    "ASK",
     "BUSY",
+    "CLUSTERDOWN",
+    "CROSSSLOT",
+    "DENIED",
+    "EXECABORT",
+    "LOADING",
+    "MASTERDOWN",
+    "MISCONF",
+    "MOVED",
     "NOAUTH",
-    "NOPERM",
+    "NOREPLICAS",
+    "NOSCRIPT",
+    "OOM",
+    "READONLY",
+    "TRYAGAIN",
+    "WRONGPASS",
 ];
 
+/// Codes of a server that is not, or is no longer, the one that we mean; or that does not know any
+/// more who we are. A new connection may find the right one.
+const WRONG_SERVER: [&str; 8] =
+    ["ASK", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MOVED", "NOAUTH", "READONLY", "TRYAGAIN"];
+
+/// How Redis begins an `ERR` with which it closes the connection before it runs anything. One that
+/// it has not authenticated may not send long calls.
+const HUNG_UP: [&str; 2] = ["Protocol error", "max number of clients reached"];
+/// How it begins another one that it answers before it runs anything.
+const NOT_RUN: [&str; 2] = ["unknown command", "wrong number of arguments"];
+
 impl Error {
-    /// An error of a call that may have been written.
+    /// An error of a single command: what Redis replied to it, changed nothing.
     pub(crate) fn of_call(error: RedisError) -> Self {
         match error.code() {
-            Some(code) if REFUSALS.contains(&code) => Self::Refused(error),
-            _ => Self::Unknown(error),
+            Some(_) => Self::Refused(error),
+            None => Self::Unknown(error),
+        }
+    }
+
+    /// An error of a script whose first write stands in this line. Redis names the line that
+    /// failed, so what failed there or before wrote nothing. What failed later may have left a part
+    /// of itself, unless the code says that it did not.
+    pub(crate) fn of_script(error: RedisError, first_write: usize) -> Self {
+        let Some(code) = error.code() else { return Self::Unknown(error) };
+        let is_refused = match failed_line(&error) {
+            _ if REFUSALS.contains(&code) => true,
+            Some(line) => line <= first_write,
+            // Not about the script, but about the call.
+            None if code == "NOPERM" => true,
+            None => begins(&error, &HUNG_UP) || begins(&error, &NOT_RUN),
+        };
+        match is_refused {
+            true => Self::Refused(error),
+            false => Self::Unknown(error),
         }
     }
 
@@ -54,12 +91,14 @@ impl Error {
     }
 
     /// Whether the server behind the connection may be the wrong one, or the connection is broken.
-    /// A server that only cannot write (OOM, MISCONF …), or that a damaged key makes stumble, is
-    /// still the right one.
+    /// A server that only cannot write (OOM, MISCONF …), that does not let us, or that a damaged
+    /// key makes stumble, is still the right one.
     pub fn doubts_connection(&self) -> bool {
-        let wrong_server = ["LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN"];
         match self {
-            Self::Refused(error) => error.code().is_some_and(|code| wrong_server.contains(&code)),
+            Self::Refused(error) => {
+                let is_wrong = error.code().is_some_and(|code| WRONG_SERVER.contains(&code));
+                is_wrong || begins(error, &HUNG_UP)
+            }
             Self::Unknown(error) => error.code().is_none(),
             Self::Malformed(_) => false,
             _ => true,
@@ -77,24 +116,55 @@ impl Error {
     }
 }
 
+/// Whether an `ERR` begins like one of these.
+fn begins(error: &RedisError, texts: &[&str]) -> bool {
+    let detail = error.detail().unwrap_or_default();
+    error.code() == Some("ERR") && texts.iter().any(|text| detail.starts_with(text))
+}
+
+/// The line of a script that failed: `… script: <sha>, on @user_script:<line>.`
+fn failed_line(error: &RedisError) -> Option<usize> {
+    let (_, rest) = error.detail()?.rsplit_once("user_script:")?;
+    let digits = rest.split(|sign: char| !sign.is_ascii_digit()).next()?;
+    digits.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn replied(code: &str, detail: &str) -> RedisError {
+        ::redis::make_extension_error(code.to_owned(), Some(detail.to_owned()))
+    }
+
     #[test]
     fn only_the_wrong_server_or_a_broken_connection_is_given_up() {
-        let replied = |code: &str| {
-            let error = ::redis::make_extension_error(code.to_owned(), Some("said".to_owned()));
-            Error::of_call(error).doubts_connection()
-        };
-        for code in ["LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN"] {
-            assert!(replied(code), "{code}");
+        let doubts = |code: &str| Error::of_script(replied(code, "said"), 1).doubts_connection();
+        for code in WRONG_SERVER {
+            assert!(doubts(code), "{code}");
         }
-        for code in ["OOM", "MISCONF", "NOPERM", "WRONGTYPE", "ERR"] {
-            assert!(!replied(code), "{code}");
+        for code in ["OOM", "MISCONF", "NOPERM", "CROSSSLOT", "WRONGTYPE", "ERR"] {
+            assert!(!doubts(code), "{code}");
         }
         assert!(!Error::Malformed("issue").doubts_connection());
         let broken = std::io::Error::from(std::io::ErrorKind::BrokenPipe);
-        assert!(Error::of_call(broken.into()).doubts_connection());
+        assert!(Error::of_script(broken.into(), 1).doubts_connection());
+    }
+
+    #[test]
+    fn a_script_that_failed_after_its_first_write_may_have_left_a_part_i4() {
+        let denied = |line: usize| {
+            let text = format!("can't run this command script: 0a1b, on @user_script:{line}.");
+            Error::of_script(replied("ERR", &text), 20).is_definite()
+        };
+        assert!(denied(3) && denied(20) && !denied(21));
+        let newer = |line: usize| {
+            let text = format!("ACL failure in script: … script: 0a1b, on @user_script:{line}.");
+            Error::of_script(replied("NOPERM", &text), 20).is_definite()
+        };
+        assert!(newer(20) && !newer(21));
+        assert!(!Error::of_script(replied("ERR", "something else"), 20).is_definite());
+        let full = Error::of_script(replied("ERR", "max number of clients reached"), 20);
+        assert!(full.is_definite() && full.doubts_connection());
     }
 }

@@ -149,8 +149,7 @@ async fn config(connection: &mut deadpool_redis::Connection, name: &str) -> Resu
     let pair: Result<Vec<String>> = ask(connection, cmd("CONFIG").arg("GET").arg(name)).await;
     match pair {
         Ok(pair) => Ok(pair.into_iter().nth(1)),
-        Err(Error::Refused(error)) if error.code() == Some("NOPERM") => Ok(None),
-        Err(Error::Unknown(error)) if error.code() == Some("ERR") => Ok(None),
+        Err(Error::Refused(error)) if matches!(error.code(), Some("NOPERM" | "ERR")) => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -1,20 +1,30 @@
 //! One script: called by its SHA, sent whole when the server does not know it.
 
 use ::redis::aio::ConnectionLike;
-use ::redis::{Arg, Cmd, Value, cmd};
+use ::redis::{Arg, Cmd, RedisError, Value, cmd};
 
 use super::{Error, Result};
+
+/// Commands of our scripts that write nothing. Every other one counts as a write.
+const READS: [&str; 12] = [
+    "EXISTS", "GET", "HEXISTS", "HGETALL", "HLEN", "HMGET", "HSCAN", "INFO", "TIME", "XINFO",
+    "XLEN", "XPENDING",
+];
 
 /// A script of `lua/`, embedded in the binary.
 pub struct Script {
     text: &'static str,
     sha: String,
+    /// The line of its first write; beyond the last line when it has none.
+    first_write: usize,
 }
 
 impl Script {
     /// Computes the SHA.
     pub fn new(text: &'static str) -> Self {
-        Self { text, sha: ::redis::Script::new(text).get_hash().to_owned() }
+        let sha = ::redis::Script::new(text).get_hash().to_owned();
+        let first_write = text.lines().take_while(|line| !writes(line)).count() + 1;
+        Self { text, sha, first_write }
     }
 
     /// A call with these keys; the caller adds the arguments of the header, in their order.
@@ -40,9 +50,34 @@ impl Script {
                         whole.arg(bytes);
                     }
                 }
-                whole.query_async(connection).await.map_err(Error::of_call)
+                whole.query_async(connection).await.map_err(|error| self.failed(error))
             }
-            replied => replied.map_err(Error::of_call),
+            replied => replied.map_err(|error| self.failed(error)),
         }
+    }
+
+    fn failed(&self, error: RedisError) -> Error {
+        Error::of_script(error, self.first_write)
+    }
+}
+
+/// Whether a line of a script calls a command that writes.
+fn writes(line: &str) -> bool {
+    line.split("redis.call('").skip(1).any(|call| {
+        let command = call.split('\'').next().unwrap_or_default();
+        !READS.contains(&command)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_write_of_a_script_is_found() {
+        let line = |text: &'static str| Script::new(text).first_write;
+        assert_eq!(line("local a = redis.call('GET', k)\n\nredis.call('SET', k, a)"), 3);
+        assert_eq!(line("redis.call('GET', redis.call('INCR', k))"), 1);
+        assert_eq!(line("return redis.call('GET', k)"), 2);
     }
 }

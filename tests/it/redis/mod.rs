@@ -2,6 +2,7 @@
 
 mod given;
 mod local;
+mod refusals;
 
 use std::time::Duration;
 

@@ -4,6 +4,7 @@ pub mod crowd;
 pub mod eventually;
 pub mod exact;
 pub mod line;
+pub mod plain_redis;
 pub mod postgres;
 pub mod processes;
 pub mod proxy;

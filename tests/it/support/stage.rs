@@ -89,6 +89,11 @@ impl Stage {
 
     /// These users ask in one call, with their claims.
     pub async fn ask(&self, group: &[(&str, u8)]) -> Result<Reply> {
+        self.ask_over(self.redis(), group).await
+    }
+
+    /// As [`Stage::ask`], over another handle.
+    pub async fn ask_over(&self, redis: &Redis, group: &[(&str, u8)]) -> Result<Reply> {
         let holder = |(user, claim): &(&str, u8)| {
             (UserId::parse(user).unwrap(), Claim::new(*claim).unwrap())
         };
@@ -101,7 +106,7 @@ impl Stage {
             coupon_id: &self.coupon_id,
             group: &group,
         };
-        issue_pooled(self.redis(), &args).await
+        issue_pooled(redis, &args).await
     }
 
     /// As [`Stage::ask`], where everybody is answered.

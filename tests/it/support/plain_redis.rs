@@ -1,0 +1,79 @@
+//! A redis-server as an operator may run one: any mode, on a TCP port, with any settings.
+
+use std::process::{Child, Command, Stdio};
+
+use redis::{Cmd, FromRedisValue};
+
+use super::eventually::eventually;
+use super::redis::connect;
+
+/// A running redis-server. Ended when the test ends, however it ends.
+pub struct PlainRedis {
+    child: Child,
+    /// Where it listens.
+    pub url: String,
+    /// The same, without the scheme.
+    pub port: u16,
+    _dir: tempfile::TempDir,
+}
+
+impl PlainRedis {
+    /// Starts an empty one with the settings of a careful operator, and these words besides.
+    pub async fn start(words: &[&str]) -> Self {
+        let careful = ["--appendonly", "yes", "--appendfsync", "always", "--save", ""];
+        Self::start_mode(&[&careful, words].concat()).await
+    }
+
+    async fn start_mode(words: &[&str]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let port = free_port();
+        // Sentinel wants a file that it may write to; for others it is as good as none.
+        let file = dir.path().join("redis.conf");
+        std::fs::write(
+            &file,
+            format!("port {port}\nbind 127.0.0.1\ndir {}\n", dir.path().display()),
+        )
+        .unwrap();
+        let mut command = Command::new("redis-server");
+        command.arg(file).args(words).stdin(Stdio::null()).stdout(Stdio::null());
+        let child = command.spawn().unwrap();
+        let plain = Self { child, url: format!("redis://127.0.0.1:{port}"), port, _dir: dir };
+        eventually("an answer of Redis", async || {
+            std::net::TcpStream::connect(("127.0.0.1", port)).ok()
+        })
+        .await;
+        plain
+    }
+
+    /// Any command, over a connection of its own.
+    pub async fn ask<T: FromRedisValue>(&self, text: &str) -> T {
+        words(text).query_async(&mut connect(&self.url).await).await.unwrap()
+    }
+}
+
+impl Drop for PlainRedis {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A port that nobody uses; a Redis Cluster node wants a second one, 10,000 above it.
+fn free_port() -> u16 {
+    loop {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        if port < 55_000 {
+            return port;
+        }
+    }
+}
+
+/// A command from its words.
+pub fn words(text: &str) -> Cmd {
+    let mut words = text.split(' ');
+    let mut command = redis::cmd(words.next().unwrap());
+    command.arg(words.collect::<Vec<_>>());
+    command
+}
