@@ -1,43 +1,52 @@
+#!lua flags=allow-oom
 --! Interrupt issuing; holders are still answered.
 --! KEYS 1 coupon hash
---! ARGV 1 generation replid  2 epoch number  3 act_no number
---! REPLY applied version total remaining | refused reason | out_of_order act_no | recovering
---! REPLY other_generation | stale_epoch epoch | unknown
+--! ARGV 1 generation replid  2 epoch number  3 act_no number  4 act_token word
+--! REPLY applied version total remaining | refused reason | diverged act_no | out_of_order act_no
+--! REPLY recovering | other_generation | stale_epoch epoch | unknown
 --! KEEPS I4 I8
 --
--- Without an act_no it comes before its row, because the database is away (P9 step 7): it changes
--- state and version, and the act is written and applied afterwards.
+-- It only takes away, so nothing may hold it up. A Redis that has reached its bound of memory runs
+-- it too (allow-oom); it adds a few bytes. And without an act_no it comes before its row, because
+-- the database is away, hangs or has diverged (P9 step 7): then it asks for no generation and no
+-- epoch, so that no life of Redis needs to be proven, and changes state and version. The mark
+-- `unwritten` stays until its act is written and applied: until then no resume can undo it.
 
 local coupon = KEYS[1]
-local generation, epoch, act_no = ARGV[1], ARGV[2], ARGV[3]
+local generation, epoch, act_no, act_token = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local is_first = act_no == ''
 
 local replication = redis.call('INFO', 'replication')
-if not string.find(replication, 'role:master', 1, true)
-  or not string.find(replication, 'master_replid:' .. generation .. '\r\n', 1, true) then
+local is_proven = string.find(replication, 'master_replid:' .. generation .. '\r\n', 1, true)
+if not string.find(replication, 'role:master', 1, true) or not (is_first or is_proven) then
   return 'other_generation'
 end
 local stored = redis.call('HMGET', coupon, 'epoch', 'state', 'act_no', 'act_result', 'version',
-  'total', 'remaining', 'held')
+  'total', 'remaining', 'held', 'act_token')
 if not stored[1] then return 'unknown' end
-if stored[1] ~= epoch then return 'stale_epoch ' .. stored[1] end
+if not is_first and stored[1] ~= epoch then return 'stale_epoch ' .. stored[1] end
 if stored[2] == 'recovering' then return 'recovering' end
-if act_no == '' then
-  act_no = stored[3]
-elseif stored[3] == act_no then
-  return stored[4]
-elseif tonumber(stored[3]) + 1 ~= tonumber(act_no) then
-  return 'out_of_order ' .. stored[3]
+if not is_first then
+  if stored[3] == act_no then
+    return stored[9] == act_token and stored[4] or 'diverged ' .. act_no
+  end
+  if tonumber(stored[3]) + 1 ~= tonumber(act_no) then return 'out_of_order ' .. stored[3] end
 end
 if stored[2] == 'closed' then
-  if act_no ~= stored[3] then
-    redis.call('HSET', coupon, 'act_no', act_no, 'act_result', 'refused already_closed')
+  if not is_first then
+    redis.call('HSET', coupon, 'act_no', act_no, 'act_token', act_token,
+      'act_result', 'refused already_closed')
   end
   return 'refused already_closed'
 end
 
 local version, stock = tonumber(stored[5]) + 1, tonumber(stored[7]) + tonumber(stored[8])
 local result = string.format('applied %.0f %s %.0f', version, stored[6], stock)
-local act_result = act_no == stored[3] and stored[4] or result
-redis.call('HSET', coupon, 'state', 'paused', 'version', string.format('%.0f', version),
-  'act_no', act_no, 'act_result', act_result)
+if is_first then
+  redis.call('HSET', coupon, 'state', 'paused', 'version', string.format('%.0f', version),
+    'unwritten', 'pause')
+else
+  redis.call('HSET', coupon, 'state', 'paused', 'version', string.format('%.0f', version),
+    'unwritten', '', 'act_no', act_no, 'act_token', act_token, 'act_result', result)
+end
 return result

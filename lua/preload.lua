@@ -2,28 +2,30 @@
 --! KEYS 1 coupon hash  2 holders hash  3 records stream  4 unpersisted string
 --! ARGV 1 generation replid  2 epoch number  3 coupon_id id  4 total tickets
 --! ARGV 5 per_user_limit tickets  6 opens_at_ms ms  7 closes_at_ms ms  8 valid_for_ms ms
---! ARGV 9 key_id id  10 group name  11 version number
---! REPLY applied version total remaining | out_of_order act_no | recovering
+--! ARGV 9 key_id id  10 group name  11 version number  12 act_token word
+--! REPLY applied version total remaining | diverged act_no | out_of_order act_no | recovering
 --! REPLY other_generation | stale_epoch epoch
 --! KEEPS I1 I4 I5
 --
 -- Preload is act 1 of a coupon, and its version is the one after the draft's. Repeated, it changes
--- nothing and gives the stored result again. An empty opens_at_ms, closes_at_ms or valid_for_ms
--- means that there is none.
+-- nothing and gives the stored result again; with another token it is the preload of another coupon
+-- that had this id, whose life it must not inherit, and nothing is written. An empty opens_at_ms,
+-- closes_at_ms or valid_for_ms means that there is none.
 
 local coupon, holders, records, unpersisted = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local generation, epoch, coupon_id, total = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local per_user_limit, opens_at_ms, closes_at_ms = ARGV[5], ARGV[6], ARGV[7]
 local valid_for_ms, key_id, group, version = ARGV[8], ARGV[9], ARGV[10], ARGV[11]
+local act_token = ARGV[12]
 
 local replication = redis.call('INFO', 'replication')
 if not string.find(replication, 'role:master', 1, true)
   or not string.find(replication, 'master_replid:' .. generation .. '\r\n', 1, true) then
   return 'other_generation'
 end
-local stored = redis.call('HMGET', coupon, 'epoch', 'act_no', 'act_result')
+local stored = redis.call('HMGET', coupon, 'epoch', 'act_no', 'act_result', 'act_token')
 if stored[1] and stored[1] ~= epoch then return 'stale_epoch ' .. stored[1] end
-if stored[2] == '1' then return stored[3] end
+if stored[2] == '1' then return stored[4] == act_token and stored[3] or 'diverged 1' end
 if stored[2] then return 'out_of_order ' .. stored[2] end
 -- Holders without their coupon: Redis lost a part of what it knew.
 if redis.call('EXISTS', holders) == 1 then return 'recovering' end
@@ -47,7 +49,7 @@ redis.call('HSET', coupon, 'id', coupon_id, 'state', 'open', 'epoch', epoch, 've
   'total', total, 'remaining', total, 'held', '0', 'held_until_ms', '0', 'last_serial', '0',
   'issued', '0', 'returned', '0', 'per_user_limit', per_user_limit, 'opens_at_ms', opens_at_ms,
   'closes_at_ms', closes_at_ms, 'valid_for_ms', valid_for_ms, 'key_id', key_id, 'act_no', '1',
-  'act_result', result)
+  'act_token', act_token, 'act_result', result)
 redis.call('HSET', holders, '', '')
 if not grouped then redis.call('XGROUP', 'CREATE', records, group, '0', 'MKSTREAM') end
 return result

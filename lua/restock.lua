@@ -1,16 +1,18 @@
 --! Give stock to a coupon or take it away, never below what is out.
 --! KEYS 1 coupon hash
---! ARGV 1 generation replid  2 epoch number  3 act_no number  4 delta tickets  5 total_max tickets
---! REPLY applied version total remaining | refused reason | out_of_order act_no | recovering
---! REPLY other_generation | stale_epoch epoch | unknown
+--! ARGV 1 generation replid  2 epoch number  3 act_no number  4 act_token word  5 delta tickets
+--! ARGV 6 total_max tickets
+--! REPLY applied version total remaining | refused reason | diverged act_no | out_of_order act_no
+--! REPLY recovering | other_generation | stale_epoch epoch | unknown
 --! KEEPS I1 I4 I8
 --
--- Repeated with the same act_no it gives the stored result again. A refusal (below_issued,
+-- Repeated with the same act_no and act_token it gives the stored result again; with the same
+-- act_no and another token it is another act, and nothing is written. A refusal (below_issued,
 -- total_too_large) changes nothing but the act's number and result.
 
 local coupon = KEYS[1]
-local generation, epoch, act_no = ARGV[1], ARGV[2], ARGV[3]
-local delta, total_max = tonumber(ARGV[4]), tonumber(ARGV[5])
+local generation, epoch, act_no, act_token = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local delta, total_max = tonumber(ARGV[5]), tonumber(ARGV[6])
 
 local replication = redis.call('INFO', 'replication')
 if not string.find(replication, 'role:master', 1, true)
@@ -18,11 +20,13 @@ if not string.find(replication, 'role:master', 1, true)
   return 'other_generation'
 end
 local stored = redis.call('HMGET', coupon, 'epoch', 'state', 'act_no', 'act_result', 'version',
-  'total', 'remaining', 'held', 'held_until_ms')
+  'total', 'remaining', 'held', 'held_until_ms', 'act_token')
 if not stored[1] then return 'unknown' end
 if stored[1] ~= epoch then return 'stale_epoch ' .. stored[1] end
 if stored[2] == 'recovering' then return 'recovering' end
-if stored[3] == act_no then return stored[4] end
+if stored[3] == act_no then
+  return stored[10] == act_token and stored[4] or 'diverged ' .. act_no
+end
 if tonumber(stored[3]) + 1 ~= tonumber(act_no) then return 'out_of_order ' .. stored[3] end
 local version, total = tonumber(stored[5]), tonumber(stored[6]) + delta
 local remaining, held, held_until_ms = tonumber(stored[7]), tonumber(stored[8]), tonumber(stored[9])
@@ -35,7 +39,7 @@ elseif total > total_max then
 end
 if refusal then
   local result = 'refused ' .. refusal
-  redis.call('HSET', coupon, 'act_no', act_no, 'act_result', result)
+  redis.call('HSET', coupon, 'act_no', act_no, 'act_token', act_token, 'act_result', result)
   return result
 end
 
@@ -62,5 +66,6 @@ local result = string.format('applied %.0f %.0f %.0f', version + 1, total, remai
 redis.call('HSET', coupon,
   'remaining', string.format('%.0f', remaining), 'held', string.format('%.0f', held),
   'held_until_ms', string.format('%.0f', held_until_ms), 'total', string.format('%.0f', total),
-  'version', string.format('%.0f', version + 1), 'act_no', act_no, 'act_result', result)
+  'version', string.format('%.0f', version + 1), 'act_no', act_no, 'act_token', act_token,
+  'act_result', result)
 return result

@@ -1,9 +1,9 @@
 --! Move a coupon's window, or its limit per user.
 --! KEYS 1 coupon hash
---! ARGV 1 generation replid  2 epoch number  3 act_no number  4 opens_at_ms ms  5 closes_at_ms ms
---! ARGV 6 per_user_limit tickets
---! REPLY applied version total remaining | refused reason | out_of_order act_no | recovering
---! REPLY other_generation | stale_epoch epoch | unknown
+--! ARGV 1 generation replid  2 epoch number  3 act_no number  4 act_token word  5 opens_at_ms ms
+--! ARGV 6 closes_at_ms ms  7 per_user_limit tickets
+--! REPLY applied version total remaining | refused reason | diverged act_no | out_of_order act_no
+--! REPLY recovering | other_generation | stale_epoch epoch | unknown
 --! KEEPS I2 I4 I8
 --
 -- An empty opens_at_ms or closes_at_ms means that there is none. A lower limit hides no held claim:
@@ -15,8 +15,8 @@
 -- it said if that is sooner. Else somebody could win at one server, and hear `not_open` at another.
 
 local coupon = KEYS[1]
-local generation, epoch, act_no = ARGV[1], ARGV[2], ARGV[3]
-local opens_at_ms, closes_at_ms, per_user_limit = ARGV[4], ARGV[5], ARGV[6]
+local generation, epoch, act_no, act_token = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local opens_at_ms, closes_at_ms, per_user_limit = ARGV[5], ARGV[6], ARGV[7]
 
 local replication = redis.call('INFO', 'replication')
 if not string.find(replication, 'role:master', 1, true)
@@ -24,14 +24,17 @@ if not string.find(replication, 'role:master', 1, true)
   return 'other_generation'
 end
 local stored = redis.call('HMGET', coupon, 'epoch', 'state', 'act_no', 'act_result', 'version',
-  'total', 'remaining', 'held', 'last_serial', 'opens_at_ms')
+  'total', 'remaining', 'held', 'last_serial', 'opens_at_ms', 'act_token')
 if not stored[1] then return 'unknown' end
 if stored[1] ~= epoch then return 'stale_epoch ' .. stored[1] end
 if stored[2] == 'recovering' then return 'recovering' end
-if stored[3] == act_no then return stored[4] end
+if stored[3] == act_no then
+  return stored[11] == act_token and stored[4] or 'diverged ' .. act_no
+end
 if tonumber(stored[3]) + 1 ~= tonumber(act_no) then return 'out_of_order ' .. stored[3] end
 if stored[2] == 'closed' then
-  redis.call('HSET', coupon, 'act_no', act_no, 'act_result', 'refused already_closed')
+  redis.call('HSET', coupon, 'act_no', act_no, 'act_token', act_token,
+    'act_result', 'refused already_closed')
   return 'refused already_closed'
 end
 
@@ -47,5 +50,5 @@ local version, stock = tonumber(stored[5]) + 1, tonumber(stored[7]) + tonumber(s
 local result = string.format('applied %.0f %s %.0f', version, stored[6], stock)
 redis.call('HSET', coupon, 'opens_at_ms', opens_at_ms, 'closes_at_ms', closes_at_ms,
   'per_user_limit', per_user_limit, 'version', string.format('%.0f', version),
-  'act_no', act_no, 'act_result', result)
+  'act_no', act_no, 'act_token', act_token, 'act_result', result)
 return result

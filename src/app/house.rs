@@ -96,7 +96,8 @@ impl House {
         });
         let health = Health::default();
         Ok(Self {
-            preparer: Preparer::new(&redis, store.clone(), keys.clone(), now),
+            preparer: Preparer::new(&redis, store.clone(), keys.clone(), now)
+                .reporting_to(health.clone()),
             settler: Settler::new(&redis, store.clone(), keys.clone(), now),
             observer: Observer::new(&redis, store.clone()).told_by(health.clone()),
             keys,

@@ -3,7 +3,9 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
+use super::code::hex;
 use super::coupon::CouponId;
 use super::limits::IDEMPOTENCY_KEY_MAX_BYTES;
 use super::ticket::Serial;
@@ -71,6 +73,23 @@ impl Change {
             Self::Return { .. } => "return",
         }
     }
+
+    /// The arguments as texts without zero bytes.
+    fn arguments(&self) -> Vec<String> {
+        let ms_or_none =
+            |ms: &Option<i64>| ms.map_or_else(|| "none".to_owned(), |ms| ms.to_string());
+        match self {
+            Self::Preload | Self::Pause | Self::Resume | Self::Close => Vec::new(),
+            Self::Restock { delta } => vec![delta.to_string()],
+            Self::Window { opens_at_ms, closes_at_ms, per_user_limit } => {
+                vec![ms_or_none(opens_at_ms), ms_or_none(closes_at_ms), per_user_limit.to_string()]
+            }
+            Self::Return { returns } => {
+                let one = |one: &Return| [one.serial.to_string(), one.holder.clone()];
+                returns.iter().flat_map(one).collect()
+            }
+        }
+    }
 }
 
 /// `Idempotency-Key`: 1..=255 printable ASCII bytes, with or without the quotes of a structured
@@ -120,8 +139,31 @@ pub struct Act {
     pub act_no: u64,
     /// What it changes.
     pub change: Change,
+    /// When it was intended, by the clock of the server that did.
+    pub intended_at: UnixMs,
     /// What came of it; `None` while it is only intended.
     pub result: Option<ActResult>,
+}
+
+impl Act {
+    /// What tells this act from another one with its number: 16 hexadecimal digits of a SHA-256
+    /// over all that its row says of the intention, so that every process makes the same. Redis
+    /// keeps it beside the number. A database that lost acts gives their numbers again, and equal
+    /// numbers alone would be taken for the same act.
+    pub fn token(&self) -> String {
+        let mut hash = Sha256::new();
+        let act_no = self.act_no.to_string();
+        let intended_at_ms = self.intended_at.0.to_string();
+        for part in [self.coupon_id.as_str(), &act_no, self.change.word(), &intended_at_ms] {
+            hash.update(part);
+            hash.update([0]);
+        }
+        for part in self.change.arguments() {
+            hash.update(part);
+            hash.update([0]);
+        }
+        hex(&hash.finalize()[..8])
+    }
 }
 
 /// What a script made of an act. Stored in the coupon's hash and in the act's row, so that
@@ -133,7 +175,7 @@ pub enum ActResult {
     Applied(Applied),
     /// It was refused; nothing but the act's number changed.
     Refused {
-        /// `below_issued`, `already_closed` or `total_too_large`.
+        /// `below_issued`, `already_closed`, `superseded` or `total_too_large`.
         reason: String,
     },
 }
@@ -180,6 +222,8 @@ impl ActResult {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
@@ -188,6 +232,47 @@ mod tests {
             assert_eq!(ActResult::parse(text).unwrap().to_string(), text);
         }
         assert_eq!(ActResult::parse("applied 3"), None);
+    }
+
+    #[test]
+    fn acts_that_differ_in_anything_have_different_tokens_and_the_same_act_has_one() {
+        let act = Act {
+            coupon_id: CouponId::parse("summer").unwrap(),
+            act_no: 2,
+            change: Change::Restock { delta: 5 },
+            intended_at: UnixMs(1_700_000_000_000),
+            result: None,
+        };
+        let returns = |serial, holder: &str| Change::Return {
+            returns: vec![Return { serial, holder: holder.to_owned() }],
+        };
+        let window = |opens_at_ms, closes_at_ms| Change::Window {
+            opens_at_ms,
+            closes_at_ms,
+            per_user_limit: 1,
+        };
+        let changes = [
+            Change::Restock { delta: -5 },
+            Change::Pause,
+            Change::Resume,
+            Change::Close,
+            Change::Preload,
+            window(Some(1), None),
+            window(None, Some(1)),
+            returns(1, "2"),
+            returns(12, ""),
+        ];
+        let mut acts: Vec<Act> =
+            changes.into_iter().map(|change| Act { change, ..act.clone() }).collect();
+        acts.push(Act { coupon_id: CouponId::parse("winter").unwrap(), ..act.clone() });
+        acts.push(Act { act_no: 3, ..act.clone() });
+        acts.push(Act { intended_at: UnixMs(1_700_000_000_001), ..act.clone() });
+        acts.push(act.clone());
+        let tokens: HashSet<String> = acts.iter().map(Act::token).collect();
+        assert_eq!(tokens.len(), acts.len());
+        assert!(tokens.iter().all(|token| token.len() == 16));
+        let result = ActResult::parse("refused below_issued");
+        assert_eq!(Act { result, ..act.clone() }.token(), act.token(), "settled or not");
     }
 
     #[test]

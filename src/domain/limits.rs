@@ -60,6 +60,8 @@ pub const PAGE_MAX_ROWS: u32 = 1_000;
 pub const PAGE_DEFAULT_ROWS: u32 = 100;
 /// Unknown coupon ids whose absence from the database is remembered.
 pub const UNKNOWN_IDS_MAX: usize = 4_096;
+/// Coupons remembered of which the database lost acts.
+pub const DIVERGED_MAX: usize = 1_000;
 /// Coupon definitions remembered for the public page of a coupon.
 pub const DEFINITIONS_MAX: usize = 1_024;
 
@@ -73,6 +75,8 @@ pub const RESERVED_REDIS_CONNECTIONS: usize = 4;
 
 /// A connection to the database, new or from the pool, is waited for this long.
 pub const CONNECTION_WAIT: Duration = Duration::from_secs(3);
+/// A pause or close waits this long for its row, then it goes to Redis first (P9 step 7).
+pub const ROW_WAIT: Duration = Duration::from_millis(500);
 /// SQLite waits this long for the lock of another process.
 pub const LOCK_WAIT: Duration = Duration::from_secs(5);
 /// Servers that start at once wait this long for the one that creates the SQLite file.

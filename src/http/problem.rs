@@ -52,6 +52,8 @@ pub(super) enum Code {
     BelowIssued,
     TotalTooLarge,
     AlreadyClosed,
+    Superseded,
+    Diverged,
     ActInProgress,
     InProgress,
     DatabaseUnavailable,
@@ -114,6 +116,8 @@ impl Code {
             Self::BelowIssued => ("below_issued", 409, "Below what is out", None),
             Self::TotalTooLarge => ("total_too_large", 409, "Total too large", None),
             Self::AlreadyClosed => ("already_closed", 409, "Already closed", None),
+            Self::Superseded => ("superseded", 409, "Paused meanwhile", None),
+            Self::Diverged => ("diverged", 409, "Database and Redis differ", None),
             Self::ActInProgress => ("act_in_progress", 409, "Another change in progress", Some(1)),
             Self::InProgress => ("in_progress", 409, "Ticket in progress", Some(1)),
             Self::DatabaseUnavailable => {

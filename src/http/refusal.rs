@@ -20,6 +20,8 @@ impl From<prepare::Refusal> for Problem {
             Refusal::BelowIssued => Code::BelowIssued,
             Refusal::TotalTooLarge => Code::TotalTooLarge,
             Refusal::AlreadyClosed => Code::AlreadyClosed,
+            Refusal::Superseded => Code::Superseded,
+            Refusal::Diverged => Code::Diverged,
             Refusal::ActInProgress => Code::ActInProgress,
             Refusal::Recovering(_) => Code::Recovering,
             Refusal::Store(_) => return unavailable(Code::DatabaseUnavailable, &detail),

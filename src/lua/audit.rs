@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use ::redis::Value;
 
 use super::{number, text};
+use crate::domain::act::Change;
 use crate::domain::coupon::CouponId;
 use crate::domain::time::UnixMs;
 use crate::redis::keys::GROUP;
@@ -62,6 +63,10 @@ pub struct Balance {
     pub closes_at: Option<UnixMs>,
     /// The number of the last act.
     pub act_no: u64,
+    /// Its token.
+    pub act_token: String,
+    /// The pause or close that came before its row and has none yet (P9 step 7).
+    pub unwritten: Option<Change>,
     /// Records in the shard's stream.
     pub shard_records: u64,
     /// Those of them that a persister holds.
@@ -103,6 +108,12 @@ fn balance(reply: &[Value]) -> Option<Balance> {
     };
     let size = |position: usize| number(&reply[position]).map(i64::unsigned_abs);
     let available = size(2)?;
+    let unwritten = match hash.get("unwritten").copied().unwrap_or_default() {
+        "" => None,
+        "pause" => Some(Change::Pause),
+        "close" => Some(Change::Close),
+        _ => return None,
+    };
     let remaining = count("remaining")? + count("held")?;
     Some(Balance {
         now: UnixMs(number(&reply[1])?),
@@ -121,6 +132,8 @@ fn balance(reply: &[Value]) -> Option<Balance> {
         opens_at: instant("opens_at_ms")?,
         closes_at: instant("closes_at_ms")?,
         act_no: count("act_no")?,
+        act_token: (*hash.get("act_token")?).to_owned(),
+        unwritten,
         shard_records: size(5)?,
         shard_pending: size(6)?,
         shard_unpersisted: size(7)?,

@@ -30,8 +30,10 @@ pub struct ActArgs<'a> {
     pub accepted: &'a Accepted,
     /// The coupon that it changes.
     pub coupon_id: &'a CouponId,
-    /// Its number; `None` for a pause or close that comes before its row (P9 step 7).
-    pub act_no: Option<u64>,
+    /// Its number.
+    pub act_no: u64,
+    /// Its token: what tells it from another act with this number (`Act::token`).
+    pub token: &'a str,
 }
 
 /// What an act's script replies. All acts share these words.
@@ -39,6 +41,8 @@ pub struct ActArgs<'a> {
 pub enum ActReply {
     /// `applied` or `refused`; the same words again when the act is repeated.
     Settled(ActResult),
+    /// The coupon's act of this number is another one; nothing was written.
+    Diverged(u64),
     /// The coupon's last act is this one, so this number cannot be the next.
     OutOfOrder(u64),
     /// The coupon waits for its recovery.
@@ -57,6 +61,7 @@ impl ActReply {
             return Some(Self::Settled(result));
         }
         match text.split_once(' ').unwrap_or((text, "")) {
+            ("diverged", act_no) => Some(Self::Diverged(act_no.parse().ok()?)),
             ("out_of_order", act_no) => Some(Self::OutOfOrder(act_no.parse().ok()?)),
             ("stale_epoch", epoch) => Some(Self::StaleEpoch(epoch.parse().ok()?)),
             ("recovering", "") => Some(Self::Recovering),
@@ -67,11 +72,18 @@ impl ActReply {
     }
 }
 
-/// Begins the call of an act's script: generation, epoch, act number.
+/// Begins the call of an act's script: generation, epoch, act number, token.
 fn act_call(script: &Script, keys: &[String], args: &ActArgs<'_>) -> Cmd {
     let mut call = script.call(keys);
     call.arg(&args.accepted.replid).arg(args.accepted.epoch);
-    call.arg(args.act_no.map(|number| number.to_string()).unwrap_or_default());
+    call.arg(args.act_no).arg(args.token);
+    call
+}
+
+/// The call of a pause or close before its row: of no generation, no epoch and no number.
+fn first_call(script: &Script, redis: &Redis, coupon_id: &CouponId) -> Cmd {
+    let mut call = script.call(&[redis.keys().coupon(coupon_id)]);
+    call.arg("").arg("").arg("").arg("");
     call
 }
 

@@ -2,7 +2,8 @@
 
 use std::sync::LazyLock;
 
-use super::{ActArgs, ActReply, act_call, run_act};
+use super::{ActArgs, ActReply, act_call, first_call, run_act};
+use crate::domain::coupon::CouponId;
 use crate::redis::script::Script;
 use crate::redis::{Redis, Result};
 
@@ -21,4 +22,13 @@ pub type Reply = ActReply;
 pub async fn pause(redis: &Redis, args: &Args<'_>) -> Result<Reply> {
     let call = act_call(&SCRIPT, &[redis.keys().coupon(args.coupon_id)], args);
     run_act(redis, &SCRIPT, &call).await
+}
+
+/// Interrupts issuing before the act has a row: what a database that is away, hangs or has
+/// diverged cannot hold up, and no unproven life of Redis (P9 step 7).
+///
+/// # Errors
+/// Those of any call. Repeating it is harmless.
+pub async fn pause_first(redis: &Redis, coupon_id: &CouponId) -> Result<Reply> {
+    run_act(redis, &SCRIPT, &first_call(&SCRIPT, redis, coupon_id)).await
 }

@@ -23,6 +23,8 @@ pub struct Args<'a> {
     pub key_id: &'a str,
     /// The version that it gets: one more than the draft's.
     pub version: u64,
+    /// The token of its act (`Act::token`).
+    pub token: &'a str,
 }
 
 /// The replies are those of every act; never refused, and never unknown.
@@ -45,6 +47,7 @@ pub async fn preload(redis: &Redis, args: &Args<'_>) -> Result<Reply> {
         .arg(definition.valid_for.map(|d| d.as_ms().to_string()).unwrap_or_default())
         .arg(args.key_id)
         .arg(GROUP)
-        .arg(args.version);
+        .arg(args.version)
+        .arg(args.token);
     run_act(redis, &SCRIPT, &call).await
 }

@@ -115,13 +115,19 @@ impl Audit {
         }
         self.ok = self.faults.is_empty();
     }
+
+    /// Adds what else is wrong.
+    pub(super) fn add(&mut self, faults: Vec<String>) {
+        self.faults.extend(faults);
+        self.ok = self.faults.is_empty();
+    }
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn balance() -> Balance {
+    pub(in crate::observe) fn balance() -> Balance {
         Balance {
             now: UnixMs(1),
             state: "open".to_owned(),
@@ -139,6 +145,8 @@ mod tests {
             opens_at: None,
             closes_at: None,
             act_no: 2,
+            act_token: String::new(),
+            unwritten: None,
             shard_records: 0,
             shard_pending: 0,
             shard_unpersisted: 0,

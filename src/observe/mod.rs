@@ -3,6 +3,7 @@
 mod balance;
 mod gauges;
 mod ready;
+mod rows;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,6 +22,8 @@ use crate::telemetry::health::Health;
 pub use balance::Audit;
 pub use gauges::Gauges;
 pub use ready::Readiness;
+
+use rows::Rows;
 
 /// How long a coupon's row is remembered for the public page; its name hardly ever changes, and
 /// everything that does comes from Redis.
@@ -136,9 +139,11 @@ impl Observer {
     /// [`Error::CouponNotFound`] for drafts too.
     pub async fn audit(&self, id: &CouponId) -> Result<Audit, Error> {
         // The rows first: what they say can only be overtaken by Redis, never the other way round.
-        let coupon = self.preloaded(id).await?;
+        let before = self.preloaded(id).await?;
         let balance = self.balance(id).await?;
-        Ok(Audit::of(id, &balance, coupon.persisted))
+        let mut audit = Audit::of(id, &balance, before.persisted);
+        audit.add(Rows::around(&*self.store, before, &balance).await?.faults(&balance));
+        Ok(audit)
     }
 
     /// The balance with counts over all rows of the coupon, for admins.
@@ -146,11 +151,15 @@ impl Observer {
     /// # Errors
     /// [`Error::CouponNotFound`] for drafts too.
     pub async fn stats(&self, id: &CouponId) -> Result<Stats, Error> {
+        let before = self.preloaded(id).await?;
         let counts: Counts = self.store.counts(id).await?;
         let coupon = self.preloaded(id).await?;
         let balance = self.balance(id).await?;
         let mut audit = Audit::of(id, &balance, coupon.persisted);
         audit.compare_rows(&counts);
+        let rows = Rows::around(&*self.store, before, &balance).await?;
+        audit.add(rows.faults(&balance));
+        audit.add(rows.count_faults(&balance, &counts));
         Ok(Stats {
             audit,
             rows: counts.rows,

@@ -1,8 +1,6 @@
 //! How an act is carried out: intended, applied, settled. Repeating any step is harmless, so a lost
 //! reply or a crash between two of them is finished by whoever comes next (I8, P9 steps 1-3).
 
-use std::sync::atomic::Ordering;
-
 use super::{Preparer, Refusal, Request};
 use crate::domain::act::{Act, ActResult, Applied, Change};
 use crate::domain::coupon::CouponId;
@@ -48,7 +46,7 @@ impl Preparer {
         match self.carry_out(other).await {
             Ok(_) | Err(Refusal::BelowIssued | Refusal::TotalTooLarge) => Ok(()),
             // `ActInProgress`: others finished it and went on.
-            Err(Refusal::AlreadyClosed | Refusal::ActInProgress) => Ok(()),
+            Err(Refusal::AlreadyClosed | Refusal::Superseded | Refusal::ActInProgress) => Ok(()),
             Err(refusal) => Err(refusal),
         }
     }
@@ -62,6 +60,7 @@ impl Preparer {
                 self.store.settle_act(act, &result).await?;
                 told(&result)
             }
+            ActReply::Diverged(_) => Err(self.diverged_of(&act.coupon_id)),
             ActReply::OutOfOrder(last) if last > act.act_no => self.finished_by_others(act).await,
             ActReply::OutOfOrder(_) => recovering("Redis lacks acts that the database has"),
             ActReply::Recovering => recovering("the coupon waits for its recovery"),
@@ -73,39 +72,19 @@ impl Preparer {
         }
     }
 
-    /// What came of an act that others finished before they went on to the next one.
+    /// What came of an act that others finished before they went on to the next one. Redis went on,
+    /// so its row is settled by now; if it is not, those were acts that the database lost.
     async fn finished_by_others(&self, act: &Act) -> Result<Applied, Refusal> {
         let found = self.store.find_act(&act.coupon_id, act.act_no).await?;
-        match found.and_then(|act| act.result) {
+        match found.filter(|found| found.token() == act.token()).and_then(|found| found.result) {
             Some(result) => told(&result),
-            None => Err(Refusal::ActInProgress),
-        }
-    }
-
-    /// A pause or close before its row. The relay sees that Redis is ahead, and writes the act.
-    pub(super) async fn redis_first(
-        &self,
-        id: &CouponId,
-        change: &Change,
-    ) -> Result<Applied, Refusal> {
-        let accepted = self.redis.generation().current().map_err(Refusal::Recovering)?;
-        let args = ActArgs { accepted: &accepted, coupon_id: id, act_no: None };
-        // Before it for a caller that leaves, after it for a relay that looks in between.
-        self.redis_may_be_ahead.store(true, Ordering::Relaxed);
-        let reply = match change {
-            Change::Pause => lua::pause::pause(&self.redis, &args).await,
-            _ => lua::close::close(&self.redis, &args).await,
-        };
-        self.redis_may_be_ahead.store(true, Ordering::Relaxed);
-        match reply? {
-            ActReply::Settled(result) => told(&result),
-            ActReply::Unknown => Err(Refusal::CouponNotFound),
-            _ => Err(Refusal::Recovering("Redis cannot take the act now".to_owned())),
+            None => Err(self.diverged_of(&act.coupon_id)),
         }
     }
 
     async fn apply(&self, accepted: &Accepted, act: &Act) -> Result<ActReply, Refusal> {
-        let args = ActArgs { accepted, coupon_id: &act.coupon_id, act_no: Some(act.act_no) };
+        let (coupon_id, token) = (&act.coupon_id, &act.token());
+        let args = ActArgs { accepted, coupon_id, act_no: act.act_no, token };
         let redis = &self.redis;
         Ok(match &act.change {
             Change::Preload => {
@@ -115,6 +94,7 @@ impl Preparer {
                     definition: &coupon.definition,
                     key_id: &coupon.key_id,
                     version: coupon.version + 1,
+                    token,
                 };
                 lua::preload::preload(redis, &args).await?
             }
@@ -143,12 +123,13 @@ impl Preparer {
 }
 
 /// What a script refused is a refusal to the caller too.
-fn told(result: &ActResult) -> Result<Applied, Refusal> {
+pub(super) fn told(result: &ActResult) -> Result<Applied, Refusal> {
     match result {
         ActResult::Applied(applied) => Ok(*applied),
         ActResult::Refused { reason } => Err(match reason.as_str() {
             "below_issued" => Refusal::BelowIssued,
             "total_too_large" => Refusal::TotalTooLarge,
+            "superseded" => Refusal::Superseded,
             _ => Refusal::AlreadyClosed,
         }),
     }

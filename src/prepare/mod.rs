@@ -2,6 +2,8 @@
 //! a number, intended in the database, applied by a script, settled in the database (P9).
 
 mod act;
+mod diverged;
+mod first;
 mod refusal;
 mod relay;
 
@@ -16,7 +18,10 @@ use crate::domain::ticket::TicketId;
 use crate::domain::time::{UnixMs, ValidFor};
 use crate::redis::Redis;
 use crate::store::{Cancelled, Store};
+use crate::telemetry::health::Health;
 
+use diverged::Diverged;
+pub use first::Stop;
 pub use refusal::Refusal;
 pub use relay::Relay;
 
@@ -58,6 +63,7 @@ pub struct Preparer {
     now: fn() -> UnixMs,
     /// Set at start, whenever the database was away, and when an act went to Redis first.
     redis_may_be_ahead: Arc<AtomicBool>,
+    diverged: Diverged,
 }
 
 impl Preparer {
@@ -69,7 +75,14 @@ impl Preparer {
         now: fn() -> UnixMs,
     ) -> Self {
         let redis_may_be_ahead = Arc::new(AtomicBool::new(true));
-        Self { redis: redis.clone(), store, keys, now, redis_may_be_ahead }
+        let diverged = Diverged::default();
+        Self { redis: redis.clone(), store, keys, now, redis_may_be_ahead, diverged }
+    }
+
+    /// Tells this register of coupons that have diverged.
+    #[must_use]
+    pub fn reporting_to(self, health: Health) -> Self {
+        Self { diverged: Diverged::told_to(health), ..self }
     }
 
     /// Creates a draft.
@@ -205,32 +218,6 @@ impl Preparer {
         self.act(id, Change::Restock { delta }, request).await
     }
 
-    /// Pauses, resumes or closes. A pause or close goes to Redis first when the database is away or
-    /// when `redis_first` asks for it; its act is written afterwards (P9 step 7).
-    ///
-    /// # Errors
-    /// [`Refusal::AlreadyClosed`] and those of an act.
-    pub async fn change_state(
-        &self,
-        id: &CouponId,
-        change: Change,
-        request: &Request,
-        redis_first: bool,
-    ) -> Result<Applied, Refusal> {
-        let may_go_first = matches!(change, Change::Pause | Change::Close);
-        if redis_first && may_go_first {
-            self.redis_first(id, &change).await?;
-        }
-        match self.act(id, change.clone(), request).await {
-            Err(Refusal::Store(error)) if may_go_first => {
-                tracing::warn!(%error, coupon.id = %id, act = change.word(),
-                    "the database is away: the act goes to Redis first");
-                self.redis_first(id, &change).await
-            }
-            done => done,
-        }
-    }
-
     /// Cancels a ticket: its row and the return of its stock are one transaction (P9 step 4). Done
     /// before, it changes nothing.
     ///
@@ -238,6 +225,8 @@ impl Preparer {
     /// [`Refusal::TicketNotFound`], [`Refusal::InProgress`] while the row is not there, and those
     /// of an act.
     pub async fn cancel(&self, id: &TicketId, who: &str) -> Result<(), Refusal> {
+        // Before the row says that it is cancelled, while Redis could not.
+        self.check_not_diverged(&id.coupon_id).await?;
         for _ in 0..act::ATTEMPTS {
             match self.store.cancel_ticket(id, who, (self.now)()).await? {
                 Cancelled::Now(act) => return self.carry_out(&act).await.map(drop),

@@ -48,6 +48,13 @@ pub enum Refusal {
     /// Closed is for good.
     #[error("the coupon is closed for good")]
     AlreadyClosed,
+    /// A pause came before its row, and may be younger than this resume: it stays in force.
+    #[error("the coupon was paused meanwhile; resume it again if that is still wanted")]
+    Superseded,
+    /// Redis has acts of the coupon that the database lost. It can be paused and closed only. The
+    /// act may stand as intended.
+    #[error("Redis has changes of this coupon that the database lost; pause and close still work")]
+    Diverged,
     /// Other acts of the coupon kept coming; ask again.
     #[error("another change of this coupon is in progress")]
     ActInProgress,
@@ -61,4 +68,14 @@ pub enum Refusal {
     /// Redis did not answer. The act stands as intended and is applied by the relay.
     #[error(transparent)]
     Redis(#[from] redis::Error),
+}
+
+impl Refusal {
+    /// Whether a pause or close is refused for good reason, and not only held up on its way.
+    pub(super) fn is_final(&self) -> bool {
+        matches!(
+            self,
+            Self::Invalid(_) | Self::KeyReused | Self::VersionConflict { .. } | Self::AlreadyClosed
+        )
+    }
 }

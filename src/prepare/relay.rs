@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Preparer, Refusal, Request};
-use crate::domain::act::Change;
+use super::{Preparer, Refusal};
 use crate::domain::coupon::{Coupon, State};
 use crate::domain::limits::PAGE_DEFAULT_ROWS;
 use crate::domain::time::UnixMs;
@@ -75,25 +74,21 @@ impl Relay {
         let is_due = self.looked_at.is_none_or(|at| at.elapsed() >= LOOK_AHEAD_EVERY);
         if self.preparer.redis_may_be_ahead.swap(false, Ordering::Relaxed) || is_due {
             self.looked_at = Some(Instant::now());
-            finished += self.write_what_went_first().await?;
+            finished += self.look().await?;
         }
         Ok(finished)
     }
 
-    /// Compares the state of every live coupon's row with Redis, page by page.
-    async fn write_what_went_first(&self) -> Result<usize, Refusal> {
+    /// Compares every live coupon's row with Redis, page by page.
+    async fn look(&self) -> Result<usize, Refusal> {
         let (mut written, mut after) = (0, None);
         loop {
             let page = self.preparer.list(after.as_ref(), PAGE_DEFAULT_ROWS).await?;
             let Some(last) = page.last() else { return Ok(written) };
             after = Some(last.definition.id.clone());
             for coupon in &page {
-                let Some(change) = self.went_first(coupon).await? else { continue };
-                // Whoever changed the coupon since has the last word.
-                let if_version = Some(coupon.version);
-                let request = Request { if_version, who: "relay".to_owned(), ..Request::default() };
-                match self.preparer.act(&coupon.definition.id, change, &request).await {
-                    Ok(_) => written += 1,
+                match self.look_at(coupon).await {
+                    Ok(is_written) => written += usize::from(is_written),
                     Err(Refusal::Store(error)) => return Err(error.into()),
                     Err(Refusal::Redis(error)) => return Err(error.into()),
                     Err(refusal) => {
@@ -104,23 +99,22 @@ impl Relay {
         }
     }
 
-    async fn went_first(&self, coupon: &Coupon) -> Result<Option<Change>, Refusal> {
+    /// Writes the act of a pause or close that came first. Says whether there was one.
+    async fn look_at(&self, coupon: &Coupon) -> Result<bool, Refusal> {
+        let (preparer, id) = (&self.preparer, &coupon.definition.id);
         if !matches!(coupon.state, State::Open | State::Paused) {
-            return Ok(None);
+            return Ok(false);
         }
-        let audit::Reply::Balance(balance) =
-            audit::audit(&self.preparer.redis, &coupon.definition.id).await?
-        else {
-            return Ok(None);
+        let audit::Reply::Balance(balance) = audit::audit(&preparer.redis, id).await? else {
+            return Ok(false);
         };
-        // An act that is applied and not settled is finished by its own number above.
-        if balance.act_no != coupon.act_no {
-            return Ok(None);
+        // An act may have come since the row was read, so it is looked at once more.
+        if balance.act_no > coupon.act_no || preparer.diverged.has(id) {
+            preparer.check_not_diverged(id).await?;
         }
-        Ok(match (coupon.state, State::from_word(&balance.state)) {
-            (State::Open, Some(State::Paused)) => Some(Change::Pause),
-            (State::Open | State::Paused, Some(State::Closed)) => Some(Change::Close),
-            _ => None,
-        })
+        match balance.unwritten {
+            Some(change) => preparer.write_first(coupon, change).await.map(|()| true),
+            None => Ok(false),
+        }
     }
 }

@@ -56,6 +56,7 @@ pub(super) fn next_act(new: &NewAct, coupon: &Coupon) -> (Act, State) {
         coupon_id: new.coupon_id.clone(),
         act_no: coupon.act_no + 1,
         change: new.change.clone(),
+        intended_at: new.at,
         result: None,
     };
     let state = if new.change == Change::Preload { State::Open } else { coupon.state };

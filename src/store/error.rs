@@ -22,6 +22,13 @@ pub enum Error {
     Open(String),
 }
 
+impl Error {
+    /// A call that was given up because it took too long.
+    pub fn late() -> Self {
+        Self::Unavailable(sqlx::Error::PoolTimedOut)
+    }
+}
+
 impl From<sqlx::Error> for Error {
     /// What is not clearly the fault of the values is an outage: a persister that mistook an outage
     /// for bad values would throw away good tickets (P5 step 5).

@@ -17,7 +17,7 @@ pub(super) const COUPON_COLUMNS: &str = "id, name, total, per_user_limit, opens_
 
 /// The columns of [`ActRow`].
 pub(super) const ACT_COLUMNS: &str =
-    "coupon_id, act_no, kind, arguments, idempotency_key, state, result";
+    "coupon_id, act_no, kind, arguments, idempotency_key, state, result, intended_at_ms";
 
 /// A row of `coupons`.
 #[derive(FromRow)]
@@ -105,6 +105,7 @@ pub(super) struct ActRow {
     idempotency_key: Option<String>,
     state: String,
     result: Option<String>,
+    intended_at_ms: i64,
 }
 
 /// An act with the key that it was asked for with.
@@ -131,6 +132,7 @@ impl TryFrom<ActRow> for KeyedAct {
             coupon_id: CouponId::parse(&row.coupon_id).ok_or(Error::Corrupt("coupon id"))?,
             act_no: natural(row.act_no, "act_no")?,
             change,
+            intended_at: UnixMs(row.intended_at_ms),
             result,
         };
         Ok(Self { act, idempotency_key: row.idempotency_key })

@@ -8,7 +8,7 @@ use firstcome::lua::r#return::{Args, return_tickets};
 use firstcome::redis::stream::Reader;
 
 use crate::lua::acts::hold;
-use crate::support::stage::Stage;
+use crate::support::stage::{Stage, TOKEN};
 
 #[tokio::test]
 async fn a_coupon_that_is_not_there_is_unknown() {
@@ -52,6 +52,8 @@ async fn it_tells_the_balance_of_one_instant_and_changes_nothing_i1_i2_i4_i5() {
         opens_at: None,
         closes_at: None,
         act_no: 2,
+        act_token: TOKEN.to_owned(),
+        unwritten: None,
         shard_records: 2,
         shard_pending: 1,
         shard_unpersisted: 3,

@@ -1,12 +1,12 @@
 //! `lua/close.lua`.
 
-use firstcome::lua::close::close;
+use firstcome::lua::close::{close, close_first};
 use firstcome::lua::issue::Answer;
 use firstcome::lua::{ActArgs, ActReply};
 use firstcome::redis::Result;
 
 use crate::lua::acts;
-use crate::support::stage::{Stage, words};
+use crate::support::stage::Stage;
 
 async fn act(stage: &Stage, args: ActArgs<'_>) -> Result<ActReply> {
     close(stage.redis(), &args).await
@@ -27,13 +27,7 @@ async fn a_closed_coupon_issues_nothing_and_still_answers_its_holders_i8_i10() {
 }
 
 #[tokio::test]
-async fn before_its_row_a_close_has_no_number_and_keeps_the_last_act() {
-    let stage = acts::stage().await;
-    let args = ActArgs { act_no: None, ..stage.act(0) };
-    assert_eq!(words(&act(&stage, args).await.unwrap()), "applied 2 10 9");
-    let balance = stage.balance().await;
-    assert_eq!((balance.state.as_str(), balance.version, balance.act_no), ("closed", 2, 1));
-    assert_eq!(stage.field("act_result").await, "applied 1 10 10");
-    // The act that follows it is the next.
-    assert_eq!(words(&act(&stage, stage.act(2)).await.unwrap()), "applied 3 10 9");
+async fn before_its_row_a_close_has_no_number_and_nothing_holds_it_up_i8() {
+    let first = async |stage: &Stage| close_first(stage.redis(), &stage.coupon_id).await;
+    acts::nothing_holds_it_up(act, first, "closed").await;
 }

@@ -2,7 +2,7 @@
 
 use firstcome::lua::close::close;
 use firstcome::lua::issue::Answer;
-use firstcome::lua::pause::pause;
+use firstcome::lua::pause::{pause, pause_first};
 use firstcome::lua::{ActArgs, ActReply};
 use firstcome::redis::Result;
 
@@ -28,15 +28,9 @@ async fn a_paused_coupon_issues_nothing_and_still_answers_its_holders_i8_i10() {
 }
 
 #[tokio::test]
-async fn before_its_row_a_pause_has_no_number_and_keeps_the_last_act() {
-    let stage = acts::stage().await;
-    let args = ActArgs { act_no: None, ..stage.act(0) };
-    assert_eq!(words(&act(&stage, args).await.unwrap()), "applied 2 10 9");
-    let balance = stage.balance().await;
-    assert_eq!((balance.state.as_str(), balance.version, balance.act_no), ("paused", 2, 1));
-    assert_eq!(stage.field("act_result").await, "applied 1 10 10");
-    // The act that follows it is the next.
-    assert_eq!(words(&act(&stage, stage.act(2)).await.unwrap()), "applied 3 10 9");
+async fn before_its_row_a_pause_has_no_number_and_nothing_holds_it_up_i8() {
+    let first = async |stage: &Stage| pause_first(stage.redis(), &stage.coupon_id).await;
+    acts::nothing_holds_it_up(act, first, "paused").await;
 }
 
 #[tokio::test]
@@ -44,8 +38,8 @@ async fn a_closed_coupon_is_not_paused_i4() {
     let stage = acts::stage().await;
     close(stage.redis(), &stage.act(2)).await.unwrap();
     let before = stage.world().await;
-    let args = ActArgs { act_no: None, ..stage.act(0) };
-    assert_eq!(words(&act(&stage, args).await.unwrap()), "refused already_closed");
+    let refused = pause_first(stage.redis(), &stage.coupon_id).await.unwrap();
+    assert_eq!(words(&refused), "refused already_closed");
     assert!(stage.world().await == before, "a refused pause without a number left a trace");
     acts::assert_refused(&stage, 3, "already_closed", async || act(&stage, stage.act(3)).await)
         .await;

@@ -52,6 +52,8 @@ async fn repeated_it_gives_the_stored_result_and_puts_no_stock_back_i1_i4() {
     stage.issue("ada").await;
     let before = stage.world().await;
     assert_eq!(said(&stage).await, "applied 1 10 10");
+    let anew = stage.preload_as(&stage.definition(), "another").await.unwrap();
+    assert_eq!(words(&anew), "diverged 1", "another coupon that had this id");
     assert!(stage.world().await == before);
 
     pause(stage.redis(), &stage.act(2)).await.unwrap();

@@ -19,6 +19,11 @@ async fn act(stage: &Stage, act: ActArgs<'_>) -> Result<ActReply> {
 
 acts::promises_of_every_act!(act);
 
+#[tokio::test]
+async fn without_memory_nothing_is_written_i4() {
+    acts::needs_memory(act).await;
+}
+
 /// A coupon whose only ticket is `ada`'s.
 async fn sold_out() -> Stage {
     let stage = Stage::with(1).await;

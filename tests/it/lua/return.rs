@@ -17,6 +17,11 @@ async fn act(stage: &Stage, act: ActArgs<'_>) -> Result<ActReply> {
 
 acts::promises_of_every_act!(act);
 
+#[tokio::test]
+async fn without_memory_nothing_is_written_i4() {
+    acts::needs_memory(act).await;
+}
+
 async fn said(stage: &Stage, act_no: u64, tickets: &[(u64, &str)]) -> String {
     let one = |(serial, holder): &(u64, &str)| Return { serial: *serial, holder: (*holder).into() };
     let returns: Vec<Return> = tickets.iter().map(one).collect();

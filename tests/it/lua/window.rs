@@ -20,6 +20,11 @@ async fn act(stage: &Stage, act: ActArgs<'_>) -> Result<ActReply> {
 
 acts::promises_of_every_act!(act);
 
+#[tokio::test]
+async fn without_memory_nothing_is_written_i4() {
+    acts::needs_memory(act).await;
+}
+
 /// Moves the window as act `act_no`.
 async fn move_to(stage: &Stage, act_no: u64, opens: Option<i64>, closes: Option<i64>) {
     let act = stage.act(act_no);

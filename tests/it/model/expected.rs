@@ -24,6 +24,10 @@ pub struct Coupon {
     pub closes_at_ms: Option<i64>,
     pub act_no: u64,
     pub act_result: String,
+    /// What the last act changed; none before the first and after the preload.
+    pub last: Option<Change>,
+    /// A pause or a close came before its row, and has none yet.
+    pub is_unwritten: bool,
     /// Serial, and whether it was cancelled, by the field of the holders hash.
     pub tickets: BTreeMap<String, (i64, bool)>,
     /// Tickets of each record that nobody has acknowledged.
@@ -84,6 +88,9 @@ impl Coupon {
                 self.act_result = format!("applied 1 {total} {total}");
             }
             (_, 0) => return "unknown".to_owned(),
+            (Step::Act(change, Numbered::Again), last) if self.last.as_ref() != Some(change) => {
+                return format!("diverged {last}");
+            }
             (Step::Preload { .. }, 1) | (Step::Act(_, Numbered::Again), _) => {}
             (Step::Preload { .. } | Step::Act(_, Numbered::TooFar), last) => {
                 return format!("out_of_order {last}");
@@ -95,10 +102,15 @@ impl Coupon {
                     format!("applied {} {} {stock}", self.version, self.total)
                 });
                 let result = applied.unwrap_or_else(|reason| format!("refused {reason}"));
+                let is_stop = matches!(change, Change::Pause | Change::Close);
+                if is_stop && result.starts_with("applied") {
+                    self.is_unwritten = *numbered == Numbered::Not;
+                }
                 if *numbered == Numbered::Not {
                     return result;
                 }
                 (self.act_no, self.act_result) = (self.act_no + 1, result);
+                self.last = Some(change.clone());
             }
             _ => {}
         }
@@ -111,6 +123,7 @@ impl Coupon {
             Change::Pause | Change::Resume | Change::Window { .. } if self.state == "closed" => {
                 return Err("already_closed");
             }
+            Change::Resume if self.is_unwritten => return Err("superseded"),
             Change::Pause => self.state = "paused",
             Change::Resume => self.state = "open",
             Change::Window { opens_at_ms, closes_at_ms, per_user_limit } => {

@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use firstcome::domain::act::Change;
+use firstcome::domain::act::{Act, Change};
 use firstcome::domain::coupon::CouponId;
 use firstcome::domain::ticket::Ticket;
+use firstcome::domain::time::UnixMs;
 use firstcome::domain::user::{Claim, UserId, holder_field};
 use firstcome::lua::ActArgs;
 use firstcome::lua::acknowledge::{
     Args as AcknowledgeArgs, Reply as AcknowledgeReply, acknowledge,
 };
-use firstcome::lua::close::close;
+use firstcome::lua::close::{close, close_first};
 use firstcome::lua::issue::{Answer, Reply as IssueReply};
-use firstcome::lua::pause::pause;
+use firstcome::lua::pause::{pause, pause_first};
 use firstcome::lua::restock::{Args as RestockArgs, restock};
 use firstcome::lua::resume::resume;
 use firstcome::lua::r#return::{Args as ReturnArgs, return_tickets};
@@ -171,9 +172,20 @@ impl Real {
 
     async fn run(&self, change: &Change, act_no: Option<u64>) -> String {
         let redis = self.stage.redis();
-        let act = ActArgs { act_no, ..self.stage.act(0) };
+        let coupon_id = &self.stage.coupon_id;
+        let intended = Act {
+            coupon_id: coupon_id.clone(),
+            act_no: act_no.unwrap_or_default(),
+            change: change.clone(),
+            intended_at: UnixMs(0),
+            result: None,
+        };
+        let token = &intended.token();
+        let act = ActArgs { token, ..self.stage.act(intended.act_no) };
         let reply = match change {
             Change::Preload => panic!("a step of its own"),
+            Change::Pause if act_no.is_none() => pause_first(redis, coupon_id).await,
+            Change::Close if act_no.is_none() => close_first(redis, coupon_id).await,
             Change::Pause => pause(redis, &act).await,
             Change::Resume => resume(redis, &act).await,
             Change::Close => close(redis, &act).await,
@@ -234,6 +246,7 @@ impl Real {
         assert_eq!(stock.map(|count| count as i64), [total, remaining, held, issued, returned]);
         let marks = (told.state.as_str(), told.version as i64, told.act_no);
         assert_eq!(marks, (expected.state, expected.version, expected.act_no));
+        assert_eq!(told.unwritten.is_some(), expected.is_unwritten);
         let backlog = (told.shard_records as usize, told.shard_unpersisted as i64);
         assert_eq!(backlog, (expected.records.len(), expected.unpersisted));
     }

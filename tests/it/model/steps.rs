@@ -42,7 +42,8 @@ pub enum Numbered {
     Next,
     /// The next one, twice: the first reply was lost.
     NextTwice,
-    /// The last one again, whatever it changed.
+    /// The last one again: the same act, or another one that a database gave this number which lost
+    /// the last.
     Again,
     /// The one after the next: the next was never sent.
     TooFar,
@@ -110,7 +111,10 @@ fn act(coupon: &Coupon) -> impl Strategy<Value = Step> + use<> {
         1 => Just(Numbered::TooFar),
         2 => Just(Numbered::Not),
     ];
-    (change, numbered).prop_map(|(change, numbered)| {
+    let last = coupon.last.clone();
+    (change, numbered, any::<bool>()).prop_map(move |(change, numbered, is_same)| {
+        let repeats = numbered == Numbered::Again && is_same;
+        let change = last.clone().filter(|_| repeats).unwrap_or(change);
         let may_lack_it = matches!(change, Change::Pause | Change::Close);
         let lacks = numbered == Numbered::Not && !may_lack_it;
         Step::Act(change, if lacks { Numbered::Next } else { numbered })

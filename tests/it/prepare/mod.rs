@@ -3,8 +3,10 @@
 mod acts;
 mod cancel;
 mod crash;
+mod diverged;
 mod draft;
 mod live;
+mod stops;
 mod tickets;
 mod two;
 mod winners;

@@ -16,6 +16,8 @@ use super::redis::PrivateRedis;
 
 /// Longer than any test: one hour.
 pub const LONG_MS: i64 = 3_600_000;
+/// The token of every act of a stage.
+pub const TOKEN: &str = "0123456789abcdef";
 
 /// The Redis, the coupon, and what the scripts are told with every call.
 pub struct Stage {
@@ -76,15 +78,20 @@ impl Stage {
 
     /// Runs the script `preload`.
     pub async fn preload(&self, definition: &Definition) -> Result<ActReply> {
+        self.preload_as(definition, TOKEN).await
+    }
+
+    /// As [`Stage::preload`], as the act of this token.
+    pub async fn preload_as(&self, definition: &Definition, token: &str) -> Result<ActReply> {
         let accepted = &self.accepted;
-        let args = preload_script::Args { accepted, definition, key_id: "k1", version: 1 };
+        let (key_id, version) = ("k1", 1);
+        let args = preload_script::Args { accepted, definition, key_id, version, token };
         preload(self.redis(), &args).await
     }
 
-    /// What the script of this act is told.
+    /// What the script of this act is told; all of them have one token.
     pub fn act(&self, act_no: u64) -> ActArgs<'_> {
-        let act_no = Some(act_no);
-        ActArgs { accepted: &self.accepted, coupon_id: &self.coupon_id, act_no }
+        ActArgs { accepted: &self.accepted, coupon_id: &self.coupon_id, act_no, token: TOKEN }
     }
 
     /// These users ask in one call, with their claims.
@@ -206,6 +213,7 @@ impl Stage {
 pub fn words(reply: &ActReply) -> String {
     match reply {
         ActReply::Settled(result) => result.to_string(),
+        ActReply::Diverged(act_no) => format!("diverged {act_no}"),
         ActReply::OutOfOrder(act_no) => format!("out_of_order {act_no}"),
         ActReply::Recovering => "recovering".to_owned(),
         ActReply::OtherGeneration => "other_generation".to_owned(),

@@ -1,0 +1,82 @@
+//! Coupons of which Redis has acts that the database lost: it went back to a backup, or a standby
+//! that lacked the last commits took over. Equal numbers are then not the same act.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::{Preparer, Refusal};
+use crate::domain::coupon::CouponId;
+use crate::domain::limits::DIVERGED_MAX;
+use crate::lua::audit;
+use crate::telemetry::health::{Health, Part, Report};
+
+/// The diverged coupons that this process has met; cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Diverged {
+    ids: Arc<Mutex<BTreeSet<CouponId>>>,
+    health: Health,
+}
+
+impl Diverged {
+    /// None so far, and told to this register.
+    pub(super) fn told_to(health: Health) -> Self {
+        Self { ids: Arc::default(), health }
+    }
+
+    /// Remembers a coupon, and logs it when it is new. At the bound the others are not remembered.
+    fn add(&self, id: &CouponId) {
+        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        if ids.len() < DIVERGED_MAX && ids.insert(id.clone()) {
+            tracing::error!(coupon.id = %id,
+                "Redis has acts of this coupon that the database lost: it can be paused and \
+                 closed, and is changed in no other way (docs/operate.md#diverged)");
+            self.report(&ids);
+        }
+    }
+
+    fn remove(&self, id: &CouponId) {
+        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        if ids.remove(id) {
+            self.report(&ids);
+        }
+    }
+
+    pub(super) fn has(&self, id: &CouponId) -> bool {
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner).contains(id)
+    }
+
+    /// A warning and no reason: the coupon goes on issuing exactly, and so do all others.
+    fn report(&self, ids: &BTreeSet<CouponId>) {
+        let warning = ids.first().map(|first| {
+            format!(
+                "The database went back: Redis has acts that it lost, of {} coupons, such as \
+                 {first}. They can be paused and closed, and are changed in no other way.",
+                ids.len()
+            )
+        });
+        let report = Report { reasons: Vec::new(), warnings: warning.into_iter().collect() };
+        self.health.report(Part::Relay, report);
+    }
+}
+
+impl Preparer {
+    /// Fails when the coupon's last act in Redis is no row of the database. Rows come first, so it
+    /// always is one, unless the database lost it.
+    pub(super) async fn check_not_diverged(&self, id: &CouponId) -> Result<(), Refusal> {
+        let audit::Reply::Balance(balance) = audit::audit(&self.redis, id).await? else {
+            return Ok(());
+        };
+        let act = self.store.find_act(id, balance.act_no).await?;
+        if act.is_some_and(|act| act.token() == balance.act_token) {
+            self.diverged.remove(id);
+            return Ok(());
+        }
+        Err(self.diverged_of(id))
+    }
+
+    /// The refusal of an act of this coupon, which is remembered.
+    pub(super) fn diverged_of(&self, id: &CouponId) -> Refusal {
+        self.diverged.add(id);
+        Refusal::Diverged
+    }
+}

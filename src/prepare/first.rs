@@ -1,0 +1,121 @@
+//! Pause and close: they only take away, so nothing holds them up. When the row cannot be had in
+//! time, or Redis and the database have diverged, they go to Redis first (P9 step 7).
+
+use std::sync::atomic::Ordering;
+
+use super::{Preparer, Refusal, Request, act};
+use crate::domain::act::{Applied, Change};
+use crate::domain::coupon::{Coupon, CouponId};
+use crate::domain::limits::ROW_WAIT;
+use crate::lua::{ActReply, audit, close, pause};
+use crate::redis::Redis;
+use crate::store;
+
+/// What may come before its row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// Interrupts issuing.
+    Pause,
+    /// Ends it for good.
+    Close,
+}
+
+impl Stop {
+    fn of(change: &Change) -> Option<Self> {
+        match change {
+            Change::Pause => Some(Self::Pause),
+            Change::Close => Some(Self::Close),
+            _ => None,
+        }
+    }
+
+    /// Stops a coupon in Redis alone. It needs no database and no proven life of Redis: this is the
+    /// one write that comes without a proof. A relay writes the act afterwards.
+    ///
+    /// # Errors
+    /// [`Refusal::AlreadyClosed`]; [`Refusal::CouponNotFound`] when Redis does not have it; those
+    /// of Redis.
+    pub async fn go_first(self, redis: &Redis, id: &CouponId) -> Result<Applied, Refusal> {
+        let reply = match self {
+            Self::Pause => pause::pause_first(redis, id).await?,
+            Self::Close => close::close_first(redis, id).await?,
+        };
+        match reply {
+            ActReply::Settled(result) => act::told(&result),
+            ActReply::Unknown => Err(Refusal::CouponNotFound),
+            _ => Err(Refusal::Recovering("Redis cannot take the act now".to_owned())),
+        }
+    }
+}
+
+impl Preparer {
+    /// Pauses, resumes or closes. A pause or close goes to Redis first when its row cannot be had
+    /// within half a second, when Redis and the database have diverged, or when `redis_first` asks
+    /// for it; its act is written afterwards (P9 step 7).
+    ///
+    /// # Errors
+    /// [`Refusal::AlreadyClosed`], [`Refusal::Superseded`] and those of an act.
+    pub async fn change_state(
+        &self,
+        id: &CouponId,
+        change: Change,
+        request: &Request,
+        redis_first: bool,
+    ) -> Result<Applied, Refusal> {
+        let Some(stop) = Stop::of(&change) else {
+            // A Redis that does not answer is met by the act itself, which then stands as intended.
+            if let Err(error) = self.write_what_went_first(id).await {
+                tracing::debug!(%error, coupon.id = %id, "not known whether a pause came first");
+            }
+            return self.act(id, change, request).await;
+        };
+        let first = if redis_first { Some(self.go_first(id, stop).await?) } else { None };
+        // What it had intended when it is given up is carried out by a relay.
+        let row = tokio::time::timeout(ROW_WAIT, self.act(id, change, request)).await;
+        let refusal = match row.unwrap_or_else(|_| Err(store::Error::late().into())) {
+            Err(refusal) if !refusal.is_final() => refusal,
+            told => return told,
+        };
+        let told = match first {
+            Some(applied) => Ok(applied),
+            None => self.go_first(id, stop).await,
+        };
+        // Redis does not have it: what the row said is the better answer.
+        if let Err(Refusal::CouponNotFound) = told {
+            return Err(refusal);
+        }
+        tracing::warn!(%refusal, coupon.id = %id, ?stop, "the act went to Redis before its row");
+        told
+    }
+
+    async fn go_first(&self, id: &CouponId, stop: Stop) -> Result<Applied, Refusal> {
+        // Before it for a caller that leaves, after it for a relay that looks in between.
+        self.redis_may_be_ahead.store(true, Ordering::Relaxed);
+        let told = stop.go_first(&self.redis, id).await;
+        self.redis_may_be_ahead.store(true, Ordering::Relaxed);
+        told
+    }
+
+    /// Gives a pause or close that came first its act, so that what is asked now comes after it.
+    async fn write_what_went_first(&self, id: &CouponId) -> Result<(), Refusal> {
+        let coupon = self.find(id).await?;
+        match audit::audit(&self.redis, id).await? {
+            audit::Reply::Balance(balance) => match balance.unwritten {
+                Some(change) => self.write_first(&coupon, change).await,
+                None => Ok(()),
+            },
+            audit::Reply::Unknown => Ok(()),
+        }
+    }
+
+    /// Writes and applies the act of a change that came first. Whoever changed the coupon since its
+    /// row was read has the last word.
+    pub(super) async fn write_first(&self, coupon: &Coupon, change: Change) -> Result<(), Refusal> {
+        let if_version = Some(coupon.version);
+        let request = Request { if_version, who: "relay".to_owned(), ..Request::default() };
+        match self.act(&coupon.definition.id, change, &request).await {
+            Ok(_) | Err(Refusal::VersionConflict { .. } | Refusal::AlreadyClosed) => Ok(()),
+            Err(refusal) => Err(refusal),
+        }
+    }
+}
