@@ -42,6 +42,10 @@ impl Caller {
 pub enum Unknown {
     /// The id is empty, longer than 128 bytes, not UTF-8, or holds a control character.
     Malformed,
+    /// The header holds a comma, as when a proxy joins two of them: a stranger's and its own.
+    Joined,
+    /// The query lost a `+`, which means a blank there: another user would be meant.
+    LostPlus,
     /// The header is missing.
     Missing,
     /// The header came from somewhere that is not trusted.
@@ -61,13 +65,18 @@ impl Users {
         query: Option<&str>,
     ) -> Result<Caller, Unknown> {
         let parse = |text: &str| UserId::parse(text).map(Caller::named).ok_or(Unknown::Malformed);
+        if header.is_some_and(|bytes| bytes.contains(&b',')) {
+            return Err(Unknown::Joined);
+        }
         let header = header
             .map(|bytes| std::str::from_utf8(bytes).map_err(|_| Unknown::Malformed))
             .transpose()?;
         match self {
-            Self::Open => match header.or(query) {
-                Some(text) => parse(text),
-                None => anonymous(),
+            Self::Open => match (header, query) {
+                (Some(text), _) => parse(text),
+                (None, Some(text)) if lost_a_plus(text) => Err(Unknown::LostPlus),
+                (None, Some(text)) => parse(text),
+                (None, None) => anonymous(),
             },
             Self::Header { trusted_proxies } => {
                 let peer = peer.map(|address| address.to_canonical());
@@ -80,6 +89,12 @@ impl Users {
             }
         }
     }
+}
+
+/// Whether this was an e-mail address or a telephone number with a `+`, before it was decoded.
+fn lost_a_plus(text: &str) -> bool {
+    let local = text.split_once('@').map_or("", |(local, _)| local);
+    text.starts_with(' ') || local.contains(' ')
 }
 
 /// 128 random bits, so no two requests without a name are one user.
@@ -128,6 +143,13 @@ mod tests {
         assert!(one.is_new && other.is_new && one != other);
         assert_eq!(named(Some(b"\xff"), None), Err(Unknown::Malformed));
         assert_eq!(named(Some(b""), None), Err(Unknown::Malformed));
+        assert_eq!(named(Some(b"u1, u2"), None), Err(Unknown::Joined));
+        assert_eq!(named(None, Some("u1, u2")).unwrap().user_id.as_str(), "u1, u2");
+        for lost in ["ada news@example.com", " 821012345678"] {
+            assert_eq!(named(None, Some(lost)), Err(Unknown::LostPlus), "{lost}");
+        }
+        assert_eq!(named(None, Some("ada l. @ home")), Err(Unknown::LostPlus));
+        assert_eq!(named(None, Some("ada lovelace")).unwrap().user_id.as_str(), "ada lovelace");
     }
 
     #[test]

@@ -6,7 +6,7 @@ pub mod kept;
 pub mod open_files;
 pub mod secrets;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -88,8 +88,14 @@ pub struct Settings {
     #[arg(long, env = "FIRSTCOME_AUTH_OPEN_ANYWHERE", global = true, value_name = "yes")]
     pub auth_open_anywhere: Option<String>,
 
-    /// Networks of the gateways that FIRSTCOME_AUTH=header believes, CIDRs with commas between
-    #[arg(long, env = "FIRSTCOME_TRUSTED_PROXIES", value_delimiter = ',', global = true)]
+    /// Gateways that FIRSTCOME_AUTH=header believes: addresses or networks (CIDR), commas between
+    #[arg(
+        long,
+        env = "FIRSTCOME_TRUSTED_PROXIES",
+        value_delimiter = ',',
+        value_parser = network,
+        global = true
+    )]
     pub trusted_proxies: Vec<IpNet>,
 
     /// The secret of the admin listener, 16 printable ASCII bytes or more [default: made once in
@@ -143,6 +149,15 @@ fn key_prefix(text: &str) -> Result<String, String> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     let fits = (1..=32).contains(&text.len()) && text.bytes().all(allowed);
     fits.then(|| text.to_owned()).ok_or_else(|| "must match [A-Za-z0-9_-]{1,32}".to_owned())
+}
+
+/// A network, or a single address.
+fn network(text: &str) -> Result<IpNet, String> {
+    let text = text.trim();
+    let single = text.parse::<IpAddr>().map(IpNet::from);
+    let network = single.or_else(|_| text.parse());
+    network
+        .map_err(|_| "must be an address or a network, such as 10.0.0.7 or 10.0.0.0/8".to_owned())
 }
 
 impl Settings {

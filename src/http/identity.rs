@@ -35,6 +35,14 @@ pub(super) fn caller(request: &HttpRequest) -> Result<Caller, Problem> {
             Code::InvalidUserId,
             "A user id is 1..=128 bytes of UTF-8 without control characters.",
         ),
+        Unknown::Joined => Problem::new(
+            Code::InvalidUserId,
+            "X-User-Id holds a comma: a proxy joins two headers so, and then it names nobody.",
+        ),
+        Unknown::LostPlus => Problem::new(
+            Code::InvalidUserId,
+            "In a query a + is a blank, and user_id has one where a + is likely. Write %2B for it.",
+        ),
         Unknown::Missing => Problem::new(Code::Unauthenticated, "X-User-Id is missing."),
         Unknown::Untrusted => Problem::new(
             Code::UntrustedProxy,

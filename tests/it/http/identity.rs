@@ -34,7 +34,24 @@ async fn an_open_server_believes_the_header_then_the_query_then_tells_an_anonymo
     assert_ne!(one, other, "two strangers are two users");
     assert_eq!(user(ISSUE, Some(&one)).await, one, "who was told an id may use it");
     assert_eq!(server.stats("summer").await["issued"], 4);
+    no_user(&server).await;
+    assert_eq!(server.stats("summer").await["issued"], 4);
     request_ids(&server).await;
+}
+
+/// What names two users, or another one than was meant.
+async fn no_user(server: &Server) {
+    for lines in ["X-User-Id: eve, ada\r\n", "X-User-Id: eve\r\nX-User-Id: ada\r\n"] {
+        let answer = raw::get(&server.public, ISSUE, lines.as_bytes()).await;
+        assert_problem(lines, &answer, 400, "invalid_user_id");
+    }
+    for lost in ["ada+news@example.com", "ada%20news@example.com", "+821012345678"] {
+        let answer = server.get(&format!("{ISSUE}?user_id={lost}")).await;
+        assert_problem(lost, &answer, 400, "invalid_user_id");
+        assert!(answer.body.contains("%2B"), "{answer:?}");
+    }
+    let meant = server.get("/tickets/summer.9?user_id=ada%2Bnews@example.com").await;
+    assert_problem("an escaped plus", &meant, 404, "ticket_not_found");
 }
 
 async fn request_ids(server: &Server) {
@@ -63,7 +80,7 @@ async fn request_ids(server: &Server) {
 #[tokio::test]
 async fn in_header_mode_only_a_trusted_gateway_names_users_i4() {
     let dir = tempfile::tempdir().unwrap();
-    let trusting = [HEADER_MODE, ("FIRSTCOME_TRUSTED_PROXIES", "192.0.2.0/24,127.0.0.0/8")];
+    let trusting = [HEADER_MODE, ("FIRSTCOME_TRUSTED_PROXIES", "192.0.2.0/24, ::1, 127.0.0.1")];
     let mut server = Server::start(dir.path(), &trusting).await.ready().await;
     server.prepare("summer", 10).await;
     let told = server.issue("summer", "ada").await;
@@ -72,9 +89,11 @@ async fn in_header_mode_only_a_trusted_gateway_names_users_i4() {
         let answer = server.get(&format!("{path}?user_id=ada")).await;
         assert_problem(path, &answer, 401, "unauthenticated");
     }
-    let both = b"X-User-Id: mallory\r\nX-User-Id: ada\r\n";
-    let answer = raw::get(&server.public, ISSUE, both).await;
-    assert_problem("appended by a gateway", &answer, 400, "invalid_user_id");
+    let both = "X-User-Id: mallory\r\nX-User-Id: ada\r\n";
+    for both in [both, "X-User-Id: mallory, ada\r\n", "X-User-Id: mallory,ada\r\n"] {
+        let answer = raw::get(&server.public, ISSUE, both.as_bytes()).await;
+        assert_problem("appended by a gateway", &answer, 400, "invalid_user_id");
+    }
     server.terminate();
     assert!(server.ended().await.success());
 
