@@ -9,7 +9,7 @@ use crate::app::{Failure, House};
 use crate::domain::act::{Applied, Change, IdempotencyKey};
 use crate::domain::coupon::{Coupon, CouponId, Definition, Kind, Supply};
 use crate::domain::limits::PAGE_MAX_ROWS;
-use crate::domain::time::{UnixMs, ValidFor};
+use crate::domain::time::{INSTANT_FORM, UnixMs, ValidFor};
 use crate::prepare::{Patch, Request};
 use crate::settle::Format;
 
@@ -227,7 +227,7 @@ fn asked(idempotency_key: Option<&str>) -> Result<Request, Failure> {
 }
 
 fn instant(text: &str) -> Result<UnixMs, String> {
-    UnixMs::parse(text).ok_or_else(|| "must be an RFC 3339 instant".to_owned())
+    UnixMs::parse(text).ok_or_else(|| format!("must be {INSTANT_FORM}"))
 }
 
 fn instant_or_none(text: &str) -> Result<Edge, String> {

@@ -10,6 +10,10 @@ use time::format_description::well_known::Rfc3339;
 
 use super::limits::{INSTANT_MAX_MS, VALID_FOR_MAX_MS};
 
+/// What an instant must be, with an example: most that are refused lack an offset, or its colon.
+pub const INSTANT_FORM: &str =
+    "an RFC 3339 instant with its offset, such as 2026-12-01T12:00:00+09:00";
+
 /// Milliseconds since 1970-01-01 UTC; 0..=[`INSTANT_MAX_MS`] when parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixMs(pub i64);
@@ -18,7 +22,7 @@ impl UnixMs {
     /// Reads an RFC 3339 instant; `None` when it is none or lies outside 1970..=9999.
     pub fn parse(text: &str) -> Option<Self> {
         let instant = OffsetDateTime::parse(text, &Rfc3339).ok()?;
-        let ms = i64::try_from(instant.unix_timestamp_nanos() / 1_000_000).ok()?;
+        let ms = i64::try_from(instant.unix_timestamp_nanos().div_euclid(1_000_000)).ok()?;
         (0..=INSTANT_MAX_MS).contains(&ms).then_some(Self(ms))
     }
 
@@ -63,8 +67,21 @@ impl Serialize for UnixMs {
 
 impl<'de> Deserialize<'de> for UnixMs {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| de::Error::custom("must be an RFC 3339 instant"))
+        deserializer.deserialize_str(InstantVisitor)
+    }
+}
+
+struct InstantVisitor;
+
+impl de::Visitor<'_> for InstantVisitor {
+    type Value = UnixMs;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(INSTANT_FORM)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<UnixMs, E> {
+        UnixMs::parse(text).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
     }
 }
 
@@ -136,9 +153,21 @@ impl Serialize for ValidFor {
 
 impl<'de> Deserialize<'de> for ValidFor {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let wrong = || de::Error::custom("must be an ISO 8601 duration such as P7D or PT12H");
-        Self::parse(&text).ok_or_else(wrong)
+        deserializer.deserialize_str(DurationVisitor)
+    }
+}
+
+struct DurationVisitor;
+
+impl de::Visitor<'_> for DurationVisitor {
+    type Value = ValidFor;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("an ISO 8601 duration such as P7D or PT12H")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<ValidFor, E> {
+        ValidFor::parse(text).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
     }
 }
 
@@ -154,7 +183,14 @@ mod tests {
 
     #[test]
     fn an_instant_outside_the_calendar_is_refused() {
-        for text in ["1969-12-31T23:59:59Z", "2026-12-01", "tomorrow", "", "1764558001482"] {
+        for text in [
+            "1969-12-31T23:59:59Z",
+            "1969-12-31T23:59:59.9999Z",
+            "2026-12-01",
+            "tomorrow",
+            "",
+            "1764558001482",
+        ] {
             assert_eq!(UnixMs::parse(text), None, "{text}");
         }
     }

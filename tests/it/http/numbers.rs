@@ -31,6 +31,8 @@ const NO_NUMBERS: [&str; 17] = [
 /// What is no JSON at all.
 const NO_JSON: [&str; 7] = ["NaN", "Infinity", "0x10", "+1", "01", "1.", ""];
 
+const INSTANT: &str = "2026-12-01T12:00:00+09:00";
+
 #[tokio::test]
 async fn a_number_is_whole_exact_and_within_its_bounds_or_the_body_is_refused_i1_i4() {
     changes_nothing(async |server| {
@@ -109,13 +111,6 @@ async fn a_field_out_of_bounds_or_unknown_is_named_and_changes_nothing_i4() {
             json!({ "id": null }),
             json!({ "name": null }),
             json!({ "name": 5 }),
-            json!({ "opens_at": "tomorrow" }),
-            json!({ "opens_at": 1_764_558_000 }),
-            json!({ "closes_at": "2026-13-01T00:00:00Z" }),
-            json!({ "closes_at": "1969-12-31T23:59:59Z" }),
-            json!({ "valid_for": "P1Y" }),
-            json!({ "valid_for": "P0D" }),
-            json!({ "valid_for": 86_400 }),
             json!({ "kind": "granted" }),
             json!({ "supply": "codes" }),
             json!({ "stock": 5 }),
@@ -124,6 +119,24 @@ async fn a_field_out_of_bounds_or_unknown_is_named_and_changes_nothing_i4() {
         ] {
             for answer in refused(server, &field).await {
                 assert_problem(&field.to_string(), &answer, 422, "validation_failed");
+            }
+        }
+        for (pointer, example, field) in [
+            ("/opens_at", INSTANT, json!({ "opens_at": "tomorrow" })),
+            ("/opens_at", INSTANT, json!({ "opens_at": 1_764_558_000 })),
+            ("/opens_at", INSTANT, json!({ "opens_at": "2026-12-01T12:00:00+0900" })),
+            ("/opens_at", INSTANT, json!({ "opens_at": "2026-12-01T12:00:00" })),
+            ("/closes_at", INSTANT, json!({ "closes_at": "2026-13-01T00:00:00Z" })),
+            ("/closes_at", INSTANT, json!({ "closes_at": "1969-12-31T23:59:59.9999Z" })),
+            ("/valid_for", "P7D", json!({ "valid_for": "P1Y" })),
+            ("/valid_for", "P7D", json!({ "valid_for": "P0D" })),
+            ("/valid_for", "P7D", json!({ "valid_for": 86_400 })),
+        ] {
+            for answer in refused(server, &field).await {
+                assert_problem(pointer, &answer, 422, "validation_failed");
+                let fault = &answer.json()["errors"][0];
+                assert_eq!(fault["pointer"], pointer, "{field}");
+                assert!(fault["detail"].as_str().unwrap().contains(example), "{fault}");
             }
         }
         for missing in ["{}", "{\"id\":\"new\"}", "{\"id\":\"new\",\"total\":5}"] {
