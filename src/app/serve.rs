@@ -50,11 +50,11 @@ async fn open_server(settings: &Settings, with_demo: bool) -> Result<Opened, Fai
     let filters = FilterBuilder::new(&house.redis, verdicts.clone());
     let fallen = CancellationToken::new();
     let issuer = issuer(settings, &house, verdicts, &fallen);
-    let grace = settings.grace();
+    let bounds = http_bounds(settings);
     let (public, public_at) =
-        http::serve_public(settings.listen, shares, grace, services.clone(), issuer)
+        http::serve_public(settings.listen, shares, bounds, services.clone(), issuer)
             .map_err(|error| cannot_listen(settings.listen, &error))?;
-    let (admin, admin_at) = http::serve_admin(settings.admin_listen, grace, services.clone())
+    let (admin, admin_at) = http::serve_admin(settings.admin_listen, bounds, services.clone())
         .map_err(|error| cannot_listen(settings.admin_listen, &error))?;
     let mut loops =
         Loops::start(settings, &house, prover, gauges, services.metrics, fallen.clone());
@@ -94,7 +94,7 @@ async fn open_worker(settings: &Settings) -> Result<Opened, Failure> {
     let (admin_token, _) = house.admin_token()?;
     let services = services(settings, &house, admin_token, metrics);
     let (admin, admin_at) =
-        http::serve_admin(settings.admin_listen, settings.grace(), services.clone())
+        http::serve_admin(settings.admin_listen, http_bounds(settings), services.clone())
             .map_err(|error| cannot_listen(settings.admin_listen, &error))?;
     let fallen = CancellationToken::new();
     let (prover, gauges) = (house.prover(), house.gauges().await);
@@ -216,6 +216,11 @@ fn users(settings: &Settings) -> Users {
         Auth::Open => Users::Open,
         Auth::Header => Users::Header { trusted_proxies: settings.trusted_proxies.clone() },
     }
+}
+
+fn http_bounds(settings: &Settings) -> http::Bounds {
+    let keep_alive = Duration::from_millis(settings.bounds.keep_alive_ms);
+    http::Bounds { keep_alive, grace: settings.grace() }
 }
 
 /// How many threads serve how many users at once, within the open files that are allowed.

@@ -110,6 +110,16 @@ pub struct Bounds {
     )]
     pub batch_max_age_ms: u64,
 
+    /// How long an idle connection of HTTP is kept; longer than a balancer in front keeps it
+    #[arg(
+        long,
+        env = "FIRSTCOME_KEEP_ALIVE_MS",
+        default_value_t = 75_000,
+        value_parser = clap::value_parser!(u64).range(1_000..=3_600_000),
+        global = true
+    )]
+    pub keep_alive_ms: u64,
+
     /// How long a shutdown waits for requests to end and for the stream to drain
     #[arg(
         long,

@@ -6,7 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use actix_web::http::Method;
+use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpRequest, HttpResponse, web};
 use serde::Serialize;
@@ -89,13 +90,22 @@ pub(super) fn written(body: &impl Serialize) -> Vec<u8> {
     text
 }
 
-/// The answer for a path that does not exist.
-pub(super) async fn not_found() -> HttpResponse {
+/// The answer for a path that does not exist. `*` is not a path: it asks what the server can do.
+pub(super) async fn not_found(request: HttpRequest) -> HttpResponse {
+    if request.path() == "*" {
+        return other_method(request, "GET, HEAD, POST, PATCH, DELETE, OPTIONS").await;
+    }
     Problem::new(Code::NotFound, "There is nothing at this path.").response()
 }
 
-/// The answer for a method that a path does not have.
-pub(super) async fn method_not_allowed(allow: &'static str) -> HttpResponse {
+/// The answer for a method that does nothing at a path. A balancer's plainest check is `OPTIONS`.
+pub(super) async fn other_method(request: HttpRequest, allow: &'static str) -> HttpResponse {
+    if *request.method() == Method::OPTIONS {
+        return HttpResponse::NoContent()
+            .insert_header((ALLOW, allow))
+            .insert_header((CACHE_CONTROL, "no-store"))
+            .finish();
+    }
     let detail = format!("This path takes {allow}.");
     Problem::new(Code::MethodNotAllowed, detail).response_with(("Allow", allow))
 }
@@ -117,11 +127,26 @@ pub(super) async fn json<T: DeserializeOwned>(
         // An array of the values alone would be read as the fields in their sequence.
         return Err(Problem::new(Code::ValidationFailed, "The body must be a JSON object."));
     }
-    serde_json::from_slice(&body).map_err(|error| {
-        let code = if error.is_data() { Code::ValidationFailed } else { Code::InvalidJson };
-        // The sentence quotes the value that does not fit, however long it is.
-        Problem::new(code, error.to_string().chars().take(DETAIL_MAX_CHARS).collect::<String>())
-    })
+    let mut deserializer = serde_json::Deserializer::from_slice(&body);
+    let read = serde_path_to_error::deserialize(&mut deserializer);
+    let value = read.map_err(|error| {
+        let pointer = error.path().iter().map(|segment| format!("/{segment}")).collect::<String>();
+        does_not_fit(&pointer, error.inner())
+    })?;
+    deserializer.end().map_err(|error| does_not_fit("", &error))?;
+    Ok(value)
+}
+
+/// Why a body is not what it should be, with a pointer to the field where that is known.
+fn does_not_fit(pointer: &str, error: &serde_json::Error) -> Problem {
+    let code = if error.is_data() { Code::ValidationFailed } else { Code::InvalidJson };
+    // The sentence quotes the value that does not fit, however long it is.
+    let detail: String = error.to_string().chars().take(DETAIL_MAX_CHARS).collect();
+    let problem = Problem::new(code, detail.clone());
+    match error.is_data() && !pointer.is_empty() {
+        true => problem.with_faults(vec![(pointer, detail)]),
+        false => problem,
+    }
 }
 
 /// Accepts no body, or an empty JSON object.

@@ -1,5 +1,6 @@
 //! `GET /admin/coupons/{id}/winners?format=csv|ndjson`: the winners, streamed.
 
+use actix_web::http::Method;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::stream::unfold;
@@ -26,8 +27,12 @@ pub(super) async fn winners(
         Format::Ndjson => ("application/x-ndjson", "ndjson"),
     };
     let file_name = format!("attachment; filename=\"{id}-winners.{extension}\"");
-    let export = services.settler.export(coupon, format);
-    let pages = unfold(Some(export), |next| async move {
+    // The body of a HEAD is never sent, so no page is read for it.
+    let export = match *request.method() {
+        Method::HEAD => None,
+        _ => Some(services.settler.export(coupon, format)),
+    };
+    let pages = unfold(export, |next| async move {
         let mut export = next?;
         match export.next_page().await {
             Ok(Some(bytes)) => Some((Ok(web::Bytes::from(bytes)), Some(export))),

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
-use actix_web::{App, HttpServer, web};
+use actix_web::{App, FromRequest, Handler, HttpRequest, HttpServer, Resource, Responder, web};
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::auth::{AdminToken, Users};
@@ -49,6 +49,15 @@ pub struct Services {
     pub metrics: PrometheusHandle,
 }
 
+/// What an operator may change of a listener.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// How long an idle connection is kept.
+    pub keep_alive: Duration,
+    /// How long a shutdown waits for requests to end.
+    pub grace: Duration,
+}
+
 /// Starts the public listener: one issuer a worker, made by `issuer` on the worker's own thread.
 ///
 /// # Errors
@@ -56,7 +65,7 @@ pub struct Services {
 pub fn serve_public(
     listen: SocketAddr,
     shares: Shares,
-    grace: Duration,
+    bounds: Bounds,
     services: Services,
     issuer: impl Fn() -> Issuer + Clone + Send + 'static,
 ) -> std::io::Result<(Server, SocketAddr)> {
@@ -73,10 +82,10 @@ pub fn serve_public(
     .max_connections(shares.worker_connections_max)
     .backlog(settings::ACCEPT_BACKLOG)
     .client_request_timeout(settings::HEADERS_WITHIN)
-    .keep_alive(settings::KEEP_ALIVE)
+    .keep_alive(bounds.keep_alive)
     // Who closes a connection has gone: a request that still waits then takes no ticket.
     .h1_allow_half_closed(false)
-    .shutdown_timeout(grace.as_secs().max(1))
+    .shutdown_timeout(bounds.grace.as_secs().max(1))
     .disable_signals()
     .bind(listen)?;
     let address = server.addrs().first().copied().unwrap_or(listen);
@@ -89,7 +98,7 @@ pub fn serve_public(
 /// When the address cannot be listened on.
 pub fn serve_admin(
     listen: SocketAddr,
-    grace: Duration,
+    bounds: Bounds,
     services: Services,
 ) -> std::io::Result<(Server, SocketAddr)> {
     let server = HttpServer::new(move || {
@@ -102,64 +111,78 @@ pub fn serve_admin(
     .workers(1)
     .max_connections(ADMIN_CONNECTIONS_MAX)
     .client_request_timeout(settings::HEADERS_WITHIN)
-    .keep_alive(settings::KEEP_ALIVE)
-    .shutdown_timeout(grace.as_secs().max(1))
+    .keep_alive(bounds.keep_alive)
+    .shutdown_timeout(bounds.grace.as_secs().max(1))
     .disable_signals()
     .bind(listen)?;
     let address = server.addrs().first().copied().unwrap_or(listen);
     Ok((server.run(), address))
 }
 
-/// A resource whose other methods answer 405 with these in `Allow`.
-fn only(path: &str, allow: &'static str) -> actix_web::Resource {
-    web::resource(path).default_service(web::to(move || edge::method_not_allowed(allow)))
+/// What a path takes that only shows something.
+const SHOWS: &str = "GET, HEAD, OPTIONS";
+
+/// A resource that tells what it takes to `OPTIONS`, and in the answer 405 to everything else.
+fn only(path: &str, allow: &'static str) -> Resource {
+    let other = move |request: HttpRequest| edge::other_method(request, allow);
+    web::resource(path).default_service(web::to(other))
+}
+
+/// `GET` and `HEAD` of a resource: the same, and actix leaves the body of the second out.
+fn shown<F, Args>(resource: Resource, handler: F) -> Resource
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    resource.route(web::get().to(handler.clone())).route(web::head().to(handler))
 }
 
 fn public_routes(routes: &mut web::ServiceConfig) {
     routes
         // First, so that the constant reply that benchmarks measure pays for nobody else's pattern.
-        .service(only("/healthz", "GET").route(web::get().to(health::healthz)))
+        .service(shown(only("/healthz", SHOWS), health::healthz))
         .service(
             // Only for paths that are escaped or malformed: see `edge::request_id_and_issue`.
-            only("/coupons/{id}/issue", "GET, POST")
+            // No HEAD: it would issue a ticket that nobody sees.
+            only("/coupons/{id}/issue", "GET, POST, OPTIONS")
                 .route(web::get().to(issue::issue_routed))
                 .route(web::post().to(issue::issue_routed)),
         )
-        .service(only("/coupons/{id}", "GET").route(web::get().to(coupons::public_view)))
-        .service(only("/coupons/{id}/audit", "GET").route(web::get().to(coupons::audit)))
-        .service(only("/me/tickets", "GET").route(web::get().to(tickets::mine)))
-        .service(only("/tickets/{ticket_id}", "GET").route(web::get().to(tickets::find)))
-        .service(only("/readyz", "GET").route(web::get().to(health::readyz)))
-        .service(only("/", "GET").route(web::get().to(health::public_page)));
+        .service(shown(only("/coupons/{id}", SHOWS), coupons::public_view))
+        .service(shown(only("/coupons/{id}/audit", SHOWS), coupons::audit))
+        .service(shown(only("/me/tickets", SHOWS), tickets::mine))
+        .service(shown(only("/tickets/{ticket_id}", SHOWS), tickets::find))
+        .service(shown(only("/readyz", SHOWS), health::readyz))
+        .service(shown(only("/", SHOWS), health::public_page));
 }
 
 fn admin_routes(routes: &mut web::ServiceConfig) {
+    let does = |path: &str| only(path, "POST, OPTIONS");
     let guarded = web::scope("/admin")
         .service(
-            only("/coupons", "GET, POST")
-                .route(web::get().to(coupons::list))
+            shown(only("/coupons", "GET, HEAD, POST, OPTIONS"), coupons::list)
                 .route(web::post().to(coupons::create)),
         )
         .service(
-            only("/coupons/{id}", "GET, PATCH, DELETE")
-                .route(web::get().to(coupons::find))
+            shown(only("/coupons/{id}", "GET, HEAD, PATCH, DELETE, OPTIONS"), coupons::find)
                 .route(web::patch().to(coupons::patch))
                 .route(web::delete().to(coupons::delete)),
         )
-        .service(only("/coupons/{id}/preload", "POST").route(web::post().to(coupons::preload)))
-        .service(only("/coupons/{id}/restock", "POST").route(web::post().to(coupons::restock)))
-        .service(only("/coupons/{id}/pause", "POST").route(web::post().to(coupons::pause)))
-        .service(only("/coupons/{id}/resume", "POST").route(web::post().to(coupons::resume)))
-        .service(only("/coupons/{id}/close", "POST").route(web::post().to(coupons::close)))
-        .service(only("/coupons/{id}/stats", "GET").route(web::get().to(coupons::stats)))
-        .service(only("/coupons/{id}/winners", "GET").route(web::get().to(export::winners)))
-        .service(only("/tickets/{ticket_id}/cancel", "POST").route(web::post().to(tickets::cancel)))
+        .service(does("/coupons/{id}/preload").route(web::post().to(coupons::preload)))
+        .service(does("/coupons/{id}/restock").route(web::post().to(coupons::restock)))
+        .service(does("/coupons/{id}/pause").route(web::post().to(coupons::pause)))
+        .service(does("/coupons/{id}/resume").route(web::post().to(coupons::resume)))
+        .service(does("/coupons/{id}/close").route(web::post().to(coupons::close)))
+        .service(shown(only("/coupons/{id}/stats", SHOWS), coupons::stats))
+        .service(shown(only("/coupons/{id}/winners", SHOWS), export::winners))
+        .service(does("/tickets/{ticket_id}/cancel").route(web::post().to(tickets::cancel)))
         .default_service(web::to(edge::not_found))
         .wrap(from_fn(identity::admins_only));
     routes
         .service(guarded)
-        .service(only("/metrics", "GET").route(web::get().to(health::metrics)))
-        .service(only("/healthz", "GET").route(web::get().to(health::healthz)))
-        .service(only("/readyz", "GET").route(web::get().to(health::readyz)))
-        .service(only("/", "GET").route(web::get().to(health::admin_page)));
+        .service(shown(only("/metrics", SHOWS), health::metrics))
+        .service(shown(only("/healthz", SHOWS), health::healthz))
+        .service(shown(only("/readyz", SHOWS), health::readyz))
+        .service(shown(only("/", SHOWS), health::admin_page));
 }

@@ -8,5 +8,3 @@ pub(super) const ACCEPT_BACKLOG: u32 = 4_096;
 pub(super) const HEADERS_WITHIN: Duration = Duration::from_secs(5);
 /// A client must have sent its body after this long.
 pub(super) const BODY_WITHIN: Duration = Duration::from_secs(5);
-/// An idle connection is kept for this long.
-pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(15);

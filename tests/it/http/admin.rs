@@ -9,31 +9,33 @@ use crate::support::server::{Answer, Server, TOKEN, send};
 
 use super::{USED_KEY, assert_problem, changes_nothing};
 
+const SHOWS: &str = "GET, HEAD, OPTIONS";
+const DOES: &str = "POST, OPTIONS";
 const PUBLIC_PATHS: [(&str, &str); 8] = [
-    ("/coupons/summer/issue", "GET, POST"),
-    ("/coupons/summer", "GET"),
-    ("/coupons/summer/audit", "GET"),
-    ("/me/tickets", "GET"),
-    ("/tickets/summer.1", "GET"),
-    ("/healthz", "GET"),
-    ("/readyz", "GET"),
-    ("/", "GET"),
+    ("/coupons/summer/issue", "GET, POST, OPTIONS"),
+    ("/coupons/summer", SHOWS),
+    ("/coupons/summer/audit", SHOWS),
+    ("/me/tickets", SHOWS),
+    ("/tickets/summer.1", SHOWS),
+    ("/healthz", SHOWS),
+    ("/readyz", SHOWS),
+    ("/", SHOWS),
 ];
 const ADMIN_PATHS: [(&str, &str); 14] = [
-    ("/admin/coupons", "GET, POST"),
-    ("/admin/coupons/summer", "GET, PATCH, DELETE"),
-    ("/admin/coupons/summer/preload", "POST"),
-    ("/admin/coupons/summer/restock", "POST"),
-    ("/admin/coupons/summer/pause", "POST"),
-    ("/admin/coupons/summer/resume", "POST"),
-    ("/admin/coupons/summer/close", "POST"),
-    ("/admin/coupons/summer/stats", "GET"),
-    ("/admin/coupons/summer/winners", "GET"),
-    ("/admin/tickets/summer.1/cancel", "POST"),
-    ("/metrics", "GET"),
-    ("/healthz", "GET"),
-    ("/readyz", "GET"),
-    ("/", "GET"),
+    ("/admin/coupons", "GET, HEAD, POST, OPTIONS"),
+    ("/admin/coupons/summer", "GET, HEAD, PATCH, DELETE, OPTIONS"),
+    ("/admin/coupons/summer/preload", DOES),
+    ("/admin/coupons/summer/restock", DOES),
+    ("/admin/coupons/summer/pause", DOES),
+    ("/admin/coupons/summer/resume", DOES),
+    ("/admin/coupons/summer/close", DOES),
+    ("/admin/coupons/summer/stats", SHOWS),
+    ("/admin/coupons/summer/winners", SHOWS),
+    ("/admin/tickets/summer.1/cancel", DOES),
+    ("/metrics", SHOWS),
+    ("/healthz", SHOWS),
+    ("/readyz", SHOWS),
+    ("/", SHOWS),
 ];
 const METHODS: [&str; 9] =
     ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"];

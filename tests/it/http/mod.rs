@@ -3,6 +3,7 @@
 mod admin;
 mod bodies;
 mod guards;
+mod head;
 mod identity;
 mod ids;
 mod numbers;
