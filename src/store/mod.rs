@@ -177,8 +177,9 @@ pub trait Store: Send + Sync {
     /// step 8). False when it is no longer the last generation.
     async fn beat(&self, generation_no: u64, heartbeat: u64, seen_at: UnixMs) -> Result<bool>;
 
-    /// Coupons that are no drafts, with the greatest serial of their rows, in the order of their
-    /// ids after this one (P2 step 6).
+    /// Coupons that Redis must have, with the greatest serial of their rows, in the order of their
+    /// ids after this one (P2 step 6): no drafts, and none without a row whose preload is only
+    /// intended.
     async fn last_serials(
         &self,
         after: Option<&CouponId>,

@@ -90,7 +90,11 @@ pub(super) async fn last_serials(
 ) -> Result<Vec<(CouponId, Serial)>> {
     let rows: Vec<(String, i64)> = sqlx::query_as(
         "SELECT id, COALESCE((SELECT MAX(serial) FROM tickets WHERE coupon_id = id), 0)
-         FROM coupons WHERE state <> 'draft' AND id > $1 ORDER BY id LIMIT $2",
+         FROM coupons WHERE state <> 'draft' AND id > $1
+             AND (EXISTS (SELECT 1 FROM tickets WHERE coupon_id = id)
+                 OR NOT EXISTS (SELECT 1 FROM acts
+                     WHERE coupon_id = id AND act_no = 1 AND state = 'intended'))
+         ORDER BY id LIMIT $2",
     )
     .bind(after.map_or("", CouponId::as_str))
     .bind(i64::from(limit_rows))

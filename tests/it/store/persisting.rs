@@ -1,5 +1,6 @@
 //! The persister's transaction: everything goes in once (I3, I9, I10).
 
+use firstcome::domain::act::Change;
 use firstcome::domain::limits::{BATCH_MAX_TICKETS, GROUP_MAX_REQUESTS};
 use firstcome::domain::record::Record;
 use firstcome::domain::ticket::{Serial, Status, Ticket};
@@ -183,9 +184,15 @@ async fn the_greatest_serials_are_those_of_the_rows() {
             super::preloaded(&**store, id).await;
         }
         assert!(store.insert_coupon(&draft("d")).await.unwrap());
+        // Preloads that are only intended: Redis need not have these, but for the one with rows.
+        for id in ["aa", "e"] {
+            assert!(store.insert_coupon(&draft(id)).await.unwrap());
+            super::intend(&**store, &super::new_act(id, Change::Preload)).await;
+        }
+        persist(&**store, &[record("e", 1, &["u1"])]).await;
         persist(&**store, &[record("b", 41, &["u1", "u2"]), record("d", 9, &["u1"])]).await;
         let all = store.last_serials(None, 10).await.unwrap();
-        let expected = [("a", 0), ("b", 42), ("c", 0)];
+        let expected = [("a", 0), ("b", 42), ("c", 0), ("e", 1)];
         assert_eq!(all, expected.map(|(id, serial)| (coupon_id(id), Serial(serial))));
         let page = store.last_serials(Some(&coupon_id("a")), 1).await.unwrap();
         assert_eq!(page, [(coupon_id("b"), Serial(42))]);
