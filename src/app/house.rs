@@ -147,6 +147,7 @@ impl House {
             RedisTopology::Replicated => Topology::Replicated,
         };
         Prover::new(&self.redis, self.store.clone(), topology, now)
+            .keeping_in(self.settings.data_dir.clone())
             .reporting_to(self.health.clone())
     }
 

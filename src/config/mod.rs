@@ -72,7 +72,7 @@ pub struct Settings {
     #[arg(long, env = "FIRSTCOME_ADMIN_LISTEN", default_value = "127.0.0.1:8081", global = true)]
     pub admin_listen: SocketAddr,
 
-    /// Where the embedded set-up keeps everything
+    /// Where the embedded set-up keeps everything, and every other process its count of heartbeats
     #[arg(long, env = "FIRSTCOME_DATA_DIR", default_value = "./firstcome-data", global = true)]
     pub data_dir: PathBuf,
 

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::time::UnixMs;
 
-/// What a reply survives: how Redis writes its append-only file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// What a reply survives: how Redis writes its append-only file. The greater one is the weaker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Durability {
     /// On disk before the reply: nothing told is lost, even on power loss.

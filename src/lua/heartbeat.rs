@@ -12,14 +12,22 @@ use crate::redis::{Error, Redis, Result};
 static SCRIPT: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("../../lua/heartbeat.lua")));
 
-/// The generation that is counted.
-pub type Args<'a> = &'a Accepted;
+/// What is counted.
+#[derive(Debug, Clone, Copy)]
+pub struct Args<'a> {
+    /// The generation.
+    pub generation: &'a Accepted,
+    /// The greatest count that the caller saw in it.
+    pub at_least: u64,
+}
 
 /// What the script replies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reply {
     /// `beat`: seconds counted so far.
     Beat(u64),
+    /// `behind`: only so many were counted, fewer than the caller saw; nothing was written.
+    Behind(u64),
     /// Redis lives another life; nothing was written.
     OtherGeneration,
 }
@@ -30,13 +38,14 @@ pub enum Reply {
 /// Those of any call.
 pub async fn heartbeat(redis: &Redis, args: Args<'_>) -> Result<Reply> {
     let mut call = SCRIPT.call(&[redis.keys().heartbeat()]);
-    call.arg(&args.replid);
+    call.arg(&args.generation.replid).arg(args.at_least);
     let mut connection = redis.pooled().await?;
     let Value::Array(reply) = SCRIPT.run(&mut connection, &call).await? else {
         return Err(Error::Malformed("heartbeat"));
     };
     match (reply.first().and_then(text), reply.get(1).and_then(number)) {
         (Some("beat"), Some(count)) => Ok(Reply::Beat(count.unsigned_abs())),
+        (Some("behind"), Some(count)) => Ok(Reply::Behind(count.unsigned_abs())),
         (Some("other_generation"), None) => Ok(Reply::OtherGeneration),
         _ => Err(Error::Malformed("heartbeat")),
     }

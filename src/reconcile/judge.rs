@@ -58,12 +58,13 @@ pub(super) fn judge(facts: &Facts, last: Option<&Generation>, evidence: &Evidenc
             return match nothing_to_lose {
                 true => Verdict::Next("empty"),
                 false => doubtful(
-                    "Redis was flushed while it ran: its heartbeat is behind the database's",
+                    "Redis was flushed while it ran: its heartbeat is behind what was counted",
                 ),
             };
         }
         // A level that is only assumed, because CONFIG is refused, replaces none that was read.
-        return match facts.durability == last.durability || !facts.durability_is_read {
+        let level = facts.level_after(Some(last.durability));
+        return match level == last.durability || !facts.durability_is_read {
             true => Verdict::Same,
             // Written down, so that a later restart is not judged by a level that was left.
             false => Verdict::Next("durability_changed"),
@@ -83,11 +84,21 @@ pub(super) fn judge(facts: &Facts, last: Option<&Generation>, evidence: &Evidenc
     if evidence.topology != Topology::Single {
         return doubtful("Redis restarted or failed over, and its topology is replicated");
     }
-    if last.durability != Durability::Always || facts.durability != Durability::Always {
+    // Redis forgets the master that it once followed when it loads its append-only file, and
+    // remembers it when it loads an RDB file: neither is a plain restart at `always`.
+    if !facts.replid2_is_zero {
+        return doubtful(
+            "a replica may have been promoted, or Redis loaded an RDB file only: its \
+             master_replid2 is set; put the old primary back, with its append-only file",
+        );
+    }
+    if last.durability != Durability::Always || facts.level_after(None) != Durability::Always {
         return doubtful("Redis restarted, and appendfsync was or is not always");
     }
     if evidence.heartbeat < last.heartbeat {
-        return doubtful("Redis came back with older data: its heartbeat is behind the database's");
+        return doubtful(
+            "Redis came back with older data: its heartbeat is behind what was counted",
+        );
     }
     match evidence.serials_reach {
         true => Verdict::Next("restart"),
@@ -107,7 +118,10 @@ mod tests {
             replid2_is_zero: true,
             is_master: true,
             is_loading: false,
+            connected_replicas: 0,
             durability: Durability::Always,
+            is_rewriting: false,
+            has_whole_file: true,
             durability_is_read: true,
             last_write_ok: true,
             last_snapshot_ok: true,
@@ -191,6 +205,27 @@ mod tests {
         assert!(is_doubtful(&judge(&everysec, Some(&last()), &evidence())));
         let before = Generation { durability: Durability::Everysec, ..last() };
         assert!(is_doubtful(&judge(&restarted, Some(&before), &evidence())));
+        let promoted = Facts { replid2_is_zero: false, ..restarted.clone() };
+        assert!(is_doubtful(&judge(&promoted, Some(&last()), &evidence())));
+        let not_on_disk = Facts { is_rewriting: true, has_whole_file: false, ..restarted };
+        assert!(is_doubtful(&judge(&not_on_disk, Some(&last()), &evidence())));
+    }
+
+    #[test]
+    fn a_level_rises_when_the_rewrite_that_makes_it_true_has_ended_and_falls_at_once() {
+        let rewriting = Facts { is_rewriting: true, ..facts("run", "repl") };
+        let before = |durability| Generation { durability, ..last() };
+        let none = before(Durability::None);
+        assert_eq!(judge(&rewriting, Some(&none), &evidence()), Verdict::Same);
+        let ended = judge(&facts("run", "repl"), Some(&none), &evidence());
+        assert_eq!(ended, Verdict::Next("durability_changed"));
+        // A rewrite of a file that is whole voids nothing.
+        assert_eq!(judge(&rewriting, Some(&last()), &evidence()), Verdict::Same);
+        let restarted = Facts { is_rewriting: true, ..facts("new", "new") };
+        assert_eq!(judge(&restarted, Some(&last()), &evidence()), Verdict::Next("restart"));
+        let weaker = Facts { durability: Durability::Everysec, ..rewriting };
+        let verdict = judge(&weaker, Some(&last()), &evidence());
+        assert_eq!(verdict, Verdict::Next("durability_changed"));
     }
 
     #[test]

@@ -2,7 +2,10 @@
 //! would need a recovery answers `recovering`, issues nothing and loads nothing over it.
 
 mod judge;
+mod kept;
+mod notes;
 mod prover;
+mod serials;
 
 pub use judge::Topology;
 pub use prover::Prover;

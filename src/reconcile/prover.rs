@@ -1,17 +1,19 @@
 //! The prover: once a second, and at once when somebody doubts, it compares this life of Redis with
 //! the one in the database, and tells the whole process what it may do.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
 use super::judge::{Evidence, Topology, Verdict, judge};
-use crate::domain::coupon::CouponId;
+use super::kept::{self, Counted};
+use super::notes::Notes;
+use super::serials::serials_reach;
 use crate::domain::generation::Generation;
-use crate::domain::limits::PAGE_MAX_ROWS;
 use crate::domain::time::UnixMs;
-use crate::lua::heartbeat::{Reply, heartbeat};
+use crate::lua::heartbeat::{Args, Reply, heartbeat};
 use crate::redis::facts::Facts;
 use crate::redis::generation::Accepted;
 use crate::redis::{self, Redis};
@@ -25,7 +27,7 @@ const AT_LEAST: Duration = Duration::from_millis(50);
 
 /// Why this life of Redis cannot be accepted now.
 #[derive(Debug, thiserror::Error)]
-enum Unproven {
+pub(super) enum Unproven {
     #[error("Redis is not reachable: {0}")]
     Redis(#[from] crate::redis::Error),
     #[error("this life of Redis cannot be proven while the database is away: {0}")]
@@ -49,6 +51,9 @@ pub struct Prover {
     seen: (u64, u64),
     /// When it counted last.
     beaten_at: Option<Instant>,
+    /// Where the counts go that must outlive this process.
+    notes: Notes,
+    data_dir: Option<PathBuf>,
     complained: Option<String>,
     health: Health,
 }
@@ -69,9 +74,17 @@ impl Prover {
             proven: None,
             seen: (0, 0),
             beaten_at: None,
+            notes: Notes::new(),
+            data_dir: None,
             complained: None,
             health: Health::default(),
         }
+    }
+
+    /// This prover keeps what it counts in this directory, too, and believes what it finds there.
+    #[must_use]
+    pub fn keeping_in(self, data_dir: PathBuf) -> Self {
+        Self { data_dir: Some(data_dir), ..self }
     }
 
     /// It reports a Redis that writes nothing: its beat is the one write that every process makes
@@ -81,8 +94,19 @@ impl Prover {
         Self { health, ..self }
     }
 
-    /// Repeats [`Prover::step`] every second, and soon on doubt, until shutdown.
-    pub async fn run(mut self, shutdown: CancellationToken) {
+    /// Repeats [`Prover::step`] every second, and soon on doubt, until shutdown. What it counts is
+    /// written down beside it.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let (notes, store) = (self.notes.clone(), self.store.clone());
+        let generation = self.redis.generation().clone();
+        tokio::select! {
+            () = notes.keep(self.data_dir.clone(), self.health.clone()) => {}
+            () = notes.write(&*store, self.now, &generation) => {}
+            () = self.look(shutdown) => {}
+        }
+    }
+
+    async fn look(mut self, shutdown: CancellationToken) {
         while !shutdown.is_cancelled() {
             tokio::select! {
                 () = self.step() => {}
@@ -137,6 +161,7 @@ impl Prover {
 
     async fn prove(&mut self) -> Result<Accepted, Unproven> {
         let facts = self.redis.facts().await?;
+        self.report(&facts);
         if !facts.is_master {
             return Err(Unproven::Doubtful("Redis is a replica".to_owned()));
         }
@@ -145,7 +170,7 @@ impl Prover {
         }
         let is_known = |known: &&Accepted| {
             (&known.run_id, &known.replid, known.durability)
-                == (&facts.run_id, &facts.replid, facts.durability)
+                == (&facts.run_id, &facts.replid, facts.level_after(Some(known.durability)))
         };
         let accepted = match self.proven.as_ref().filter(is_known) {
             Some(known) => known.clone(),
@@ -154,15 +179,32 @@ impl Prover {
         self.beat(accepted).await
     }
 
+    /// A failover to a replica is not expected here, and would not always be noticed.
+    fn report(&self, facts: &Facts) {
+        let mut warnings = Vec::new();
+        if facts.connected_replicas > 0 && self.topology == Topology::Single {
+            warnings.push(format!(
+                "Redis has {} replica{}, and FIRSTCOME_REDIS_TOPOLOGY is single: a failover could \
+                 lose told tickets unnoticed; set it to replicated, or detach them",
+                facts.connected_replicas,
+                if facts.connected_replicas == 1 { "" } else { "s" },
+            ));
+        }
+        self.health.report(Part::Replicas, Report { reasons: Vec::new(), warnings });
+    }
+
     /// Compares with the database, and writes a new generation of the same data down by
     /// compare-and-set.
-    async fn accept(&self, facts: &Facts) -> Result<Accepted, Unproven> {
+    async fn accept(&mut self, facts: &Facts) -> Result<Accepted, Unproven> {
         let mut last = self.store.last_generation().await?;
         if let Some(last) = &mut last {
-            // The database may have missed a beat.
-            last.heartbeat = last.heartbeat.max(self.seen_in(last.generation_no));
+            // The database may have missed beats: it was away.
+            let kept = kept::greatest_in(last, self.data_dir.clone()).await;
+            last.heartbeat = last.heartbeat.max(self.seen_in(last.generation_no)).max(kept);
         }
         let evidence = self.evidence(facts, last.as_ref()).await?;
+        let same_life = last.as_ref().filter(|last| last.run_id == facts.run_id);
+        let durability = facts.level_after(same_life.map(|last| last.durability));
         let (generation_no, epoch) = match judge(facts, last.as_ref(), &evidence) {
             Verdict::Doubtful(sentence) => return Err(Unproven::Doubtful(sentence)),
             Verdict::Same => last.as_ref().map_or((1, 1), |last| (last.generation_no, last.epoch)),
@@ -173,7 +215,7 @@ impl Prover {
                     epoch,
                     run_id: facts.run_id.clone(),
                     replid: facts.replid.clone(),
-                    durability: facts.durability,
+                    durability,
                     reason: reason.to_owned(),
                     heartbeat: evidence.heartbeat,
                     seen_at: evidence.now,
@@ -185,12 +227,14 @@ impl Prover {
                 (next.generation_no, epoch)
             }
         };
+        // Nothing below what was judged is counted on from.
+        self.seen = (generation_no, evidence.heartbeat);
         Ok(Accepted {
             generation_no,
             epoch,
             run_id: facts.run_id.clone(),
             replid: facts.replid.clone(),
-            durability: facts.durability,
+            durability,
         })
     }
 
@@ -207,33 +251,9 @@ impl Prover {
             was_preloaded,
             has_coupon: was_preloaded || self.redis.has_coupon().await?,
             heartbeat: self.redis.heartbeat().await?,
-            serials_reach: is_same_process || self.serials_reach().await?,
+            serials_reach: is_same_process || serials_reach(&self.redis, &*self.store).await?,
             now: (self.now)(),
         })
-    }
-
-    /// Whether Redis has every coupon, and no ticket less than the database. A coupon whose preload
-    /// never left a serial behind may be missing: its act is still to be applied.
-    async fn serials_reach(&self) -> Result<bool, Unproven> {
-        let mut after = None;
-        loop {
-            let page = self.store.last_serials(after.as_ref(), PAGE_MAX_ROWS).await?;
-            let Some((last_id, _)) = page.last() else { return Ok(true) };
-            let last_id = last_id.clone();
-            for (id, in_store) in page {
-                match self.redis.last_serial(&id).await? {
-                    Some(in_redis) if in_redis >= in_store => {}
-                    None if in_store.0 == 0 && self.is_preload_pending(&id).await? => {}
-                    _ => return Ok(false),
-                }
-            }
-            after = Some(last_id);
-        }
-    }
-
-    async fn is_preload_pending(&self, id: &CouponId) -> Result<bool, Unproven> {
-        let unsettled = self.store.unsettled_acts(UnixMs(i64::MAX), PAGE_MAX_ROWS).await?;
-        Ok(unsettled.iter().any(|act| act.act_no == 1 && act.coupon_id == *id))
     }
 
     fn seen_in(&self, generation_no: u64) -> u64 {
@@ -241,23 +261,26 @@ impl Prover {
         if seen_in == generation_no { heartbeat } else { 0 }
     }
 
-    /// Counts a second in Redis, then takes it into the database (P2 step 8). A count that fell is
-    /// left as it is, and judged: only data that was lost can count less.
+    /// Counts a second in Redis, and hands it to those who write it down (P2 step 8). A count that
+    /// fell is left as it is, and judged: only data that was lost can count less.
     async fn beat(&mut self, accepted: Accepted) -> Result<Accepted, Unproven> {
         let generation_no = accepted.generation_no;
-        if self.redis.heartbeat().await? < self.seen_in(generation_no) {
+        let at_least = self.seen_in(generation_no);
+        if self.notes.is_overtaken(generation_no) {
             return Err(Unproven::Overtaken);
         }
-        let is_due = self.beaten_at.is_none_or(|at| at.elapsed() >= EVERY);
-        if !is_due && self.seen.0 == generation_no {
-            return Ok(accepted);
+        if self.beaten_at.is_some_and(|at| at.elapsed() < EVERY) && self.proven.is_some() {
+            return match self.redis.heartbeat().await? < at_least {
+                true => Err(Unproven::Overtaken),
+                false => Ok(accepted),
+            };
         }
-        let count = match heartbeat(&self.redis, &accepted).await {
+        let count = match heartbeat(&self.redis, Args { generation: &accepted, at_least }).await {
             Ok(Reply::Beat(count)) => {
                 self.health.report(Part::Prover, Report::default());
                 count
             }
-            Ok(Reply::OtherGeneration) => return Err(Unproven::Overtaken),
+            Ok(Reply::Behind(_) | Reply::OtherGeneration) => return Err(Unproven::Overtaken),
             // Redis is full, say: the persister must be let in to make room, so this beat is
             // missed.
             Err(redis::Error::Refused(error)) => {
@@ -270,14 +293,8 @@ impl Prover {
         };
         self.beaten_at = Some(Instant::now());
         self.seen = (generation_no, count);
-        match self.store.beat(generation_no, count, (self.now)()).await {
-            Ok(true) => Ok(accepted),
-            Ok(false) => Err(Unproven::Overtaken),
-            // The heartbeat proves old data, never fresh data: missing one is harmless.
-            Err(error) => {
-                tracing::debug!(%error, "the heartbeat was not written down");
-                Ok(accepted)
-            }
-        }
+        let Accepted { run_id, replid, .. } = accepted.clone();
+        self.notes.note(Counted { generation_no, run_id, replid, heartbeat: count });
+        Ok(accepted)
     }
 }

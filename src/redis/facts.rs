@@ -19,12 +19,19 @@ pub struct Facts {
     pub replid: String,
     /// Whether `master_replid2` is all zero: the data was never another master's.
     pub replid2_is_zero: bool,
+    /// Replicas that are attached.
+    pub connected_replicas: u64,
     /// Whether it is a master.
     pub is_master: bool,
     /// Whether it is still reading its data.
     pub is_loading: bool,
-    /// How it writes its append-only file.
+    /// How it writes its append-only file, as it is set; what is in force tells
+    /// [`Facts::level_after`].
     pub durability: Durability,
+    /// Whether the append-only file is rewritten now, or was not after a failure.
+    pub is_rewriting: bool,
+    /// Whether a rewrite, or the loading at its start, ever left this process a whole file.
+    pub has_whole_file: bool,
     /// Whether the level was read; managed Redis often refuses CONFIG, and the weaker one is
     /// assumed.
     pub durability_is_read: bool,
@@ -42,6 +49,18 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// The durability level in force, when the one of the same life was this before; `None` for a
+    /// life that is new. After `CONFIG SET appendonly yes` nothing is on disk until the first
+    /// rewrite has ended, and INFO shows that rewrite like any other.
+    pub fn level_after(&self, before: Option<Durability>) -> Durability {
+        match before {
+            _ if !self.is_rewriting => self.durability,
+            Some(before) => self.durability.max(before),
+            None if self.has_whole_file => self.durability,
+            None => Durability::None,
+        }
+    }
+
     /// What must be mended before tickets are given, each in a sentence: stock could vanish, or
     /// nothing can be written.
     pub fn faults(&self) -> Vec<String> {
@@ -114,6 +133,8 @@ impl Redis {
         let number = |name| line(name).ok().and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
         // As Redis itself compares them before it refuses a write.
         let in_use = number("used_memory").saturating_sub(number("mem_not_counted_for_evict"));
+        // Without an append-only file INFO has no line of its size.
+        let whole_file_bytes = line("aof_base_size").unwrap_or("0");
         Ok(Facts {
             version: line("redis_version")?.to_owned(),
             run_id: line("run_id")?.to_owned(),
@@ -122,6 +143,13 @@ impl Redis {
             is_master: line("role")? == "master",
             is_loading: line("loading")? != "0",
             durability,
+            is_rewriting: line("aof_rewrite_in_progress")? != "0"
+                || line("aof_rewrite_scheduled")? != "0"
+                || line("aof_last_bgrewrite_status")? != "ok",
+            has_whole_file: whole_file_bytes != "0",
+            connected_replicas: line("connected_slaves")?
+                .parse()
+                .map_err(|_| Error::Malformed("connected_slaves"))?,
             durability_is_read: appendfsync.is_some(),
             last_write_ok: line("aof_last_write_status")? == "ok",
             last_snapshot_ok: line("rdb_last_bgsave_status").is_ok_and(|status| status == "ok"),

@@ -11,6 +11,10 @@ pub enum Part {
     Redis,
     /// Whoever proves the life of Redis.
     Prover,
+    /// Replicas of a Redis that is declared to have none.
+    Replicas,
+    /// The count of this process's own disk.
+    Heartbeat,
     /// Whoever issues.
     Issuer,
     /// Coupons that are lost or damaged.

@@ -3,6 +3,9 @@
 
 mod benign;
 mod forgotten;
+mod outage;
+mod promoted;
+mod prover;
 mod replaced;
 
 use reqwest::StatusCode;
@@ -51,4 +54,16 @@ async fn assert_fails_closed(site: &Site, server: &Server, reason: &str) {
     assert_recovering(server, "summer", "bob").await;
     assert!(site.redis.world().await == world, "something was loaded over it");
     assert_not_ready(server, reason).await;
+}
+
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+fn words(text: &str) -> redis::Cmd {
+    let mut words = text.split(' ');
+    let mut command = redis::cmd(words.next().unwrap());
+    command.arg(words.collect::<Vec<_>>());
+    command
 }

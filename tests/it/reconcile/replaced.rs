@@ -4,7 +4,7 @@ use std::path::Path;
 
 use reqwest::StatusCode;
 
-use super::assert_fails_closed;
+use super::{assert_fails_closed, free_port, words};
 use crate::support::crowd::{Crowd, Told};
 use crate::support::eventually::eventually_holds;
 use crate::support::exact::assert_kept;
@@ -13,14 +13,14 @@ use crate::support::server::Server;
 use crate::support::site::{Dialect, Site};
 
 /// A server with a coupon of which one ticket was told and is a row.
-async fn tell_a_ticket(server: &Server) {
+pub(super) async fn tell_a_ticket(server: &Server) {
     server.prepare("summer", 50).await;
     assert_eq!(server.issue("summer", "ada").await.status, StatusCode::OK);
     let is_row = async || server.stats("summer").await["rows"] == 1;
     eventually_holds("ada's row", is_row).await;
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
@@ -119,18 +119,6 @@ async fn a_master_that_was_demoted_and_comes_back_with_other_data_issues_nothing
     let eve = server.issue("summer", "eve").await;
     assert_eq!(eve.code(), "recovering", "bob has the next serial: {}", eve.body);
     assert_fails_closed(&site, &server, "was replaced while it ran").await;
-}
-
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
-}
-
-fn words(text: &str) -> redis::Cmd {
-    let mut words = text.split(' ');
-    let mut command = redis::cmd(words.next().unwrap());
-    command.arg(words.collect::<Vec<_>>());
-    command
 }
 
 #[tokio::test]

@@ -66,6 +66,13 @@ impl PrivateRedis {
         self.dir().join("redis/appendonlydir")
     }
 
+    /// Kills Redis with SIGKILL.
+    pub async fn crash(&mut self) {
+        let pid: u32 = self.info("process_id").await.parse().unwrap();
+        super::processes::signal(pid, Signal::KILL);
+        self.local.wait().await.unwrap();
+    }
+
     /// Kills Redis with SIGKILL and starts it again on its data; a new generation.
     pub async fn crash_and_restart(&mut self) {
         self.crash_and_restart_with(|_| ()).await;
@@ -73,9 +80,7 @@ impl PrivateRedis {
 
     /// As [`PrivateRedis::crash_and_restart`], with something done to its files in between.
     pub async fn crash_and_restart_with(&mut self, meanwhile: impl FnOnce(&Path)) {
-        let pid: u32 = self.info("process_id").await.parse().unwrap();
-        super::processes::signal(pid, Signal::KILL);
-        self.local.wait().await.unwrap();
+        self.crash().await;
         meanwhile(&self.files());
         self.local.restart().await.unwrap();
     }

@@ -1,6 +1,7 @@
 //! A site: one Redis and one database, and as many processes around them as a test wants.
 
 use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 use std::process::{Child, ExitStatus, Stdio};
 
 use rustix::process::Signal;
@@ -37,6 +38,11 @@ impl Site {
             Dialect::Postgres => postgres::fresh_database().await,
         };
         Self { redis: PrivateRedis::start().await, database_url, dir }
+    }
+
+    /// The data directory of all processes.
+    pub fn data_dir(&self) -> &Path {
+        self.dir.path()
     }
 
     /// Starts a server and waits until it listens; it may be recovering.

@@ -1,0 +1,102 @@
+//! Redis lost something while the database was away and could count nothing.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use reqwest::StatusCode;
+use rustix::process::Signal;
+
+use super::replaced::{copy, tell_a_ticket};
+use super::{assert_fails_closed, assert_recovering};
+use crate::support::eventually::eventually_holds;
+use crate::support::postgres::{OwnPostgres, close_to_all, open_to_all};
+use crate::support::server::Server;
+use crate::support::site::{Dialect, Site};
+
+/// The database goes away; what Redis had then is kept; tickets are told, and seconds counted, that
+/// neither the database nor the copy knows.
+async fn lose_tickets_behind_an_outage(site: &Site, server: &Server) -> tempfile::TempDir {
+    tell_a_ticket(server).await;
+    close_to_all(&site.database_url).await;
+    let kept = tempfile::tempdir().unwrap();
+    copy(&site.redis.files(), kept.path());
+    let old = site.redis.redis.heartbeat().await.unwrap();
+    for user in ["bob", "eve"] {
+        assert_eq!(server.issue("summer", user).await.status, StatusCode::OK);
+    }
+    let beat = async || site.redis.redis.heartbeat().await.unwrap() > old + 1;
+    eventually_holds("beats that the copy lacks", beat).await;
+    kept
+}
+
+fn put_back(kept: &Path) -> impl FnOnce(&Path) {
+    move |files| {
+        std::fs::remove_dir_all(files).unwrap();
+        copy(kept, files);
+    }
+}
+
+#[tokio::test]
+async fn an_older_copy_is_refused_by_a_server_that_counted_while_the_database_was_away_i3_i5() {
+    let mut site = Site::start(Dialect::Postgres).await;
+    let server = site.server(&[]).await;
+    let kept = lose_tickets_behind_an_outage(&site, &server).await;
+    server.signal(Signal::STOP);
+    // Only what the process itself remembers is left to tell.
+    std::fs::remove_file(site.data_dir().join("heartbeat")).unwrap();
+    site.redis.crash_and_restart_with(put_back(kept.path())).await;
+    open_to_all(&site.database_url).await;
+    server.signal(Signal::CONT);
+    assert_fails_closed(&site, &server, "heartbeat is behind").await;
+}
+
+#[tokio::test]
+async fn an_older_copy_is_refused_by_servers_that_died_while_the_database_was_away_i3_i5() {
+    let mut site = Site::start(Dialect::Postgres).await;
+    let server = site.server(&[]).await;
+    let kept = lose_tickets_behind_an_outage(&site, &server).await;
+    drop(server);
+    site.redis.crash_and_restart_with(put_back(kept.path())).await;
+    open_to_all(&site.database_url).await;
+    let server = site.listening(&[]).await;
+    assert_fails_closed(&site, &server, "heartbeat is behind").await;
+    assert_recovering(&server, "summer", "eve").await;
+}
+
+#[tokio::test]
+async fn the_seconds_are_counted_on_time_also_while_the_database_hangs_i3() {
+    let postgres = OwnPostgres::start().await;
+    let site = Site::start(Dialect::Sqlite).await;
+    let server = site.server(&[("DATABASE_URL", &postgres.url())]).await;
+    postgres.hang();
+    let hung_at = Instant::now();
+    let first = site.redis.redis.heartbeat().await.unwrap();
+    let counted = async || site.redis.redis.heartbeat().await.unwrap() >= first + 6;
+    eventually_holds("six beats", counted).await;
+    assert!(hung_at.elapsed() < Duration::from_secs(14), "{:?} for six beats", hung_at.elapsed());
+    // Whoever doubts is heard meanwhile, too.
+    let () = site.redis.ask(&redis::cmd("FLUSHALL")).await;
+    super::assert_not_ready(&server, "while the database is away").await;
+    postgres.go_on();
+}
+
+#[tokio::test]
+async fn a_data_directory_that_cannot_keep_the_heartbeat_is_a_warning_and_no_outage() {
+    let site = Site::start(Dialect::Sqlite).await;
+    let server = site.server(&[]).await;
+    server.prepare("summer", 5).await;
+    // Not even root can write a file where a folder stands.
+    let heartbeat = site.data_dir().join("heartbeat");
+    let replaced = async || {
+        std::fs::remove_file(&heartbeat).ok();
+        std::fs::create_dir(&heartbeat).is_ok()
+    };
+    eventually_holds("a folder in its place", replaced).await;
+    let warns = async || server.get("/readyz").await.body.contains("cannot write");
+    eventually_holds("a warning", warns).await;
+    assert_eq!(server.get("/readyz").await.status, StatusCode::OK);
+    assert_eq!(server.issue("summer", "ada").await.status, StatusCode::OK);
+    std::fs::remove_dir(&heartbeat).unwrap();
+    let is_quiet = async || !server.get("/readyz").await.body.contains("cannot write");
+    eventually_holds("the warning's end", is_quiet).await;
+}

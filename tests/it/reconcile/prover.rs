@@ -1,0 +1,138 @@
+//! The prover itself, where a whole server would be too quick or too slow to look at.
+
+use std::sync::Arc;
+
+use firstcome::domain::act::{Change, NewAct};
+use firstcome::domain::coupon::{Coupon, CouponId, Definition, Kind, State, Supply};
+use firstcome::domain::generation::Durability;
+use firstcome::domain::time::UnixMs;
+use firstcome::reconcile::{Prover, Topology};
+use firstcome::store::{Intended, Store, open};
+
+use super::words;
+use crate::support::eventually::eventually_holds;
+use crate::support::redis::{PrivateRedis, handle};
+
+fn now() -> UnixMs {
+    UnixMs(1_764_590_400_000)
+}
+
+/// A database with this many coupons whose preload is only intended.
+async fn store_with_intended(dir: &std::path::Path, coupons: usize) -> Arc<dyn Store> {
+    let store = open(&format!("sqlite:{}", dir.join("it.db").display()), 4).await.unwrap();
+    for number in 0..coupons {
+        let id = CouponId::parse(&format!("c{number}")).unwrap();
+        let definition = Definition {
+            id: id.clone(),
+            name: "c".to_owned(),
+            total: 5,
+            per_user_limit: 1,
+            opens_at: None,
+            closes_at: None,
+            valid_for: None,
+            kind: Kind::FirstCome,
+            supply: Supply::Counter,
+        };
+        let draft = Coupon {
+            shard: id.shard(),
+            definition,
+            state: State::Draft,
+            key_id: "k1".to_owned(),
+            version: 1,
+            act_no: 0,
+            persisted: 0,
+            created_at: now(),
+        };
+        assert!(store.insert_coupon(&draft).await.unwrap());
+        let preload = NewAct {
+            coupon_id: id,
+            change: Change::Preload,
+            idempotency_key: None,
+            if_version: None,
+            who: "it".to_owned(),
+            at: now(),
+        };
+        assert!(matches!(store.intend_act(&preload).await.unwrap(), Intended::New(_)));
+    }
+    store
+}
+
+#[tokio::test]
+async fn however_many_preloads_met_a_dead_redis_a_restart_on_its_own_data_is_proven() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut redis = PrivateRedis::start().await;
+    let store = store_with_intended(dir.path(), 0).await;
+    let first = handle(redis.url());
+    Prover::new(&first, store.clone(), Topology::Single, now).step().await;
+    assert!(first.generation().current().is_ok());
+    store.close().await;
+    let store = store_with_intended(dir.path(), 1_100).await;
+    redis.crash_and_restart().await;
+    let second = handle(redis.url());
+    Prover::new(&second, store.clone(), Topology::Single, now).step().await;
+    let accepted = second.generation().current().unwrap();
+    assert_eq!(accepted.generation_no, 2);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_flush_between_the_look_and_the_count_is_not_the_new_truth_i3() {
+    let dir = tempfile::tempdir().unwrap();
+    let redis = PrivateRedis::start().await;
+    let store = store_with_intended(dir.path(), 0).await;
+    Prover::new(&handle(redis.url()), store.clone(), Topology::Single, now).step().await;
+    store.close().await;
+    let store = store_with_intended(dir.path(), 1).await;
+
+    // Writes wait in their sequence, reads do not: the flush falls between the two.
+    let () = redis.ask(&words("CLIENT PAUSE 60000 WRITE")).await;
+    let waiting = async |count: &str| redis.info("blocked_clients").await == count;
+    let of_second = handle(redis.url());
+    let mut second = Prover::new(&of_second, store.clone(), Topology::Single, now);
+    let flush_all = redis::cmd("FLUSHALL");
+    let flush = redis.ask::<()>(&flush_all);
+    let then_step = async {
+        eventually_holds("the flush that waits", async || waiting("1").await).await;
+        let resume = async {
+            eventually_holds("the count that waits", async || waiting("2").await).await;
+            let () = redis.ask(&words("CLIENT UNPAUSE")).await;
+        };
+        tokio::join!(second.step(), resume)
+    };
+    tokio::join!(flush, then_step);
+    let told = of_second.generation().current();
+    assert!(told.as_ref().is_err_and(|reason| reason.contains("heartbeat is behind")), "{told:?}");
+    second.step().await;
+    assert!(of_second.generation().current().is_err(), "the flushed count became the truth");
+    store.close().await;
+}
+
+#[tokio::test]
+async fn always_is_claimed_when_the_first_rewrite_has_ended_and_not_while_it_runs_i3() {
+    let dir = tempfile::tempdir().unwrap();
+    let redis = PrivateRedis::start().await;
+    let store = store_with_intended(dir.path(), 0).await;
+    let ours = handle(redis.url());
+    let mut prover = Prover::new(&ours, store.clone(), Topology::Single, now);
+    let () = redis.ask(&words("CONFIG SET appendonly no")).await;
+    prover.step().await;
+    let level = || ours.generation().current().unwrap().durability;
+    assert_eq!(level(), Durability::None);
+    for number in 0..100 {
+        let () = redis.ask(&words(&format!("SET other:{number} 1"))).await;
+    }
+    // So long that the prover looks at it in the middle.
+    let () = redis.ask(&words("CONFIG SET rdb-key-save-delay 20000")).await;
+    let () = redis.ask(&words("CONFIG SET appendonly yes")).await;
+    prover.step().await;
+    let told = level();
+    assert_eq!(redis.info("aof_rewrite_in_progress").await, "1", "the machine is too slow");
+    assert_eq!(told, Durability::None);
+    let is_whole = async || {
+        prover.step().await;
+        level() == Durability::Always
+    };
+    eventually_holds("the end of the rewrite", is_whole).await;
+    assert_eq!(redis.info("aof_rewrite_in_progress").await, "0");
+    store.close().await;
+}
