@@ -81,6 +81,7 @@ impl House {
         let bounds = &settings.bounds;
         let redis = Redis::new(&redis::Settings {
             url: redis_url.to_owned(),
+            authorities_pem: authorities(settings)?,
             key_prefix: settings.key_prefix.clone(),
             response_timeout: Duration::from_millis(bounds.redis_timeout_ms),
             pool_max_connections: bounds.redis_pool_max_connections as usize,
@@ -162,4 +163,12 @@ impl House {
             tracing::error!(%error, "the private Redis did not stop");
         }
     }
+}
+
+/// The authorities that may vouch for a Redis with TLS, where a file names them.
+fn authorities(settings: &Settings) -> Result<Option<Vec<u8>>, Failure> {
+    let Some(path) = &settings.redis_ca_file else { return Ok(None) };
+    let read = std::fs::read(path);
+    let fault = |error| format!("FIRSTCOME_REDIS_CA_FILE: cannot read {}: {error}", path.display());
+    read.map(Some).map_err(|error| Failure::Usage(fault(error)))
 }

@@ -18,7 +18,10 @@ pub(super) async fn examine(settings: &Settings) -> Result<(), Failure> {
     let house = visit(settings).await?;
     house.gauges().await;
     let readiness = house.observer.readiness();
+    let encryption = house.observer.encryption().await;
     house.close().await;
+    println!("Redis: {}", encryption.redis);
+    println!("database: {}", encryption.database);
     println!("durability: {}", readiness.durability);
     for reason in &readiness.reasons {
         println!("wrong: {reason}");

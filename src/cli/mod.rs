@@ -73,13 +73,16 @@ enum TicketVerb {
 
 /// Parses the arguments, does what they say, and turns the result into an exit code.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let mut cli = Cli::parse();
     let format = match cli.settings.log_format {
         LogFormat::Text => logs::Format::Text,
         LogFormat::Json => logs::Format::Json,
     };
     if let Err(fault) = logs::install(&cli.settings.log, format) {
         return fail(&Failure::Usage(format!("FIRSTCOME_LOG: {fault}")));
+    }
+    if let Err(fault) = cli.settings.read_secret_files() {
+        return fail(&Failure::Usage(fault));
     }
     kept::keep_private();
     let runtime = tokio::runtime::Builder::new_multi_thread()

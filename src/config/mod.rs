@@ -4,6 +4,7 @@
 mod bounds;
 pub mod kept;
 pub mod open_files;
+mod secret_files;
 pub mod secrets;
 
 use std::net::{IpAddr, SocketAddr};
@@ -14,6 +15,7 @@ use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 
 pub use bounds::Bounds;
+pub use secret_files::SecretFiles;
 
 /// How users are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -56,13 +58,23 @@ pub enum LogFormat {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Settings")]
 pub struct Settings {
-    /// Redis, `redis://…` or `redis+unix://…` [default: a private one in the data directory]
+    /// Redis, `redis://…`, `rediss://…` (TLS) or `redis+unix://…` [default: a private one in the
+    /// data directory]
     #[arg(long, env = "REDIS_URL", global = true, hide_env_values = true)]
     pub redis_url: Option<String>,
+
+    /// A PEM file with the authorities that may vouch for a `rediss://` server [default: those that
+    /// this machine trusts]
+    #[arg(long, env = "FIRSTCOME_REDIS_CA_FILE", global = true)]
+    pub redis_ca_file: Option<PathBuf>,
 
     /// The database, `postgres://…` or `sqlite:…` [default: a SQLite file in the data directory]
     #[arg(long, env = "DATABASE_URL", global = true, hide_env_values = true)]
     pub database_url: Option<String>,
+
+    /// The secrets that may stand in files.
+    #[command(flatten)]
+    pub files: SecretFiles,
 
     /// Where users ask for tickets
     #[arg(long, env = "FIRSTCOME_LISTEN", default_value = "127.0.0.1:8080", global = true)]

@@ -1,6 +1,7 @@
 //! What is true right now: of a coupon, and of the whole service.
 
 mod balance;
+mod encryption;
 mod gauges;
 mod ready;
 mod rows;
@@ -20,6 +21,7 @@ use crate::store::{self, Counts, Store};
 use crate::telemetry::health::Health;
 
 pub use balance::Audit;
+pub use encryption::Encryption;
 pub use gauges::Gauges;
 pub use ready::Readiness;
 

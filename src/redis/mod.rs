@@ -11,13 +11,17 @@ pub mod local;
 pub mod pool;
 pub mod script;
 pub mod stream;
+mod tls;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
 use ::redis::io::tcp::TcpSettings;
-use ::redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, ProtocolVersion, Value};
+use ::redis::{
+    AsyncConnectionConfig, Client, ConnectionAddr, IntoConnectionInfo, ProtocolVersion,
+    TlsCertificates, Value,
+};
 
 use crate::domain::limits::RESERVED_REDIS_CONNECTIONS;
 pub use error::Error;
@@ -39,8 +43,11 @@ pub(crate) fn text(value: &Value) -> Option<&str> {
 /// How to reach Redis, and how long to wait for it.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// `redis://…` or `redis+unix://…`.
+    /// `redis://…`, `rediss://…` or `redis+unix://…`.
     pub url: String,
+    /// The authorities that may vouch for a `rediss://` server, as PEM; without them those that the
+    /// machine trusts.
+    pub authorities_pem: Option<Vec<u8>>,
     /// The first part of every key, `[A-Za-z0-9_-]{1,32}`.
     pub key_prefix: String,
     /// A call that was not answered after this long is given up, its outcome unknown.
@@ -56,6 +63,7 @@ pub struct Redis {
     pool: deadpool_redis::Pool,
     /// For the loops that keep the service alive, whatever the pool of all others suffers.
     reserved: deadpool_redis::Pool,
+    authorities_pem: Option<Vec<u8>>,
     response_timeout: Duration,
     keys: Arc<Keys>,
     generation: GenerationWatch,
@@ -73,11 +81,20 @@ impl Redis {
         // Replies are parsed as RESP2 shapes them, whatever the URL asks for.
         let settings_of_url = info.redis_settings().clone();
         let info = info.set_redis_settings(settings_of_url.set_protocol(ProtocolVersion::RESP2));
-        let client = Client::open(info).map_err(Error::Url)?;
+        let authorities = settings.authorities_pem.clone();
+        let client = match info.addr() {
+            ConnectionAddr::TcpTls { .. } => Client::build_with_tls(
+                info,
+                TlsCertificates { client_tls: None, root_cert: authorities },
+            ),
+            _ => Client::open(info),
+        };
+        let client = client.map_err(Error::Url)?;
         Ok(Self {
             pool: pool::open(&client, settings, settings.pool_max_connections)?,
             reserved: pool::open(&client, settings, RESERVED_REDIS_CONNECTIONS)?,
             client,
+            authorities_pem: settings.authorities_pem.clone(),
             response_timeout: settings.response_timeout,
             keys: Arc::new(Keys::new(&settings.key_prefix)),
             generation: GenerationWatch::new(),

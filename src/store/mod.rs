@@ -123,6 +123,10 @@ pub trait Store: Send + Sync {
     /// it is safe (for instance `synchronous_commit off`).
     async fn unsafe_settings(&self) -> Result<Vec<String>>;
 
+    /// The version of TLS that protects its connections, such as `TLSv1.3`; `None` where they are
+    /// not encrypted. Behind a pooler it is the version between the pooler and the database.
+    async fn tls_version(&self) -> Result<Option<String>>;
+
     /// Inserts a draft. False when the id is taken.
     async fn insert_coupon(&self, coupon: &Coupon) -> Result<bool>;
 

@@ -5,10 +5,11 @@ use crate::tokens::{self, Mention};
 use crate::tree::{self, Finding, Source, Tree};
 
 /// A crate (with `*`: all that begin so), and the modules that may know it.
-const OWNERS: [(&str, &[&str]); 7] = [
+const OWNERS: [(&str, &[&str]); 8] = [
     ("actix*", &["http", "app"]),
     ("sqlx", &["store"]),
     ("redis", &["redis", "lua"]),
+    ("rustls*", &["redis"]),
     ("deadpool_redis", &["redis", "lua"]),
     ("deadpool", &["redis", "lua"]),
     ("clap", &["cli", "config"]),

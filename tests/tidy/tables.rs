@@ -34,7 +34,8 @@ pub fn is_variable(word: &str) -> bool {
     let named = word.strip_prefix("FIRSTCOME_").is_some_and(|rest| {
         !rest.is_empty() && !rest.bytes().any(|byte| byte.is_ascii_lowercase())
     });
-    named || ["REDIS_URL", "DATABASE_URL"].contains(&word)
+    let urls = ["REDIS_URL", "REDIS_URL_FILE", "DATABASE_URL", "DATABASE_URL_FILE"];
+    named || urls.contains(&word)
 }
 
 /// The names of metrics: strings that begin with `firstcome_`.

@@ -32,6 +32,7 @@ impl RedisGauge {
             Some((facts, depth)) => {
                 let (reasons, mut warnings) = (facts.faults(), facts.unsafe_settings());
                 warnings.extend(facts.strains());
+                warnings.extend(self.redis.password_in_the_clear());
                 self.health.report(Part::Redis, Report { reasons, warnings });
                 self.report_depth(&depth);
             }

@@ -1,7 +1,5 @@
 //! How connections to the server are made, and how the database is migrated.
 
-use std::str::FromStr;
-
 use sqlx::ConnectOptions;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
@@ -10,14 +8,14 @@ use crate::domain::limits::{CONNECTION_WAIT, STATEMENT_TIMEOUT, TRANSACTION_IDLE
 use crate::store::Result;
 use crate::store::open::{connect_failure, migrate_failure};
 
-use super::{PostgresStore, Transaction};
+use super::{PostgresStore, Transaction, hosts};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("src/store/postgres/migrations");
 
 impl PostgresStore {
     /// Migrates the database and makes the pool; see [`crate::store::open`].
     pub(in crate::store) async fn open(url: &str, pool_max_connections: u32) -> Result<Self> {
-        let options = PgConnectOptions::from_str(url).map_err(connect_failure)?;
+        let options = hosts::writable(&hosts::hosts(url)?).await?;
         migrate(&options).await?;
         let (statement_ms, idle_ms) = (STATEMENT_TIMEOUT.as_millis(), TRANSACTION_IDLE.as_millis());
         let pool = PgPoolOptions::new()

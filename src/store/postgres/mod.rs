@@ -4,6 +4,7 @@ mod acts;
 mod connect;
 mod coupons;
 mod generations;
+mod hosts;
 mod persist;
 mod tickets;
 
@@ -69,6 +70,13 @@ impl Store for PostgresStore {
             format!("PostgreSQL runs with {name} = off: a crash can lose committed tickets.")
         };
         Ok(off.into_iter().map(sentence).collect())
+    }
+
+    async fn tls_version(&self) -> Result<Option<String>> {
+        let asked = sqlx::query_scalar(
+            "SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid() AND ssl",
+        );
+        bounded(async { Ok(asked.fetch_optional(&self.pool).await?) }).await
     }
 
     async fn insert_coupon(&self, coupon: &Coupon) -> Result<bool> {

@@ -66,6 +66,11 @@ impl Store for SqliteStore {
         Ok(sentences)
     }
 
+    async fn tls_version(&self) -> Result<Option<String>> {
+        // A file has no connection that others could read.
+        Ok(None)
+    }
+
     async fn insert_coupon(&self, coupon: &Coupon) -> Result<bool> {
         coupons::insert(&self.writer, coupon).await
     }

@@ -1,6 +1,7 @@
 //! The command line: every verb, every exit code.
 
 mod exits;
+mod secret_files;
 mod serve;
 mod verbs;
 

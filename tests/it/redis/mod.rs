@@ -3,6 +3,7 @@
 mod given;
 mod local;
 mod refusals;
+mod tls;
 
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
 //! What tests stand on.
 
+pub mod certificates;
 pub mod crowd;
 pub mod eventually;
 pub mod exact;

@@ -124,6 +124,7 @@ pub async fn info_of(url: &str, name: &str) -> String {
 pub fn handle(url: &str) -> Redis {
     Redis::new(&Settings {
         url: url.to_owned(),
+        authorities_pem: None,
         key_prefix: "fc".to_owned(),
         response_timeout: Duration::from_secs(5),
         pool_max_connections: 16,

@@ -1,0 +1,79 @@
+//! What protects the connection to Redis on its way.
+
+use std::io;
+use std::net::{TcpStream, ToSocketAddrs as _};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::redis::ConnectionAddr;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore};
+
+use super::Redis;
+
+impl Redis {
+    /// The version of TLS that the server and this process agree on, such as `TLSv1_3`; `None`
+    /// where the connection is not encrypted. It shakes hands on a connection of its own.
+    ///
+    /// # Errors
+    /// When they do not agree, or the server does not answer within the response time-out.
+    pub async fn tls_version(&self) -> io::Result<Option<String>> {
+        let (host, port) = match self.client.get_connection_info().addr() {
+            ConnectionAddr::TcpTls { host, port, .. } => (host.clone(), *port),
+            _ => return Ok(None),
+        };
+        let (authorities, limit) = (self.authorities_pem.clone(), self.response_timeout);
+        let shake = move || shake_hands(&host, port, authorities.as_deref(), limit);
+        let version = tokio::task::spawn_blocking(shake).await.map_err(io::Error::other)??;
+        Ok(Some(version))
+    }
+
+    /// Whether a password goes to another machine unencrypted: a sentence.
+    pub fn password_in_the_clear(&self) -> Option<String> {
+        let info = self.client.get_connection_info();
+        let ConnectionAddr::Tcp(host, _) = info.addr() else { return None };
+        let is_here = host == "localhost"
+            || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.to_canonical().is_loopback());
+        let is_open = info.redis_settings().password().is_some() && !is_here;
+        is_open.then(|| {
+            "the password of Redis goes over the network unencrypted: use rediss://".to_owned()
+        })
+    }
+}
+
+fn shake_hands(
+    host: &str,
+    port: u16,
+    authorities_pem: Option<&[u8]>,
+    limit: Duration,
+) -> io::Result<String> {
+    let mut roots = RootCertStore::empty();
+    match authorities_pem {
+        Some(pem) => {
+            for authority in CertificateDer::pem_slice_iter(pem) {
+                let authority = authority.map_err(io::Error::other)?;
+                roots.add(authority).map_err(io::Error::other)?;
+            }
+        }
+        None => {
+            // What cannot be read vouches for nobody.
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
+    }
+    let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+    let mut session = ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
+    let address = (host, port).to_socket_addrs()?.next();
+    let address = address.ok_or_else(|| io::Error::other("the host has no address"))?;
+    let mut stream = TcpStream::connect_timeout(&address, limit)?;
+    stream.set_read_timeout(Some(limit))?;
+    stream.set_write_timeout(Some(limit))?;
+    while session.is_handshaking() {
+        session.complete_io(&mut stream)?;
+    }
+    let version = session.protocol_version();
+    version
+        .map(|version| format!("{version:?}"))
+        .ok_or_else(|| io::Error::other("no version was agreed on"))
+}
