@@ -88,8 +88,9 @@ impl From<prepare::Refusal> for Failure {
                     .collect();
                 Self::Refused(sentences.join("; "))
             }
-            prepare::Refusal::Store(error) => error.into(),
-            prepare::Refusal::Redis(error) => error.into(),
+            prepare::Refusal::Store(_) | prepare::Refusal::Redis(_) => {
+                Self::Missing(refusal.to_string())
+            }
             refusal => Self::Refused(refusal.to_string()),
         }
     }

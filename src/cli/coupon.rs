@@ -187,8 +187,7 @@ async fn list(house: &House) -> Result<(), Failure> {
         let page = house.preparer.list(after.as_ref(), PAGE_MAX_ROWS).await?;
         let Some(last) = page.last() else { return Ok(()) };
         after = Some(last.definition.id.clone());
-        for coupon in &page {
-            let state = house.observer.state(coupon).await?;
+        for (coupon, state) in page.iter().zip(house.observer.states(&page).await) {
             let definition = &coupon.definition;
             println!("{}\t{state}\t{}\t{}", definition.id, definition.total, definition.name);
         }
@@ -208,7 +207,7 @@ async fn winners(house: &House, id: &CouponId, format: Format) -> Result<(), Fai
 async fn show(house: &House, coupon: &Coupon) -> Result<(), Failure> {
     let mut shown = serde_json::to_value(&coupon.definition)
         .map_err(|error| Failure::Refused(error.to_string()))?;
-    shown["state"] = house.observer.state(coupon).await?.into();
+    shown["state"] = house.observer.state(coupon).await.into();
     shown["version"] = coupon.version.into();
     print_json(&shown)
 }

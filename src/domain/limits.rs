@@ -49,6 +49,10 @@ pub const BATCH_MAX_TICKETS: usize = 8_192;
 pub const READ_MAX_RECORDS: usize = 512;
 /// Returns of tickets that one act may carry.
 pub const RETURNS_PER_ACT: usize = 500;
+/// Cancels of one coupon that may wait for their act; beyond it the answer is `act_in_progress`.
+pub const CANCELS_WAITING_MAX: usize = 5_000;
+/// An act that was intended within this many milliseconds is still in its own caller's hands.
+pub const YOUNG_MS: i64 = 500;
 
 /// A JSON body on the admin listener.
 pub const ADMIN_BODY_MAX_BYTES: usize = 64 * 1024;
@@ -77,6 +81,8 @@ pub const RESERVED_REDIS_CONNECTIONS: usize = 4;
 pub const CONNECTION_WAIT: Duration = Duration::from_secs(3);
 /// A pause or close waits this long for its row, then it goes to Redis first (P9 step 7).
 pub const ROW_WAIT: Duration = Duration::from_millis(500);
+/// An act gives way to others of its coupon for this long.
+pub const GIVE_WAY: Duration = Duration::from_secs(5);
 /// SQLite waits this long for the lock of another process.
 pub const LOCK_WAIT: Duration = Duration::from_secs(5);
 /// Servers that start at once wait this long for the one that creates the SQLite file.

@@ -108,10 +108,8 @@ pub(super) async fn list(request: HttpRequest, services: web::ThinData<Services>
     };
     let limit_rows = limit(query)?;
     let coupons = services.preparer.list(after.as_ref(), limit_rows).await?;
-    let mut bodies = Vec::with_capacity(coupons.len());
-    for coupon in &coupons {
-        bodies.push(body_of(coupon, services.observer.state(coupon).await?));
-    }
+    let states = services.observer.states(&coupons).await;
+    let bodies = coupons.iter().zip(states).map(|(coupon, state)| body_of(coupon, state)).collect();
     let next = coupons.last().filter(|_| coupons.len() == limit_rows as usize);
     let next_cursor = next.map(|coupon| &coupon.definition.id);
     Ok(private(&CouponPage { coupons: bodies, next_cursor }))
@@ -255,7 +253,7 @@ fn body_of<'a>(coupon: &'a Coupon, state: &'static str) -> CouponBody<'a> {
 }
 
 async fn shown(services: &Services, coupon: &Coupon) -> Answer {
-    let state = services.observer.state(coupon).await?;
+    let state = services.observer.state(coupon).await;
     Ok(HttpResponse::Ok().insert_header((ETAG, etag(coupon))).json(body_of(coupon, state)))
 }
 

@@ -173,19 +173,33 @@ impl Observer {
         })
     }
 
-    /// The state of a coupon as everybody sees it; a draft is one only to admins.
-    ///
-    /// # Errors
-    /// Those of Redis.
-    pub async fn state(&self, coupon: &Coupon) -> Result<&'static str, Error> {
-        if coupon.state == State::Draft {
-            return Ok("draft");
+    /// The state of a coupon as everybody sees it; a draft is one only to admins, and `unknown` one
+    /// that Redis cannot tell.
+    pub async fn state(&self, coupon: &Coupon) -> &'static str {
+        self.states(std::slice::from_ref(coupon)).await[0]
+    }
+
+    /// As [`Observer::state`], of each coupon. Once Redis cannot be reached, it is asked no more.
+    pub async fn states(&self, coupons: &[Coupon]) -> Vec<&'static str> {
+        let mut states = Vec::with_capacity(coupons.len());
+        let mut is_reachable = true;
+        for coupon in coupons {
+            states.push(match coupon.state {
+                State::Draft => "draft",
+                _ if !is_reachable => "unknown",
+                _ => match self.balance(&coupon.definition.id).await {
+                    Ok(balance) => state_at(&balance),
+                    Err(Error::Recovering) => "recovering",
+                    Err(error) => {
+                        tracing::warn!(%error, coupon.id = %coupon.definition.id, "state unknown");
+                        is_reachable =
+                            !matches!(&error, Error::Redis(error) if error.doubts_connection());
+                        "unknown"
+                    }
+                },
+            });
         }
-        match self.balance(&coupon.definition.id).await {
-            Ok(balance) => Ok(state_at(&balance)),
-            Err(Error::Recovering) => Ok("recovering"),
-            Err(error) => Err(error),
-        }
+        states
     }
 
     async fn balance(&self, id: &CouponId) -> Result<Balance, Error> {

@@ -1,15 +1,15 @@
 //! How an act is carried out: intended, applied, settled. Repeating any step is harmless, so a lost
 //! reply or a crash between two of them is finished by whoever comes next (I8, P9 steps 1-3).
 
+use std::time::Instant;
+
 use super::{Preparer, Refusal, Request};
 use crate::domain::act::{Act, ActResult, Applied, Change};
 use crate::domain::coupon::CouponId;
+use crate::domain::limits::GIVE_WAY;
 use crate::lua::{self, ActArgs, ActReply};
 use crate::redis::generation::Accepted;
 use crate::store::Intended;
-
-/// How often an act gives way to another one that is under way.
-pub(super) const ATTEMPTS: usize = 8;
 
 impl Preparer {
     /// Intends an act and carries it out.
@@ -20,7 +20,8 @@ impl Preparer {
         request: &Request,
     ) -> Result<Applied, Refusal> {
         let new = self.new_act(id, change, request);
-        for _ in 0..ATTEMPTS {
+        let since = Instant::now();
+        while since.elapsed() < GIVE_WAY {
             match self.store.intend_act(&new).await? {
                 Intended::New(act) => return self.carry_out(&act).await,
                 Intended::Repeated(act) | Intended::AlreadyPreloaded(act) => {

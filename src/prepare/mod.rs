@@ -2,6 +2,7 @@
 //! a number, intended in the database, applied by a script, settled in the database (P9).
 
 mod act;
+mod cancel;
 mod diverged;
 mod first;
 mod refusal;
@@ -14,12 +15,12 @@ use crate::domain::act::{Applied, Change, IdempotencyKey, NewAct};
 use crate::domain::code::CodeKeys;
 use crate::domain::coupon::{Coupon, CouponId, Definition, State};
 use crate::domain::limits::TOTAL_MAX;
-use crate::domain::ticket::TicketId;
 use crate::domain::time::{UnixMs, ValidFor};
 use crate::redis::Redis;
-use crate::store::{Cancelled, Store};
+use crate::store::Store;
 use crate::telemetry::health::Health;
 
+use cancel::Gatherings;
 use diverged::Diverged;
 pub use first::Stop;
 pub use refusal::Refusal;
@@ -64,6 +65,7 @@ pub struct Preparer {
     /// Set at start, whenever the database was away, and when an act went to Redis first.
     redis_may_be_ahead: Arc<AtomicBool>,
     diverged: Diverged,
+    cancels: Gatherings,
 }
 
 impl Preparer {
@@ -75,8 +77,8 @@ impl Preparer {
         now: fn() -> UnixMs,
     ) -> Self {
         let redis_may_be_ahead = Arc::new(AtomicBool::new(true));
-        let diverged = Diverged::default();
-        Self { redis: redis.clone(), store, keys, now, redis_may_be_ahead, diverged }
+        let (diverged, cancels) = (Diverged::default(), Gatherings::default());
+        Self { redis: redis.clone(), store, keys, now, redis_may_be_ahead, diverged, cancels }
     }
 
     /// Tells this register of coupons that have diverged.
@@ -216,35 +218,6 @@ impl Preparer {
             return Err(Refusal::Invalid(vec![("/delta", detail)]));
         }
         self.act(id, Change::Restock { delta }, request).await
-    }
-
-    /// Cancels a ticket: its row and the return of its stock are one transaction (P9 step 4). Done
-    /// before, it changes nothing.
-    ///
-    /// # Errors
-    /// [`Refusal::TicketNotFound`], [`Refusal::InProgress`] while the row is not there, and those
-    /// of an act.
-    pub async fn cancel(&self, id: &TicketId, who: &str) -> Result<(), Refusal> {
-        // Before the row says that it is cancelled, while Redis could not.
-        self.check_not_diverged(&id.coupon_id).await?;
-        for _ in 0..act::ATTEMPTS {
-            match self.store.cancel_ticket(id, who, (self.now)()).await? {
-                Cancelled::Now(act) => return self.carry_out(&act).await.map(drop),
-                Cancelled::Before => return Ok(()),
-                Cancelled::Busy(other) => self.give_way(&other).await?,
-                Cancelled::Unknown => return Err(self.why_no_row(id).await),
-            }
-        }
-        Err(Refusal::ActInProgress)
-    }
-
-    /// A serial that Redis gave has a row soon; every other one has no ticket.
-    async fn why_no_row(&self, id: &TicketId) -> Refusal {
-        match self.redis.last_serial(&id.coupon_id).await {
-            Ok(Some(last)) if id.serial <= last => Refusal::InProgress,
-            Ok(_) => Refusal::TicketNotFound,
-            Err(error) => Refusal::Redis(error),
-        }
     }
 
     fn new_act(&self, id: &CouponId, change: Change, request: &Request) -> NewAct {

@@ -1,9 +1,11 @@
 //! Why a change was not made, by what the caller can do about it.
 
+use std::sync::Arc;
+
 use crate::{redis, store};
 
 /// A change that was not made. Unless the variant says otherwise, nothing was changed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Refusal {
     /// Fields are out of bounds: (JSON pointer, detail).
     #[error("a value is out of bounds")]
@@ -64,13 +66,35 @@ pub enum Refusal {
     Recovering(String),
     /// The database did not answer. The act may stand as intended; it is then applied by the relay.
     #[error(transparent)]
-    Store(#[from] store::Error),
+    Store(Arc<store::Error>),
     /// Redis did not answer. The act stands as intended and is applied by the relay.
     #[error(transparent)]
-    Redis(#[from] redis::Error),
+    Redis(Arc<redis::Error>),
+}
+
+impl From<store::Error> for Refusal {
+    fn from(error: store::Error) -> Self {
+        Self::Store(Arc::new(error))
+    }
+}
+
+impl From<redis::Error> for Refusal {
+    fn from(error: redis::Error) -> Self {
+        Self::Redis(Arc::new(error))
+    }
 }
 
 impl Refusal {
+    /// Whether whoever carries out acts of many coupons would meet the same with the next one. What
+    /// a damaged coupon brings forth is that coupon's.
+    pub(super) fn concerns_all(&self) -> bool {
+        match self {
+            Self::Store(error) => matches!(**error, store::Error::Unavailable(_)),
+            Self::Redis(error) => error.doubts_connection(),
+            _ => false,
+        }
+    }
+
     /// Whether a pause or close is refused for good reason, and not only held up on its way.
     pub(super) fn is_final(&self) -> bool {
         matches!(

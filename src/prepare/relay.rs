@@ -2,21 +2,23 @@
 //! and pauses and closes that went to Redis first. Every server has one; they do not mind each
 //! other.
 
+use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
 use super::{Preparer, Refusal};
-use crate::domain::coupon::{Coupon, State};
+use crate::domain::coupon::{Coupon, CouponId, State};
 use crate::domain::limits::PAGE_DEFAULT_ROWS;
-use crate::domain::time::UnixMs;
 use crate::lua::audit;
 
 /// How often it looks.
 const EVERY: Duration = Duration::from_millis(500);
-/// An act younger than this is still in its own caller's hands.
-const YOUNG_MS: i64 = 500;
+/// Pages of acts that one step carries out.
+const PAGES_A_STEP: usize = 10;
+/// Coupons whose fault is remembered, so that it is logged once.
+const COMPLAINTS_MAX: usize = 1_000;
 /// How often the states of all live coupons are compared with Redis.
 const LOOK_AHEAD_EVERY: Duration = Duration::from_secs(60);
 
@@ -25,12 +27,21 @@ pub struct Relay {
     preparer: Preparer,
     /// When it last looked whether Redis is ahead.
     looked_at: Option<Instant>,
+    /// Behind this coupon the next step goes on; `None`: at the first.
+    after: Option<CouponId>,
+    /// Coupons whose acts could not be finished, and were logged.
+    complained: HashSet<CouponId>,
 }
 
 impl Relay {
     /// A relay that finishes acts through this preparer.
     pub fn new(preparer: &Preparer) -> Self {
-        Self { preparer: preparer.clone(), looked_at: None }
+        Self {
+            preparer: preparer.clone(),
+            looked_at: None,
+            after: None,
+            complained: HashSet::new(),
+        }
     }
 
     /// Repeats [`Relay::step`] twice a second until shutdown.
@@ -56,20 +67,9 @@ impl Relay {
     /// # Errors
     /// When Redis or the database is away; the next step begins anew.
     pub async fn step(&mut self) -> Result<usize, Refusal> {
-        let before = UnixMs((self.preparer.now)().0 - YOUNG_MS);
-        let left = self.preparer.store.unsettled_acts(before, PAGE_DEFAULT_ROWS).await?;
-        let mut finished = 0;
-        for act in &left {
-            match self.preparer.carry_out(act).await {
-                Ok(_) => finished += 1,
-                Err(Refusal::Store(error)) => return Err(error.into()),
-                Err(Refusal::Redis(error)) => return Err(error.into()),
-                Err(refusal) => {
-                    let (id, act_no) = (&act.coupon_id, act.act_no);
-                    tracing::debug!(%refusal, coupon.id = %id, act_no, "an act was not finished");
-                }
-            }
-        }
+        // Without a proven life of Redis nothing can be applied.
+        self.preparer.redis.generation().current().map_err(Refusal::Recovering)?;
+        let mut finished = self.finish_left().await?;
         // Another process may have gone first, so it is looked for now and then in any case.
         let is_due = self.looked_at.is_none_or(|at| at.elapsed() >= LOOK_AHEAD_EVERY);
         if self.preparer.redis_may_be_ahead.swap(false, Ordering::Relaxed) || is_due {
@@ -79,8 +79,48 @@ impl Relay {
         Ok(finished)
     }
 
+    /// Carries out what was left, page by page. The next step goes on behind the last act, also
+    /// behind one that failed: however many cannot be finished, they hold up no others.
+    async fn finish_left(&mut self) -> Result<usize, Refusal> {
+        let mut finished = 0;
+        for _ in 0..PAGES_A_STEP {
+            let (now, after) = ((self.preparer.now)(), self.after.take());
+            let store = &self.preparer.store;
+            let page = store.unsettled_acts(now, after.as_ref(), PAGE_DEFAULT_ROWS).await?;
+            for act in &page {
+                self.after = Some(act.coupon_id.clone());
+                match self.preparer.carry_out(act).await {
+                    Ok(_) => {
+                        self.complained.remove(&act.coupon_id);
+                        finished += 1;
+                    }
+                    Err(refusal) if refusal.concerns_all() => return Err(refusal),
+                    Err(refusal) => self.complain(&act.coupon_id, &refusal),
+                }
+            }
+            if page.len() < PAGE_DEFAULT_ROWS as usize {
+                self.after = None;
+                break;
+            }
+        }
+        Ok(finished)
+    }
+
+    /// Logs what holds up the acts of one coupon, once.
+    fn complain(&mut self, id: &CouponId, refusal: &Refusal) {
+        // A diverged coupon has its own line.
+        if matches!(refusal, Refusal::Redis(_) | Refusal::Store(_))
+            && self.complained.len() < COMPLAINTS_MAX
+            && self.complained.insert(id.clone())
+        {
+            tracing::error!(%refusal, coupon.id = %id, "the acts of this coupon are not finished");
+        } else {
+            tracing::debug!(%refusal, coupon.id = %id, "an act was not finished");
+        }
+    }
+
     /// Compares every live coupon's row with Redis, page by page.
-    async fn look(&self) -> Result<usize, Refusal> {
+    async fn look(&mut self) -> Result<usize, Refusal> {
         let (mut written, mut after) = (0, None);
         loop {
             let page = self.preparer.list(after.as_ref(), PAGE_DEFAULT_ROWS).await?;
@@ -89,11 +129,8 @@ impl Relay {
             for coupon in &page {
                 match self.look_at(coupon).await {
                     Ok(is_written) => written += usize::from(is_written),
-                    Err(Refusal::Store(error)) => return Err(error.into()),
-                    Err(Refusal::Redis(error)) => return Err(error.into()),
-                    Err(refusal) => {
-                        tracing::debug!(%refusal, coupon.id = %coupon.definition.id, "not written");
-                    }
+                    Err(refusal) if refusal.concerns_all() => return Err(refusal),
+                    Err(refusal) => self.complain(&coupon.definition.id, &refusal),
                 }
             }
         }

@@ -1,10 +1,14 @@
 //! What an act means: decided once, for every dialect.
 
+use std::collections::HashSet;
+
 use super::rows::KeyedAct;
-use super::{Error, Intended, Result};
-use crate::domain::act::{Act, Applied, Change, NewAct};
+use super::{Error, Intended, Result, TicketRow};
+use crate::domain::act::{Act, Applied, Change, NewAct, Return};
 use crate::domain::coupon::{Coupon, State};
+use crate::domain::ticket::{Serial, Status};
 use crate::domain::time::UnixMs;
+use crate::domain::user::holder_field;
 
 /// The answer to a new act, if it may not be written; `coupon` stands under its row lock, `acts`
 /// are at least those with the same idempotency key, the intended one and the first one.
@@ -80,4 +84,20 @@ pub(super) fn after(mut coupon: Coupon, change: &Change, applied: &Applied) -> C
         Change::Close => coupon.state = State::Closed,
     }
     coupon
+}
+
+/// The returns of those rows that are not cancelled.
+pub(super) fn returns(rows: &[TicketRow]) -> Vec<Return> {
+    let accepted = rows.iter().filter(|row| row.status != Status::Cancelled);
+    let return_of = |TicketRow { ticket, .. }: &TicketRow| Return {
+        serial: ticket.serial.0,
+        holder: holder_field(&ticket.user_id, ticket.claim),
+    };
+    accepted.map(return_of).collect()
+}
+
+/// The serials that have no row.
+pub(super) fn without_row(serials: &[Serial], rows: &[TicketRow]) -> Vec<Serial> {
+    let there: HashSet<u64> = rows.iter().map(|row| row.ticket.serial.0).collect();
+    serials.iter().copied().filter(|serial| !there.contains(&serial.0)).collect()
 }

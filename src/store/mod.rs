@@ -47,16 +47,18 @@ pub enum Intended {
     AlreadyPreloaded(Act),
 }
 
-/// What became of the wish to cancel a ticket (P9 step 4).
+/// What became of the wish to cancel tickets of a coupon (P9 step 4).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cancelled {
-    /// The row is cancelled and its return is the coupon's only intended act, in one transaction.
-    Now(Act),
-    /// The row was cancelled before.
-    Before,
-    /// There is no such row.
-    Unknown,
-    /// Another act of the coupon is intended; it must be settled first.
+    /// Every row that there is is cancelled.
+    Done {
+        /// The return of those that were not cancelled before, the coupon's only intended act;
+        /// `None` when all of them were.
+        act: Option<Act>,
+        /// Serials without a row.
+        unknown: Vec<Serial>,
+    },
+    /// Another act of the coupon is intended; it must be settled first. Nothing was written.
     Busy(Act),
 }
 
@@ -164,12 +166,25 @@ pub trait Store: Send + Sync {
     /// The act of a coupon with this number.
     async fn find_act(&self, id: &CouponId, act_no: u64) -> Result<Option<Act>>;
 
-    /// Acts that were intended before this instant and are not settled: a crash left them.
-    async fn unsettled_acts(&self, before: UnixMs, limit_rows: u32) -> Result<Vec<Act>>;
+    /// Acts that are not settled, at most one of each coupon, in the order of the coupons' ids
+    /// after this one: a crash left them. Those intended within half a second of `now` are left
+    /// out, because they are still in their callers' hands; a clock that is far ahead hides none.
+    async fn unsettled_acts(
+        &self,
+        now: UnixMs,
+        after: Option<&CouponId>,
+        limit_rows: u32,
+    ) -> Result<Vec<Act>>;
 
-    /// Moves a row from accepted to cancelled and writes the return of its stock as an intended
-    /// act, in one transaction (I7, P9 step 4).
-    async fn cancel_ticket(&self, id: &TicketId, who: &str, at: UnixMs) -> Result<Cancelled>;
+    /// Moves rows of a coupon from accepted to cancelled and writes the return of their stock as
+    /// one intended act, in one transaction (I7, P9 step 4); at most 500 serials.
+    async fn cancel_tickets(
+        &self,
+        id: &CouponId,
+        serials: &[Serial],
+        who: &str,
+        at: UnixMs,
+    ) -> Result<Cancelled>;
 
     /// The last accepted generation.
     async fn last_generation(&self) -> Result<Option<Generation>>;

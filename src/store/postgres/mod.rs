@@ -123,12 +123,23 @@ impl Store for PostgresStore {
         bounded(acts::find(&self.pool, id, act_no)).await
     }
 
-    async fn unsettled_acts(&self, before: UnixMs, limit_rows: u32) -> Result<Vec<Act>> {
-        bounded(acts::unsettled(&self.pool, before, limit_rows)).await
+    async fn unsettled_acts(
+        &self,
+        now: UnixMs,
+        after: Option<&CouponId>,
+        limit_rows: u32,
+    ) -> Result<Vec<Act>> {
+        bounded(acts::unsettled(&self.pool, now, after, limit_rows)).await
     }
 
-    async fn cancel_ticket(&self, id: &TicketId, who: &str, at: UnixMs) -> Result<Cancelled> {
-        bounded(acts::cancel_ticket(&self.pool, id, who, at)).await
+    async fn cancel_tickets(
+        &self,
+        id: &CouponId,
+        serials: &[Serial],
+        who: &str,
+        at: UnixMs,
+    ) -> Result<Cancelled> {
+        bounded(acts::cancel_tickets(&self.pool, id, serials, who, at)).await
     }
 
     async fn last_generation(&self) -> Result<Option<Generation>> {

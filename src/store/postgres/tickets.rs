@@ -29,18 +29,47 @@ pub(super) async fn find(
     row.map(TicketRow::try_from).transpose()
 }
 
-/// Moves a row from accepted to cancelled (I7).
-pub(super) async fn cancel(transaction: &mut Transaction, id: &TicketId, at: UnixMs) -> Result<()> {
+/// The rows of these serials that there are, in their order.
+pub(super) async fn find_all(
+    transaction: &mut Transaction,
+    id: &CouponId,
+    serials: &[Serial],
+) -> Result<Vec<TicketRow>> {
+    let sql = format!(
+        "SELECT {TICKET_COLUMNS} FROM tickets
+         WHERE coupon_id = $1 AND serial = ANY($2) ORDER BY serial"
+    );
+    let rows: Vec<StoredTicket> = sqlx::query_as(AssertSqlSafe(sql))
+        .bind(id.as_str())
+        .bind(list(serials)?)
+        .fetch_all(&mut **transaction)
+        .await?;
+    all(rows)
+}
+
+/// Moves rows from accepted to cancelled (I7).
+pub(super) async fn cancel(
+    transaction: &mut Transaction,
+    id: &CouponId,
+    serials: &[Serial],
+    at: UnixMs,
+) -> Result<()> {
     let cancelled = sqlx::query(
         "UPDATE tickets SET status = 'cancelled', cancelled_at_ms = $3
-         WHERE coupon_id = $1 AND serial = $2 AND status = 'accepted'",
+         WHERE coupon_id = $1 AND serial = ANY($2) AND status = 'accepted'",
     )
-    .bind(id.coupon_id.as_str())
-    .bind(stored::<_, i64>(id.serial.0)?)
+    .bind(id.as_str())
+    .bind(list(serials)?)
     .bind(at.0)
     .execute(&mut **transaction)
     .await?;
-    if cancelled.rows_affected() == 1 { Ok(()) } else { Err(Error::Corrupt("status")) }
+    let all = cancelled.rows_affected() == serials.len() as u64;
+    if all { Ok(()) } else { Err(Error::Corrupt("status")) }
+}
+
+/// Serials as one parameter.
+fn list(serials: &[Serial]) -> Result<Vec<i64>> {
+    serials.iter().map(|serial| stored(serial.0)).collect()
 }
 
 pub(super) async fn of_user(

@@ -5,9 +5,9 @@ use sqlx::sqlite::SqlitePool;
 
 use crate::domain::act::{Act, ActResult, Change, NewAct, Return};
 use crate::domain::coupon::{Coupon, CouponId, State};
-use crate::domain::ticket::{Status, TicketId};
+use crate::domain::limits::YOUNG_MS;
+use crate::domain::ticket::Serial;
 use crate::domain::time::UnixMs;
-use crate::domain::user::holder_field;
 use crate::store::rows::{ACT_COLUMNS, ActRow, KeyedAct, all, change_text, state_word, stored};
 use crate::store::{Cancelled, Error, Intended, Result, decide};
 
@@ -115,41 +115,47 @@ pub(super) async fn find(pool: &SqlitePool, id: &CouponId, act_no: u64) -> Resul
 
 pub(super) async fn unsettled(
     pool: &SqlitePool,
-    before: UnixMs,
+    now: UnixMs,
+    after: Option<&CouponId>,
     limit_rows: u32,
 ) -> Result<Vec<Act>> {
     let sql = format!(
-        "SELECT {ACT_COLUMNS} FROM acts WHERE state = 'intended' AND intended_at_ms < $1
-         ORDER BY intended_at_ms, coupon_id LIMIT $2"
+        "SELECT {ACT_COLUMNS} FROM acts WHERE state = 'intended' AND coupon_id > $1
+             AND intended_at_ms NOT BETWEEN $2 AND $3
+         ORDER BY coupon_id LIMIT $4"
     );
     let rows: Vec<ActRow> = sqlx::query_as(AssertSqlSafe(sql))
-        .bind(before.0)
+        .bind(after.map_or("", CouponId::as_str))
+        .bind(now.0.saturating_sub(YOUNG_MS))
+        .bind(now.0.saturating_add(YOUNG_MS))
         .bind(i64::from(limit_rows))
         .fetch_all(pool)
         .await?;
     Ok(all::<_, KeyedAct>(rows)?.into_iter().map(|keyed| keyed.act).collect())
 }
 
-pub(super) async fn cancel_ticket(
+pub(super) async fn cancel_tickets(
     pool: &SqlitePool,
-    id: &TicketId,
+    id: &CouponId,
+    serials: &[Serial],
     who: &str,
     at: UnixMs,
 ) -> Result<Cancelled> {
     let mut transaction = begin(pool).await?;
-    let coupon = coupons::lock(&mut transaction, &id.coupon_id).await?;
-    let row = tickets::find(&mut *transaction, id).await?;
-    let (Some(coupon), Some(row)) = (coupon, row) else { return Ok(Cancelled::Unknown) };
-    if coupon.state == State::Draft {
-        return Ok(Cancelled::Unknown);
+    let coupon = coupons::lock(&mut transaction, id).await?;
+    let Some(coupon) = coupon.filter(|coupon| coupon.state != State::Draft) else {
+        return Ok(Cancelled::Done { act: None, unknown: serials.to_vec() });
+    };
+    let rows = tickets::find_all(&mut transaction, id, serials).await?;
+    let unknown = decide::without_row(serials, &rows);
+    let returns = decide::returns(&rows);
+    if returns.is_empty() {
+        return Ok(Cancelled::Done { act: None, unknown });
     }
-    if row.status == Status::Cancelled {
-        return Ok(Cancelled::Before);
-    }
-    let holder = holder_field(&row.ticket.user_id, row.ticket.claim);
+    let cancelled: Vec<Serial> = returns.iter().map(Return::serial).collect();
     let new = NewAct {
-        coupon_id: id.coupon_id.clone(),
-        change: Change::Return { returns: vec![Return { serial: id.serial.0, holder }] },
+        coupon_id: id.clone(),
+        change: Change::Return { returns },
         idempotency_key: None,
         if_version: None,
         who: who.to_owned(),
@@ -161,8 +167,8 @@ pub(super) async fn cancel_ticket(
         Some(Intended::Busy(act)) => return Ok(Cancelled::Busy(act)),
         Some(_) => return Err(Error::Corrupt("act")),
     }
-    tickets::cancel(&mut transaction, id, at).await?;
+    tickets::cancel(&mut transaction, id, &cancelled, at).await?;
     let act = insert(&mut transaction, &new, &coupon).await?;
     transaction.commit().await?;
-    Ok(Cancelled::Now(act))
+    Ok(Cancelled::Done { act: Some(act), unknown })
 }

@@ -115,12 +115,23 @@ impl Store for SqliteStore {
         acts::find(&self.readers, id, act_no).await
     }
 
-    async fn unsettled_acts(&self, before: UnixMs, limit_rows: u32) -> Result<Vec<Act>> {
-        acts::unsettled(&self.readers, before, limit_rows).await
+    async fn unsettled_acts(
+        &self,
+        now: UnixMs,
+        after: Option<&CouponId>,
+        limit_rows: u32,
+    ) -> Result<Vec<Act>> {
+        acts::unsettled(&self.readers, now, after, limit_rows).await
     }
 
-    async fn cancel_ticket(&self, id: &TicketId, who: &str, at: UnixMs) -> Result<Cancelled> {
-        acts::cancel_ticket(&self.writer, id, who, at).await
+    async fn cancel_tickets(
+        &self,
+        id: &CouponId,
+        serials: &[Serial],
+        who: &str,
+        at: UnixMs,
+    ) -> Result<Cancelled> {
+        acts::cancel_tickets(&self.writer, id, serials, who, at).await
     }
 
     async fn last_generation(&self) -> Result<Option<Generation>> {

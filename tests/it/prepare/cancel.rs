@@ -1,9 +1,12 @@
 //! Cancelling a ticket gives its stock back, and nothing else (P9 step 4).
 
+use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt as _};
 use reqwest::StatusCode;
 use serde_json::json;
 
 use crate::support::eventually::eventually;
+use crate::support::site::{Dialect, Site};
 
 use super::{assert_balance, cancel, rows_are_there, server, state, ticket};
 
@@ -59,19 +62,37 @@ async fn fifty_cancels_at_once_give_each_unit_back_once_i1() {
         server.issue("summer", &format!("u{number}")).await;
     }
     rows_are_there(&server, "summer").await;
-    let cancels = (0..50).map(|number| {
-        let server = &server;
-        async move {
-            eventually("its turn", async || {
-                let answer = cancel(server, &format!("summer.{}", number % 10 + 1)).await;
-                let turned_away = answer.code() == "act_in_progress";
-                assert!(turned_away || answer.status == StatusCode::OK, "{answer:?}");
-                (!turned_away).then_some(())
-            })
-            .await;
-        }
-    });
-    futures_util::future::join_all(cancels).await;
+    let tickets: Vec<String> = (0..50).map(|n| format!("summer.{}", n % 10 + 1)).collect();
+    let cancels = tickets.iter().map(|ticket| cancel(&server, ticket));
+    for answer in join_all(cancels).await {
+        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+    }
     let expected = json!({ "returned": 10, "remaining": 10, "issued": 10, "cancelled": 10 });
     assert_balance(&server, "summer", &expected).await;
+}
+
+#[tokio::test]
+async fn cancels_at_once_over_two_servers_are_all_done_and_share_acts_i1() {
+    const TICKETS: u64 = 400;
+    const AT_ONCE: usize = 32;
+    let site = Site::start(Dialect::Postgres).await;
+    let servers = [site.server(&[]).await, site.server(&[]).await];
+    servers[0].prepare("summer", TICKETS).await;
+    for number in 0..TICKETS {
+        assert_eq!(servers[0].issue("summer", &format!("u{number}")).await.status, StatusCode::OK);
+    }
+    rows_are_there(&servers[0], "summer").await;
+    let cancels = (1..=TICKETS).map(|serial| {
+        let server = &servers[serial as usize % 2];
+        async move { cancel(server, &format!("summer.{serial}")).await }
+    });
+    let answers: Vec<_> = stream::iter(cancels).buffer_unordered(AT_ONCE).collect().await;
+    for answer in answers {
+        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+    }
+    let expected = json!({ "returned": TICKETS, "remaining": TICKETS, "cancelled": TICKETS });
+    assert_balance(&servers[1], "summer", &expected).await;
+    // One act each would be 401.
+    let version = servers[1].stats("summer").await["version"].as_u64().unwrap();
+    assert!(version < TICKETS / 2, "{version} acts");
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use firstcome::domain::act::{Act, ActResult, Change, NewAct};
 use firstcome::domain::coupon::CouponId;
 use firstcome::domain::generation::Durability;
+use firstcome::domain::limits::INSTANT_MAX_MS;
 use firstcome::domain::time::UnixMs;
 use firstcome::lua::{ActArgs, ActReply, restock};
 use firstcome::redis::generation::Accepted;
@@ -23,6 +24,7 @@ use crate::support::server::Server;
 
 use super::{act, assert_balance, rows_are_there, server, state};
 
+const LONG_AGO: UnixMs = UnixMs(1_000);
 const RESTOCK: Change = Change::Restock { delta: 500 };
 
 /// The database of an embedded server, as another process sees it.
@@ -32,13 +34,18 @@ async fn database_of(dir: &Path) -> Arc<dyn Store> {
 
 /// An act as a server leaves it that dies right after writing it.
 async fn intended(store: &dyn Store, change: Change) -> Act {
+    intended_at(store, change, LONG_AGO).await
+}
+
+/// As [`intended`], by a server whose clock said this.
+async fn intended_at(store: &dyn Store, change: Change, at: UnixMs) -> Act {
     let new = NewAct {
         coupon_id: CouponId::parse("summer").unwrap(),
         change,
         idempotency_key: None,
         if_version: None,
         who: "admin".to_owned(),
-        at: UnixMs(0),
+        at,
     };
     match store.intend_act(&new).await.unwrap() {
         Intended::New(act) => act,
@@ -48,7 +55,7 @@ async fn intended(store: &dyn Store, change: Change) -> Act {
 
 async fn nothing_is_left_to_do(store: &dyn Store) {
     eventually_holds("the relay", async || {
-        store.unsettled_acts(UnixMs(i64::MAX), 10).await.unwrap().is_empty()
+        store.unsettled_acts(UnixMs(0), None, 10).await.unwrap().is_empty()
     })
     .await;
 }
@@ -63,6 +70,10 @@ async fn an_act_that_was_only_intended_is_finished_by_the_relay_of_any_server_i8
         nothing_is_left_to_do(&*store).await;
         assert_balance(&server, "summer", &json!({ "total": total, "remaining": total })).await;
     }
+    // The clock of the server that died was far ahead.
+    intended_at(&*store, Change::Restock { delta: 1 }, UnixMs(INSTANT_MAX_MS)).await;
+    nothing_is_left_to_do(&*store).await;
+    assert_eq!(server.restock("summer", -1, "back").await.json()["total"], 500);
     intended(&*store, Change::Pause).await;
     nothing_is_left_to_do(&*store).await;
     assert_eq!(state(&server, "summer").await, "paused");

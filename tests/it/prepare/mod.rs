@@ -3,6 +3,7 @@
 mod acts;
 mod cancel;
 mod crash;
+mod damaged;
 mod diverged;
 mod draft;
 mod live;

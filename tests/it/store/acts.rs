@@ -158,10 +158,10 @@ async fn a_refused_act_and_a_second_settlement_change_nothing_i4() {
 }
 
 #[tokio::test]
-async fn acts_that_a_crash_left_are_found_oldest_first() {
+async fn acts_that_a_crash_left_are_found_whatever_a_clock_said_and_page_by_page() {
     for_each_store(async |database| {
         let store = &database.store;
-        for (id, at) in [("a", 30), ("b", 10), ("c", 20)] {
+        for (id, at) in [("a", 10), ("b", 10_000), ("c", 9_000), ("d", i64::MAX)] {
             preloaded(&**store, id).await;
             let new = NewAct { at: UnixMs(at), ..new_act(id, Change::Pause) };
             intend(&**store, &new).await;
@@ -169,8 +169,17 @@ async fn acts_that_a_crash_left_are_found_oldest_first() {
         let left = |acts: Vec<Act>| -> Vec<_> {
             acts.into_iter().map(|act| act.coupon_id.to_string()).collect()
         };
-        assert_eq!(left(store.unsettled_acts(UnixMs(30), 10).await.unwrap()), ["b", "c"]);
-        assert_eq!(left(store.unsettled_acts(UnixMs(99), 2).await.unwrap()), ["b", "c"]);
+        let page = async |now, after: Option<&str>, limit_rows| {
+            let after = after.map(coupon_id);
+            left(store.unsettled_acts(UnixMs(now), after.as_ref(), limit_rows).await.unwrap())
+        };
+        // The act of `b` is still in its caller's hands; `d` comes from a clock that is far ahead.
+        for now in [9_600, 10_000, 10_400] {
+            assert_eq!(page(now, None, 10).await, ["a", "c", "d"]);
+        }
+        assert_eq!(page(10_501, None, 10).await, ["a", "b", "c", "d"]);
+        assert_eq!(page(99_999, None, 2).await, ["a", "b"]);
+        assert_eq!(page(99_999, Some("b"), 2).await, ["c", "d"]);
     })
     .await;
 }

@@ -1,7 +1,7 @@
 //! Cancelling: the row and the return of its stock in one transaction (I7, P9 step 4).
 
-use firstcome::domain::act::{Change, Return};
-use firstcome::domain::ticket::Status;
+use firstcome::domain::act::{Act, Change, Return};
+use firstcome::domain::ticket::{Serial, Status};
 use firstcome::domain::time::UnixMs;
 use firstcome::store::{Cancelled, Store};
 
@@ -15,6 +15,22 @@ async fn status(store: &dyn Store, serial: u64) -> Status {
     row.expect("it stands").status
 }
 
+/// Every ticket was cancelled before.
+const BEFORE: Cancelled = Cancelled::Done { act: None, unknown: Vec::new() };
+
+async fn cancel(store: &dyn Store, coupon: &str, serials: &[u64]) -> Cancelled {
+    let serials: Vec<Serial> = serials.iter().map(|serial| Serial(*serial)).collect();
+    store.cancel_tickets(&coupon_id(coupon), &serials, "admin", UnixMs(5)).await.unwrap()
+}
+
+/// The act that returns the stock of these tickets of `summer`, all of which have rows.
+async fn cancelled(store: &dyn Store, serials: &[u64]) -> Act {
+    match cancel(store, "summer", serials).await {
+        Cancelled::Done { act: Some(act), unknown } if unknown.is_empty() => act,
+        other => panic!("{other:?}"),
+    }
+}
+
 #[tokio::test]
 async fn a_cancelled_ticket_and_its_return_are_one() {
     for_each_store(async |database| {
@@ -25,19 +41,35 @@ async fn a_cancelled_ticket_and_its_return_are_one() {
         store.persist(&[two], noon).await.unwrap();
 
         for (serial, holder, version) in [(2, "u1\n2", 3), (1, "u1", 4)] {
-            let id = ticket_id("summer", serial);
-            let answer = store.cancel_ticket(&id, "admin", UnixMs(5)).await.unwrap();
-            let Cancelled::Now(act) = answer else { panic!("{answer:?}") };
+            let act = cancelled(&**store, &[serial]).await;
             let returns = vec![Return { serial, holder: holder.to_owned() }];
             assert_eq!((act.act_no, &act.change), (version - 1, &Change::Return { returns }));
             assert_eq!(status(&**store, serial).await, Status::Cancelled);
-            let again = store.cancel_ticket(&id, "admin", UnixMs(6)).await.unwrap();
-            assert_eq!(again, Cancelled::Before);
-            let left = store.unsettled_acts(UnixMs(6), 9).await.unwrap();
+            assert_eq!(cancel(&**store, "summer", &[serial]).await, BEFORE);
+            let left = store.unsettled_acts(UnixMs(i64::MAX), None, 9).await.unwrap();
             assert_eq!(left, std::slice::from_ref(&act));
             store.settle_act(&act, &applied(version, 1_000)).await.unwrap();
         }
         assert_eq!(store.counts(&coupon_id("summer")).await.unwrap().cancelled, 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn many_tickets_are_cancelled_by_one_act_each_once_i1() {
+    for_each_store(async |database| {
+        let store = &database.store;
+        preloaded(&**store, "summer").await;
+        store.persist(&[record("summer", 1, &["u1", "u2", "u3"])], noon).await.unwrap();
+        let first = cancelled(&**store, &[2]).await;
+        store.settle_act(&first, &applied(3, 1_000)).await.unwrap();
+        let answer = cancel(&**store, "summer", &[3, 9, 2, 1, 3]).await;
+        let Cancelled::Done { act: Some(act), unknown } = answer else { panic!("{answer:?}") };
+        assert_eq!(unknown, [Serial(9)]);
+        let one = |serial, holder: &str| Return { serial, holder: holder.to_owned() };
+        let returns = vec![one(1, "u1"), one(3, "u3")];
+        assert_eq!(act.change, Change::Return { returns });
+        assert_eq!(store.counts(&coupon_id("summer")).await.unwrap().cancelled, 3);
     })
     .await;
 }
@@ -50,8 +82,7 @@ async fn a_cancel_that_meets_another_act_leaves_the_row_as_it_is() {
         store.persist(&[record("summer", 1, &["u1"])], noon).await.unwrap();
         let pause = intend(&**store, &new_act("summer", Change::Pause)).await;
         let before = find(&**store, "summer").await;
-        let answer = store.cancel_ticket(&ticket_id("summer", 1), "admin", UnixMs(5)).await;
-        assert_eq!(answer.unwrap(), Cancelled::Busy(pause));
+        assert_eq!(cancel(&**store, "summer", &[1]).await, Cancelled::Busy(pause));
         assert_eq!(status(&**store, 1).await, Status::Accepted);
         assert_eq!(find(&**store, "summer").await, before);
     })
@@ -64,9 +95,10 @@ async fn what_has_no_row_is_not_cancelled() {
         let store = &database.store;
         preloaded(&**store, "summer").await;
         assert!(store.insert_coupon(&draft("autumn")).await.unwrap());
-        for id in [ticket_id("summer", 1), ticket_id("autumn", 1), ticket_id("none", 1)] {
-            let answer = store.cancel_ticket(&id, "admin", UnixMs(5)).await.unwrap();
-            assert_eq!(answer, Cancelled::Unknown, "{id}");
+        for id in ["summer", "autumn", "none"] {
+            let unknown = vec![Serial(1), Serial(7)];
+            let expected = Cancelled::Done { act: None, unknown };
+            assert_eq!(cancel(&**store, id, &[1, 7]).await, expected, "{id}");
         }
     })
     .await;
@@ -79,15 +111,11 @@ async fn of_two_who_cancel_the_same_ticket_one_returns_its_stock_i1() {
         let store = &database.store;
         preloaded(&**store, "summer").await;
         store.persist(&[record("summer", 1, &["u1"])], noon).await.unwrap();
-        let id = ticket_id("summer", 1);
-        let (one, two) = tokio::join!(
-            store.cancel_ticket(&id, "admin", UnixMs(5)),
-            other.cancel_ticket(&id, "cli", UnixMs(5))
-        );
-        let answers = [one.unwrap(), two.unwrap()];
-        let now = answers.iter().filter(|answer| matches!(answer, Cancelled::Now(_))).count();
-        let before = answers.iter().filter(|answer| **answer == Cancelled::Before).count();
-        assert_eq!((now, before), (1, 1), "{answers:?}");
+        let (one, two) =
+            tokio::join!(cancel(&**store, "summer", &[1]), cancel(&*other, "summer", &[1]),);
+        let answers = [one, two];
+        let before = answers.iter().filter(|answer| **answer == BEFORE).count();
+        assert_eq!(before, 1, "{answers:?}");
         assert_eq!(find(&**store, "summer").await.act_no, 2);
         other.close().await;
     })
@@ -101,7 +129,7 @@ async fn a_cancelled_ticket_that_comes_again_is_a_replay_and_stays_cancelled_i9(
         preloaded(&**store, "summer").await;
         let records = [record("summer", 1, &["u1"])];
         store.persist(&records, noon).await.unwrap();
-        store.cancel_ticket(&ticket_id("summer", 1), "admin", UnixMs(5)).await.unwrap();
+        cancelled(&**store, &[1]).await;
         let again = store.persist(&records, noon).await.unwrap();
         assert_eq!((again.inserted, again.replayed, again.contested.len()), (0, 1, 0));
         assert_eq!(status(&**store, 1).await, Status::Cancelled);

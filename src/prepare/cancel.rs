@@ -1,0 +1,142 @@
+//! Cancelling gathers: while an act of a coupon is under way, further cancels wait, and the next
+//! act carries all of them, up to 500 (P9 steps 1 and 4). No timer: when nothing is under way, a
+//! cancel goes at once and alone.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Instant;
+
+use tokio::sync::oneshot::{self, error::TryRecvError};
+
+use super::{Preparer, Refusal};
+use crate::domain::coupon::CouponId;
+use crate::domain::limits::{CANCELS_WAITING_MAX, GIVE_WAY, RETURNS_PER_ACT};
+use crate::domain::ticket::{Serial, TicketId};
+use crate::store::Cancelled;
+
+/// What a cancel is told: whether there is a row, which is cancelled now.
+type Told = Result<bool, Refusal>;
+
+/// A cancel that waits.
+struct Waiting {
+    serial: Serial,
+    tell: oneshot::Sender<Told>,
+}
+
+/// The cancels of one coupon by one kind of caller.
+#[derive(Default)]
+struct Gathering {
+    waiting: Mutex<Vec<Waiting>>,
+    /// Whoever has the turn carries out what waits, the others wait for it in their order.
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl Gathering {
+    fn join(&self, serial: Serial) -> Result<oneshot::Receiver<Told>, Refusal> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.len() >= CANCELS_WAITING_MAX {
+            return Err(Refusal::ActInProgress);
+        }
+        let (tell, told) = oneshot::channel();
+        waiting.push(Waiting { serial, tell });
+        Ok(told)
+    }
+
+    /// The next ones, without those whose callers have left.
+    fn take(&self) -> Vec<Waiting> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.retain(|one| !one.tell.is_closed());
+        let count = waiting.len().min(RETURNS_PER_ACT);
+        waiting.drain(..count).collect()
+    }
+}
+
+/// Gatherings by the coupon and by who asks.
+type ByCoupon = HashMap<(CouponId, String), Weak<Gathering>>;
+
+/// The gatherings that somebody waits in; cheap to clone.
+#[derive(Clone, Default)]
+pub(super) struct Gatherings(Arc<Mutex<ByCoupon>>);
+
+impl Gatherings {
+    fn of(&self, id: &CouponId, who: &str) -> Arc<Gathering> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (id.clone(), who.to_owned());
+        if let Some(gathering) = all.get(&key).and_then(Weak::upgrade) {
+            return gathering;
+        }
+        all.retain(|_, gathering| gathering.strong_count() > 0);
+        let gathering = Arc::new(Gathering::default());
+        all.insert(key, Arc::downgrade(&gathering));
+        gathering
+    }
+}
+
+impl Preparer {
+    /// Cancels a ticket: its row and the return of its stock are one transaction (P9 step 4). Done
+    /// before, it changes nothing.
+    ///
+    /// # Errors
+    /// [`Refusal::TicketNotFound`], [`Refusal::InProgress`] while the row is not there, and those
+    /// of an act.
+    pub async fn cancel(&self, id: &TicketId, who: &str) -> Result<(), Refusal> {
+        let gathering = self.cancels.of(&id.coupon_id, who);
+        let mut told = gathering.join(id.serial)?;
+        let _turn = gathering.turn.lock().await;
+        loop {
+            match told.try_recv() {
+                Ok(Ok(true)) => return Ok(()),
+                Ok(Ok(false)) => return Err(self.why_no_row(id).await),
+                Ok(Err(refusal)) => return Err(refusal),
+                // Nobody took it along yet.
+                Err(TryRecvError::Empty) => {}
+                // The caller that took it along left in the middle. To do it again is harmless.
+                Err(TryRecvError::Closed) => told = gathering.join(id.serial)?,
+            }
+            let together = gathering.take();
+            let serials: Vec<Serial> = together.iter().map(|one| one.serial).collect();
+            let done = self.cancel_all(&id.coupon_id, &serials, who).await;
+            for one in together {
+                let answer = match &done {
+                    Ok(unknown) => Ok(!unknown.contains(&one.serial)),
+                    Err(refusal) => Err(refusal.clone()),
+                };
+                // A caller that has left needs no answer.
+                let _ = one.tell.send(answer);
+            }
+        }
+    }
+
+    /// Cancels tickets of one coupon by one act. The serials that have no row.
+    async fn cancel_all(
+        &self,
+        id: &CouponId,
+        serials: &[Serial],
+        who: &str,
+    ) -> Result<HashSet<Serial>, Refusal> {
+        // Before the rows say that they are cancelled, while Redis could not.
+        self.check_not_diverged(id).await?;
+        let since = Instant::now();
+        while since.elapsed() < GIVE_WAY {
+            match self.store.cancel_tickets(id, serials, who, (self.now)()).await? {
+                Cancelled::Done { act, unknown } => {
+                    if let Some(act) = act {
+                        self.carry_out(&act).await?;
+                    }
+                    return Ok(unknown.into_iter().collect());
+                }
+                Cancelled::Busy(other) => self.give_way(&other).await?,
+            }
+        }
+        Err(Refusal::ActInProgress)
+    }
+
+    /// A serial that Redis gave has a row soon; every other one has no ticket.
+    async fn why_no_row(&self, id: &TicketId) -> Refusal {
+        match self.redis.last_serial(&id.coupon_id).await {
+            Ok(Some(last)) if id.serial <= last => Refusal::InProgress,
+            Ok(_) => Refusal::TicketNotFound,
+            Err(error) => error.into(),
+        }
+    }
+}
