@@ -11,7 +11,7 @@ use crate::domain::coupon::{Coupon, CouponId, Definition, Kind, Supply};
 use crate::domain::limits::PAGE_MAX_ROWS;
 use crate::domain::time::{INSTANT_FORM, UnixMs, ValidFor};
 use crate::prepare::{Patch, Request};
-use crate::settle::Format;
+use crate::settle::{FORMATS, Format};
 
 /// What can be done with coupons.
 #[derive(Subcommand)]
@@ -102,7 +102,7 @@ pub(super) enum Verb {
         /// The coupon
         #[arg(value_parser = coupon_id)]
         id: CouponId,
-        /// csv or ndjson
+        /// csv or ndjson for programs, xlsx or csv-excel for spreadsheets
         #[arg(long, default_value = "csv", value_parser = format)]
         format: Format,
     },
@@ -238,5 +238,5 @@ fn duration(text: &str) -> Result<ValidFor, String> {
 }
 
 fn format(text: &str) -> Result<Format, String> {
-    Format::from_word(text).ok_or_else(|| "must be csv or ndjson".to_owned())
+    Format::from_word(text).ok_or_else(|| format!("must be {FORMATS}"))
 }

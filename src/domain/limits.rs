@@ -114,3 +114,9 @@ const _: () = assert!(LEASE_MAX_MS < HOLD_MS);
 const _: () = assert!(GROUP_MAX_REQUESTS <= BATCH_MAX_TICKETS);
 const _: () = assert!(TOTAL_MAX < 1 << 40, "a serial must fit in the 40 bits of a code");
 const _: () = assert!(PAGE_DEFAULT_ROWS <= PAGE_MAX_ROWS);
+/// Rows of a sheet, its header included: more than any spreadsheet can show are refused by it.
+pub const SHEET_MAX_ROWS: u32 = 1_048_576;
+/// A workbook is sent in pieces of this size.
+pub const EXPORT_PIECE_BYTES: u64 = 64 * 1_024;
+/// Workbooks that are written at one time, because each needs room on disk.
+pub const WORKBOOKS_MAX: usize = 2;

@@ -1,4 +1,4 @@
-//! `GET /admin/coupons/{id}/winners?format=csv|ndjson`: the winners, streamed.
+//! `GET /admin/coupons/{id}/winners?format=`: the winners, streamed.
 
 use actix_web::http::Method;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
@@ -9,7 +9,9 @@ use super::Services;
 use super::coupons::coupon_id;
 use super::identity::parameter;
 use super::problem::{Code, Problem};
-use crate::settle::Format;
+use crate::settle::{FORMATS, Format};
+
+const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 
 /// Streams the export. An error in the middle cuts the transfer off, so that half an export cannot
 /// look like a whole one.
@@ -19,27 +21,29 @@ pub(super) async fn winners(
 ) -> Result<HttpResponse, Problem> {
     let id = coupon_id(&request)?;
     let word = parameter(request.query_string(), "format")?;
-    let format = Format::from_word(word.as_deref().unwrap_or("csv"))
-        .ok_or_else(|| Problem::new(Code::InvalidQuery, "format must be csv or ndjson."))?;
+    let format = Format::from_word(word.as_deref().unwrap_or(Format::Csv.word()))
+        .ok_or_else(|| Problem::new(Code::InvalidQuery, format!("format must be {FORMATS}.")))?;
     let coupon = services.preparer.find(&id).await?;
     let (media_type, extension) = match format {
-        Format::Csv => ("text/csv; charset=utf-8", "csv"),
+        Format::Csv | Format::CsvExcel => ("text/csv; charset=utf-8", "csv"),
         Format::Ndjson => ("application/x-ndjson", "ndjson"),
+        Format::Xlsx => (XLSX, "xlsx"),
     };
     let file_name = format!("attachment; filename=\"{id}-winners.{extension}\"");
-    // The body of a HEAD is never sent, so no page is read for it.
-    let export = match *request.method() {
+    let mut export = services.settler.export(coupon, format);
+    // The body of a HEAD is never sent, so nothing is read for it. What fails before the first
+    // bytes can still be told.
+    let first = match *request.method() {
         Method::HEAD => None,
-        _ => Some(services.settler.export(coupon, format)),
+        _ => export.next_page().await?,
     };
-    let pages = unfold(export, |next| async move {
-        let mut export = next?;
+    let pages = unfold((first, export), |(page, mut export)| async move {
+        let page = page?;
         match export.next_page().await {
-            Ok(Some(bytes)) => Some((Ok(web::Bytes::from(bytes)), Some(export))),
-            Ok(None) => None,
+            Ok(next) => Some((Ok(web::Bytes::from(page)), (next, export))),
             Err(error) => {
                 tracing::warn!(%error, "an export was cut off");
-                Some((Err(error), None))
+                Some((Err(error), (None, export)))
             }
         }
     });

@@ -24,7 +24,7 @@ Authorization: Bearer <admin token>.
   PATCH /admin/coupons/{id}            window, limit per user, name; a draft at will
   POST /admin/coupons/{id}/restock     {\"delta\":500} with an Idempotency-Key
   POST /admin/coupons/{id}/pause  /resume  /close
-  GET  /admin/coupons/{id}/winners?format=csv|ndjson
+  GET  /admin/coupons/{id}/winners?format=csv|ndjson|xlsx|csv-excel
   POST /admin/tickets/{ticket_id}/cancel
   DELETE /admin/coupons/{id}           a draft
   GET  /metrics  /healthz  /readyz

@@ -56,6 +56,7 @@ impl From<settle::Error> for Problem {
                 tracing::error!(%detail, "a ticket cannot be shown");
                 Self::new(Code::Recovering, "This server lacks the coupon's code key.")
             }
+            settle::Error::Busy => Self::new(Code::Overloaded, detail),
             settle::Error::Export(_) => Self::new(Code::Internal, detail),
             settle::Error::Store(_) => unavailable(Code::DatabaseUnavailable, &detail),
             settle::Error::Redis(_) => unavailable(Code::RedisUnavailable, &detail),

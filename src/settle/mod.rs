@@ -14,7 +14,7 @@ use crate::redis::{self, Redis};
 use crate::store::{self, Store, TicketRow};
 
 pub use crate::store::UserCursor;
-pub use export::{Export, Format};
+pub use export::{Export, FORMATS, Format};
 
 /// Why a ticket cannot be shown.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +25,12 @@ pub enum Error {
     /// Its coupon's code key is not among this server's.
     #[error("the code key {0} is missing")]
     MissingKey(String),
+    /// Others are writing workbooks.
+    #[error(
+        "{} workbooks are being written already; ask again",
+        crate::domain::limits::WORKBOOKS_MAX
+    )]
+    Busy,
     /// The export could not be written.
     #[error("the export could not be written: {0}")]
     Export(std::io::Error),

@@ -37,7 +37,7 @@ const ODD: [&str; 8] = [
 ];
 
 #[tokio::test]
-async fn an_export_holds_every_ticket_as_it_was_told_in_csv_and_exactly_in_ndjson_i5_i10() {
+async fn an_export_holds_every_ticket_exactly_as_it_was_told_in_csv_and_ndjson_i5_i10() {
     let (_dir, server) = server(&[]).await;
     server.prepare("summer", 10_000).await;
     let users = (ODD.len()..WINNERS).map(|number| format!("u{number}"));
@@ -85,9 +85,6 @@ async fn an_export_holds_every_ticket_as_it_was_told_in_csv_and_exactly_in_ndjso
         for (column, cell) in COLUMNS.iter().zip(row.iter()) {
             let expected = match (*column, &ticket[*column]) {
                 ("status", _) => if *serial == 7 { "cancelled" } else { "accepted" }.to_owned(),
-                ("user_id", Value::String(user)) if user.starts_with(['=', '+', '-', '@']) => {
-                    format!("'{user}")
-                }
                 (_, Value::String(text)) => text.clone(),
                 (_, Value::Null) => String::new(),
                 (_, value) => value.to_string(),

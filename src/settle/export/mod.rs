@@ -1,0 +1,184 @@
+//! The winners of a coupon: every ticket with its status, in the order of the serials, page by
+//! page, so that a million of them need no more memory than a thousand.
+//!
+//! One reader of pages, several writers: two for programs, exact, and two for spreadsheets.
+
+mod cell;
+mod csv;
+mod workbook;
+
+use std::io;
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::{Error, Settler, Shown};
+use crate::domain::coupon::Coupon;
+use crate::domain::limits::{PAGE_MAX_ROWS, WORKBOOKS_MAX};
+use crate::domain::ticket::Serial;
+use crate::domain::told::Told;
+use workbook::{Finished, Workbook};
+
+/// How an export looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// For programs: a header, then a line a ticket, every value exact.
+    Csv,
+    /// For programs: a JSON object a line, every value exact.
+    Ndjson,
+    /// For spreadsheets, where a text cell is a text cell.
+    Xlsx,
+    /// For spreadsheets that cannot read the other: what they would change has an apostrophe.
+    CsvExcel,
+}
+
+impl Format {
+    const ALL: [Self; 4] = [Self::Csv, Self::Ndjson, Self::Xlsx, Self::CsvExcel];
+
+    /// One of [`FORMATS`].
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.word() == word)
+    }
+
+    /// The word of this format.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Ndjson => "ndjson",
+            Self::Xlsx => "xlsx",
+            Self::CsvExcel => "csv-excel",
+        }
+    }
+}
+
+/// The words of all formats, for a sentence.
+pub const FORMATS: &str = "csv, ndjson, xlsx or csv-excel";
+
+const COLUMNS: [&str; 10] = [
+    "id",
+    "coupon_id",
+    "user_id",
+    "serial",
+    "claim",
+    "code",
+    "receipt",
+    "issued_at",
+    "expires_at",
+    "status",
+];
+
+/// Room on disk for one workbook.
+type Room = SemaphorePermit<'static>;
+static WORKBOOKS: Semaphore = Semaphore::const_new(WORKBOOKS_MAX);
+
+/// An export under way.
+pub struct Export {
+    pages: Pages,
+    format: Format,
+    /// The whole file, once it is written; only a workbook has one.
+    finished: Option<(Finished, Room)>,
+}
+
+impl Settler {
+    /// Begins an export of this coupon's winners.
+    pub fn export(&self, coupon: Coupon, format: Format) -> Export {
+        let pages = Pages { settler: self.clone(), coupon, after: Some(Serial(0)) };
+        Export { pages, format, finished: None }
+    }
+}
+
+impl Export {
+    /// The next bytes, of at most 1,000 winners; `None` after the last one. A workbook is written
+    /// to a nameless file first, because its index stands at its end: its first bytes come late.
+    ///
+    /// # Errors
+    /// Those of the database, and of the temporary file. An export that failed in the middle must
+    /// not look like a whole one.
+    pub async fn next_page(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        if self.format == Format::Xlsx {
+            return self.next_piece().await;
+        }
+        let is_first = self.pages.is_first();
+        let Some(page) = self.pages.next().await? else { return Ok(None) };
+        let written = match self.format {
+            Format::Csv | Format::Xlsx => csv::exact(&page, is_first),
+            Format::CsvExcel => csv::for_spreadsheets(&page, is_first),
+            Format::Ndjson => ndjson(&page),
+        };
+        written.map(Some).map_err(Error::Export)
+    }
+
+    async fn next_piece(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        let (file, room) = match self.finished.take() {
+            Some(finished) => finished,
+            None => self.workbook().await?,
+        };
+        let (file, piece) = blocking(move || file.next_piece()).await?;
+        self.finished = Some((file, room));
+        Ok(piece)
+    }
+
+    async fn workbook(&mut self) -> Result<(Finished, Room), Error> {
+        let room = WORKBOOKS.try_acquire().map_err(|_| Error::Busy)?;
+        let mut workbook = blocking(Workbook::begin).await?;
+        while let Some(page) = self.pages.next().await? {
+            workbook = blocking(move || workbook.with(&page)).await?;
+        }
+        let finished = blocking(move || workbook.finish()).await?;
+        Ok((finished, room))
+    }
+}
+
+/// The reader of pages.
+struct Pages {
+    settler: Settler,
+    coupon: Coupon,
+    after: Option<Serial>,
+}
+
+impl Pages {
+    fn is_first(&self) -> bool {
+        self.after == Some(Serial(0))
+    }
+
+    /// The next at most 1,000 winners; the first page is there even when there are none.
+    async fn next(&mut self) -> Result<Option<Vec<Shown>>, Error> {
+        let Some(after) = self.after else { return Ok(None) };
+        let page = self.settler.of_coupon(&self.coupon, after, PAGE_MAX_ROWS).await?;
+        let is_full = page.len() == PAGE_MAX_ROWS as usize;
+        self.after = page.last().filter(|_| is_full).map(|shown| shown.ticket.serial);
+        Ok(Some(page))
+    }
+}
+
+/// Work with files, away from the threads that serve users.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, Error> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(io::Error::other).flatten().map_err(Error::Export)
+}
+
+fn ndjson(page: &[Shown]) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    for shown in page {
+        serde_json::to_writer(&mut bytes, &shown.told())?;
+        bytes.push(b'\n');
+    }
+    Ok(bytes)
+}
+
+/// The values of a ticket in the order of [`COLUMNS`].
+fn values(told: &Told<'_>) -> [String; 10] {
+    [
+        told.id.to_string(),
+        told.coupon_id.to_string(),
+        told.user_id.to_string(),
+        told.serial.to_string(),
+        told.claim.to_string(),
+        told.code.to_string(),
+        told.receipt.to_string(),
+        told.issued_at.to_string(),
+        told.expires_at.map(|at| at.to_string()).unwrap_or_default(),
+        told.status.word().to_owned(),
+    ]
+}

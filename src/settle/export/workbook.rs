@@ -1,0 +1,138 @@
+//! An export as a workbook (XLSX): texts are text cells, which no spreadsheet runs or changes, and
+//! numbers are numbers.
+//!
+//! Instants are texts too, RFC 3339 in UTC: they sort by time, and no time zone is guessed. The
+//! files are nameless, so that nothing is left of them in any case: they need room in `TMPDIR`.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Read as _, Seek as _, Write as _};
+
+use rust_xlsxwriter::{Worksheet, XlsxError};
+
+use super::{COLUMNS, values};
+use crate::domain::limits::{EXPORT_PIECE_BYTES, SHEET_MAX_ROWS};
+use crate::settle::Shown;
+
+/// These columns are numbers.
+const NUMBERS: [&str; 2] = ["serial", "claim"];
+/// Wide enough for most ids.
+const WIDTH_CHARACTERS: f64 = 24.0;
+
+/// A workbook that is being written, on disk but for its last row.
+pub(super) struct Workbook {
+    book: rust_xlsxwriter::Workbook,
+    sheets: usize,
+    /// Of the last sheet, its header included.
+    rows: u32,
+}
+
+impl Workbook {
+    pub(super) fn begin() -> io::Result<Self> {
+        let mut begun = Self { book: rust_xlsxwriter::Workbook::new(), sheets: 0, rows: 0 };
+        begun.add_sheet().map_err(io::Error::other)?;
+        Ok(begun)
+    }
+
+    /// The same with these winners. A sheet that is full is followed by another one.
+    pub(super) fn with(mut self, page: &[Shown]) -> io::Result<Self> {
+        for shown in page {
+            self.add(shown).map_err(io::Error::other)?;
+        }
+        Ok(self)
+    }
+
+    /// Packs it.
+    pub(super) fn finish(mut self) -> io::Result<Finished> {
+        let mut packed = BufWriter::new(tempfile::tempfile()?);
+        self.book.save_to_writer(&mut packed).map_err(io::Error::other)?;
+        packed.flush()?;
+        let mut file = packed.into_inner().map_err(io::IntoInnerError::into_error)?;
+        file.rewind()?;
+        Ok(Finished(file))
+    }
+
+    fn add(&mut self, shown: &Shown) -> Result<(), XlsxError> {
+        if self.rows == SHEET_MAX_ROWS {
+            self.add_sheet()?;
+        }
+        let row = self.rows;
+        self.rows += 1;
+        let sheet = self.book.worksheet_from_index(self.sheets - 1)?;
+        let values = values(&shown.told());
+        for (at, (column, value)) in (0..).zip(COLUMNS.iter().zip(values)) {
+            match NUMBERS.contains(column) {
+                true => sheet.write_number(row, at, value.parse::<f64>().unwrap_or(f64::NAN))?,
+                false => sheet.write_string(row, at, value)?,
+            };
+        }
+        Ok(())
+    }
+
+    fn add_sheet(&mut self) -> Result<(), XlsxError> {
+        self.sheets += 1;
+        let name = match self.sheets {
+            1 => "winners".to_owned(),
+            number => format!("winners {number}"),
+        };
+        let sheet: &mut Worksheet = self.book.add_worksheet_with_constant_memory()?;
+        sheet.set_name(name)?;
+        sheet.set_freeze_panes(1, 0)?;
+        for (at, column) in (0..).zip(COLUMNS) {
+            sheet.set_column_width(at, WIDTH_CHARACTERS)?;
+            sheet.write_string(0, at, column)?;
+        }
+        self.rows = 1;
+        Ok(())
+    }
+}
+
+/// A workbook that is whole.
+pub(super) struct Finished(File);
+
+impl Finished {
+    /// The next bytes; none after the last ones.
+    pub(super) fn next_piece(mut self) -> io::Result<(Self, Option<Vec<u8>>)> {
+        let mut piece = Vec::with_capacity(EXPORT_PIECE_BYTES as usize);
+        let read = (&mut self.0).take(EXPORT_PIECE_BYTES).read_to_end(&mut piece)?;
+        Ok((self, (read > 0).then_some(piece)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::code::Proof;
+    use crate::domain::coupon::CouponId;
+    use crate::domain::ticket::{Serial, Status, Ticket};
+    use crate::domain::time::UnixMs;
+    use crate::domain::user::{Claim, UserId};
+
+    fn winner(serial: u64) -> Shown {
+        let ticket = Ticket {
+            coupon_id: CouponId::parse("summer").unwrap(),
+            epoch: 1,
+            serial: Serial(serial),
+            user_id: UserId::parse("ada").unwrap(),
+            claim: Claim::FIRST,
+            issued_at: UnixMs(0),
+        };
+        let proof = Proof { code: "7QK4".to_owned(), receipt: "00".to_owned() };
+        Shown { ticket, proof, expires_at: None, status: Status::Accepted }
+    }
+
+    #[test]
+    fn a_full_sheet_is_followed_by_another_one_with_a_header() {
+        let mut workbook = Workbook::begin().unwrap();
+        workbook = workbook.with(&[winner(1)]).unwrap();
+        // As after a million winners, without the minute that they take.
+        workbook.rows = SHEET_MAX_ROWS - 1;
+        workbook = workbook.with(&[winner(2), winner(3)]).unwrap();
+        assert_eq!((workbook.sheets, workbook.rows), (2, 2));
+        let mut file = workbook.finish().unwrap().0;
+        let mut archive = zip::ZipArchive::new(&mut file).unwrap();
+        let mut text = String::new();
+        archive.by_name("xl/worksheets/sheet2.xml").unwrap().read_to_string(&mut text).unwrap();
+        assert!(text.contains("summer.3") && text.contains("user_id"), "{text}");
+        assert!(!text.contains("summer.2"), "{text}");
+    }
+}
