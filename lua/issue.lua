@@ -7,10 +7,10 @@
 --! KEEPS I1 I2 I4 I5 I10
 --
 -- A reply is {answers, epoch, version, lease_ms, key_id, valid_for_ms, opens_at_ms, total,
--- first_serial, issued_at_ms, per_user_limit}. `answers` is one word a user, in their order,
--- separated by line feeds; a word that is the same for all stands once, and a call that is refused
--- as a whole is its word alone. Those who were issued a ticket have, in their order, first_serial
--- and the ones after it. A `holding` is `<serial>:<issued_at_ms in base 36>`, with `:<epoch>` after
+-- first_serial, issued_at_ms, per_user_limit, stock_version}. `answers` is one word a user, in
+-- their order, separated by line feeds; a word that is the same for all stands once, and a call
+-- that is refused as a whole is its word alone. Those who were issued a ticket have, in their
+-- order, first_serial and the ones after it. A `holding` is `<serial>:<issued_at_ms in base 36>`, with `:<epoch>` after
 -- it when the epoch is not 1, and `x` before it once its ticket was cancelled. `claims` is empty
 -- when all are 1, else one number a user, separated by commas. A user and claim that stand twice
 -- get one ticket, and the second is told it as a replay.
@@ -33,7 +33,7 @@ end
 
 local stored = redis.call('HMGET', coupon, 'id', 'state', 'epoch', 'version', 'remaining', 'held',
   'held_until_ms', 'last_serial', 'issued', 'per_user_limit', 'opens_at_ms', 'closes_at_ms',
-  'key_id', 'valid_for_ms', 'total')
+  'key_id', 'valid_for_ms', 'total', 'stock_version')
 local coupon_id, state = stored[1], stored[2]
 if not coupon_id then return {'unknown'} end
 if stored[3] ~= epoch then return {'stale_epoch', stored[3]} end
@@ -148,4 +148,4 @@ end
 
 local told = is_one_answer and answers[1] or table.concat(answers, '\n')
 return {told, epoch, version, lease_ms, key_id, valid_for_ms, opens_at_ms, total, first_serial,
-  issued_at_ms, per_user_limit}
+  issued_at_ms, per_user_limit, stored[16]}

@@ -46,10 +46,10 @@ end
 redis.call('INCRBY', unpersisted, 0)
 local result = 'applied ' .. version .. ' ' .. total .. ' ' .. total
 redis.call('HSET', coupon, 'id', coupon_id, 'state', 'open', 'epoch', epoch, 'version', version,
-  'total', total, 'remaining', total, 'held', '0', 'held_until_ms', '0', 'last_serial', '0',
-  'issued', '0', 'returned', '0', 'per_user_limit', per_user_limit, 'opens_at_ms', opens_at_ms,
-  'closes_at_ms', closes_at_ms, 'valid_for_ms', valid_for_ms, 'key_id', key_id, 'act_no', '1',
-  'act_token', act_token, 'act_result', result)
+  'stock_version', '1', 'total', total, 'remaining', total, 'held', '0', 'held_until_ms', '0',
+  'last_serial', '0', 'issued', '0', 'returned', '0', 'per_user_limit', per_user_limit,
+  'opens_at_ms', opens_at_ms, 'closes_at_ms', closes_at_ms, 'valid_for_ms', valid_for_ms,
+  'key_id', key_id, 'act_no', '1', 'act_token', act_token, 'act_result', result)
 redis.call('HSET', holders, '', '')
 if not grouped then redis.call('XGROUP', 'CREATE', records, group, '0', 'MKSTREAM') end
 return result

@@ -20,7 +20,7 @@ if not string.find(replication, 'role:master', 1, true)
   return 'other_generation'
 end
 local stored = redis.call('HMGET', coupon, 'epoch', 'state', 'act_no', 'act_result', 'version',
-  'total', 'remaining', 'held', 'held_until_ms', 'act_token')
+  'total', 'remaining', 'held', 'held_until_ms', 'act_token', 'stock_version')
 if not stored[1] then return 'unknown' end
 if stored[1] ~= epoch then return 'stale_epoch ' .. stored[1] end
 if stored[2] == 'recovering' then return 'recovering' end
@@ -66,6 +66,7 @@ local result = string.format('applied %.0f %.0f %.0f', version + 1, total, remai
 redis.call('HSET', coupon,
   'remaining', string.format('%.0f', remaining), 'held', string.format('%.0f', held),
   'held_until_ms', string.format('%.0f', held_until_ms), 'total', string.format('%.0f', total),
-  'version', string.format('%.0f', version + 1), 'act_no', act_no, 'act_token', act_token,
-  'act_result', result)
+  'version', string.format('%.0f', version + 1),
+  'stock_version', string.format('%.0f', tonumber(stored[11]) + 1),
+  'act_no', act_no, 'act_token', act_token, 'act_result', result)
 return result

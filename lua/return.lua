@@ -25,7 +25,7 @@ if not string.find(replication, 'role:master', 1, true)
   return 'other_generation'
 end
 local stored = redis.call('HMGET', coupon, 'epoch', 'state', 'act_no', 'act_result', 'version',
-  'total', 'remaining', 'held', 'held_until_ms', 'returned', 'act_token')
+  'total', 'remaining', 'held', 'held_until_ms', 'returned', 'act_token', 'stock_version')
 if not stored[1] then return 'unknown' end
 if stored[1] ~= epoch then return 'stale_epoch ' .. stored[1] end
 if stored[2] == 'recovering' then return 'recovering' end
@@ -68,7 +68,8 @@ redis.call('HSET', coupon,
   'remaining', string.format('%.0f', remaining), 'held', string.format('%.0f', held),
   'held_until_ms', string.format('%.0f', held_until_ms),
   'returned', string.format('%.0f', returned + delta),
-  'version', string.format('%.0f', version + 1), 'act_no', act_no, 'act_token', act_token,
-  'act_result', result)
+  'version', string.format('%.0f', version + 1),
+  'stock_version', string.format('%.0f', tonumber(stored[12]) + 1),
+  'act_no', act_no, 'act_token', act_token, 'act_result', result)
 if delta > 0 then redis.call('HSET', holders, unpack(spent)) end
 return result

@@ -22,8 +22,8 @@ return {'issued'}
 """
 KEYS = ("{s}coupon", "{s}holders", "{s}records", "{s}unpersisted")
 COUPON = {
-    "id": "bench", "state": "open", "epoch": 1, "version": 1, "remaining": STOCK, "held": 0, "held_until_ms": 0,
-    "last_serial": 0, "issued": 0, "per_user_limit": 1, "opens_at_ms": "", "closes_at_ms": "", "key_id": "k1",
+    "id": "bench", "state": "open", "epoch": 1, "version": 1, "stock_version": 1, "remaining": STOCK,
+    "held": 0, "held_until_ms": 0, "last_serial": 0, "issued": 0, "per_user_limit": 1, "opens_at_ms": "", "closes_at_ms": "", "key_id": "k1",
     "valid_for_ms": "", "total": STOCK,
 }
 

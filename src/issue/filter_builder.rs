@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::holders_filter::HoldersFilter;
 use super::moment::Moment;
-use super::verdicts::{Standing, Verdicts};
+use super::verdicts::{Stock, Verdicts};
 use crate::domain::coupon::CouponId;
 use crate::domain::limits::HOLD_MS;
 use crate::lua::holders_page::{Args, Reply, holders_page};
@@ -55,27 +55,23 @@ impl FilterBuilder {
         self.later.retain(|_, until| *until > now);
         let wanted = self.verdicts.without_filter(Moment::now());
         let next = wanted.into_iter().find(|(coupon_id, _)| !self.later.contains_key(coupon_id));
-        let Some((coupon_id, standing)) = next else {
+        let Some((coupon_id, stock)) = next else {
             // Whatever comes first: a new verdict, or the end of somebody's pause.
             let until = self.later.values().min().copied().unwrap_or(now + LATER);
             let _ = timeout_at(until.min(now + LATER), self.verdicts.unfiltered()).await;
             return;
         };
-        match self.build(&coupon_id, standing).await {
-            Ok(holders) => self.verdicts.attach(&coupon_id, standing, holders),
+        match self.build(&coupon_id, stock).await {
+            Ok(holders) => self.verdicts.attach(&coupon_id, stock, holders),
             Err(pause) => {
                 self.later.insert(coupon_id, Instant::now() + pause);
             }
         }
     }
 
-    /// The holders at exactly this standing. When it is over, when the filter has no room, or when
+    /// The holders at exactly this stock. When it is over, when the filter has no room, or when
     /// Redis does not answer: how long to leave the coupon alone. Until then everybody asks.
-    async fn build(
-        &self,
-        coupon_id: &CouponId,
-        standing: Standing,
-    ) -> Result<HoldersFilter, Duration> {
+    async fn build(&self, coupon_id: &CouponId, stock: Stock) -> Result<HoldersFilter, Duration> {
         let accepted = self.redis.generation().current().map_err(|_| LATER)?;
         sleep(jitter()).await;
         let mut pace = interval(PAGE_EVERY);
@@ -83,8 +79,13 @@ impl FilterBuilder {
         let (mut cursor, mut filter) = ("0".to_owned(), None);
         loop {
             pace.tick().await;
-            let Standing { epoch, version } = standing;
-            let args = Args { accepted: &accepted, coupon_id, epoch, version, cursor: &cursor };
+            let args = Args {
+                accepted: &accepted,
+                coupon_id,
+                epoch: stock.epoch,
+                stock_version: stock.version,
+                cursor: &cursor,
+            };
             let page = match holders_page(&self.redis, &args).await {
                 Ok(Reply::Page(page)) => page,
                 Ok(Reply::Stale) => return Err(AFTER_HOLD),

@@ -22,8 +22,8 @@ pub struct Args<'a> {
     pub coupon_id: &'a CouponId,
     /// The epoch of the verdict.
     pub epoch: u32,
-    /// The version of the verdict.
-    pub version: u64,
+    /// The stock version of the verdict.
+    pub stock_version: u64,
     /// Where the last page ended; `"0"` at the beginning.
     pub cursor: &'a str,
 }
@@ -55,7 +55,7 @@ pub struct Page {
 pub async fn holders_page(redis: &Redis, args: &Args<'_>) -> Result<Reply> {
     let keys = redis.keys();
     let mut call = SCRIPT.call(&[keys.coupon(args.coupon_id), keys.holders(args.coupon_id)]);
-    call.arg(&args.accepted.replid).arg(args.epoch).arg(args.version).arg(args.cursor);
+    call.arg(&args.accepted.replid).arg(args.epoch).arg(args.stock_version).arg(args.cursor);
     let mut connection = redis.pooled().await?;
     let reply = SCRIPT.run(&mut connection, &call).await?;
     parse(&reply).ok_or(Error::Malformed("holders_page"))

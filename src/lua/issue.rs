@@ -58,6 +58,9 @@ pub struct Answered {
     pub epoch: u32,
     /// The coupon's version.
     pub version: u64,
+    /// Its stock version: only what makes stock raises it, so only then can holders join a coupon
+    /// that is sold out.
+    pub stock_version: u64,
     /// How long a refusal may be repeated from memory (P1 step 4).
     pub lease_ms: u64,
     /// The key that the coupon's codes and receipts are made with.
@@ -158,7 +161,7 @@ fn parse(reply: &Value, users: usize) -> Option<Reply> {
         ("other_generation", 1) => return Some(Reply::OtherGeneration),
         ("unknown", 1) => return Some(Reply::Unknown),
         ("stale_epoch", 2) => return Some(Reply::StaleEpoch(text(&parts[1])?.parse().ok()?)),
-        (_, 11) => {}
+        (_, 12) => {}
         _ => return None,
     }
     let count = |position: usize| number(&parts[position]).map(i64::unsigned_abs);
@@ -182,6 +185,7 @@ fn parse(reply: &Value, users: usize) -> Option<Reply> {
     Some(Reply::Answered(Answered {
         epoch,
         version: count(2)?,
+        stock_version: count(11)?,
         lease_ms: count(3)?,
         key_id: text(&parts[4])?.to_owned(),
         valid_for: optional(5)?.and_then(|ms| ValidFor::from_ms(ms.unsigned_abs())),

@@ -37,6 +37,15 @@ pub struct Standing {
     pub version: u64,
 }
 
+/// Which stock of a coupon a filter is about. Whoever can join its holders does so at another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stock {
+    /// The coupon's epoch.
+    pub epoch: u32,
+    /// Its stock version.
+    pub version: u64,
+}
+
 /// Why everybody is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reason {
@@ -48,11 +57,12 @@ pub(super) enum Reason {
 
 struct Verdict {
     standing: Standing,
+    stock: Stock,
     reason: Reason,
     until: Moment,
     /// From when on the next request asks Redis.
     renew_from: AtomicU64,
-    /// The holders at exactly this standing.
+    /// The holders at exactly this stock. It outlives a pause: nobody joins them by that.
     holders: Option<HoldersFilter>,
 }
 
@@ -98,39 +108,37 @@ impl Verdicts {
     pub(super) fn learn(&self, coupon_id: &CouponId, sent: Moment, answered: &Answered) {
         let has = |wanted: Answer| answered.answers.contains(&wanted);
         let standing = Standing { epoch: answered.epoch, version: answered.version };
+        let stock = Stock { epoch: answered.epoch, version: answered.stock_version };
         let lease_ms = answered.lease_ms.min(LEASE_MAX_MS);
+        let verdict = |reason, lease_ms| Verdict::new(standing, stock, reason, sent, lease_ms);
         if has(Answer::SoldOut) {
             let (total, per_user_limit) = (answered.total, answered.per_user_limit);
             let reason = Reason::SoldOut { total, per_user_limit };
-            self.put(coupon_id, standing, reason, sent.plus_ms(lease_ms));
+            self.put(coupon_id, verdict(reason, lease_ms));
         } else if has(Answer::NotOpen) && answered.is_untouched {
             let (opens_at, opens_in_ms) = answered.opening();
             let reason = Reason::NotOpen { opens_at, opens: sent.plus_ms(opens_in_ms) };
             // Redis tells whole milliseconds: it may open up to one earlier than the difference.
             let lease_ms = lease_ms.min(opens_in_ms.saturating_sub(1));
-            self.put(coupon_id, standing, reason, sent.plus_ms(lease_ms));
+            self.put(coupon_id, verdict(reason, lease_ms));
         }
     }
 
-    fn put(&self, coupon_id: &CouponId, standing: Standing, reason: Reason, until: Moment) {
+    fn put(&self, coupon_id: &CouponId, mut new: Verdict) {
         let mut known = self.write();
-        let renew_from = AtomicU64::new(until.minus_ms(RENEW_MS).0);
-        let new = Verdict { standing, reason, until, renew_from, holders: None };
         let is_news = match known.get_mut(coupon_id) {
-            Some(old) if old.standing > standing => false,
-            Some(old) if old.standing == standing && old.until >= until => false,
-            Some(old) if old.standing == standing => {
-                let is_news = !old.is_sold_out();
-                *old = Verdict { holders: old.holders.take(), ..new };
-                is_news
-            }
+            Some(old) if old.standing > new.standing => false,
+            Some(old) if old.standing == new.standing && old.until >= new.until => false,
             Some(old) => {
+                new.holders = old.holders.take().filter(|_| old.stock == new.stock);
+                let is_news =
+                    new.holders.is_none() && (old.standing != new.standing || !old.is_sold_out());
                 *old = new;
-                true
+                is_news
             }
             None => {
                 if known.len() >= VERDICTS_MAX {
-                    known.retain(|_, verdict| verdict.until.plus_ms(FILTER_KEPT_MS) > until);
+                    known.retain(|_, verdict| verdict.until.plus_ms(FILTER_KEPT_MS) > new.until);
                 }
                 let has_room = known.len() < VERDICTS_MAX;
                 if has_room {
@@ -150,13 +158,13 @@ impl Verdicts {
     }
 
     /// Sold-out coupons that are asked for right now and have no filter.
-    pub(super) fn without_filter(&self, now: Moment) -> Vec<(CouponId, Standing)> {
+    pub(super) fn without_filter(&self, now: Moment) -> Vec<(CouponId, Stock)> {
         let is_wanted = |verdict: &Verdict| {
             verdict.is_sold_out() && verdict.holders.is_none() && verdict.until > now
         };
         let known = self.read();
         let wanted = known.iter().filter(|(_, verdict)| is_wanted(verdict));
-        wanted.map(|(coupon_id, verdict)| (coupon_id.clone(), verdict.standing)).collect()
+        wanted.map(|(coupon_id, verdict)| (coupon_id.clone(), verdict.stock)).collect()
     }
 
     /// Makes room for a filter of this size: filters of coupons that nobody asks for go. Says
@@ -173,13 +181,13 @@ impl Verdicts {
         filter_bytes(&known) + bytes <= FILTERS_MAX_BYTES
     }
 
-    /// Gives a verdict the holders of its coupon at exactly this standing; a filter that comes too
-    /// late, or that does not fit any more, is dropped.
-    pub(super) fn attach(&self, coupon_id: &CouponId, standing: Standing, holders: HoldersFilter) {
+    /// Gives a verdict the holders of its coupon at exactly this stock; a filter that comes too late,
+    /// or that does not fit any more, is dropped.
+    pub(super) fn attach(&self, coupon_id: &CouponId, stock: Stock, holders: HoldersFilter) {
         let mut known = self.write();
         let fits = filter_bytes(&known) + holders.bytes() <= FILTERS_MAX_BYTES;
         match known.get_mut(coupon_id) {
-            Some(verdict) if verdict.standing == standing && fits => {
+            Some(verdict) if verdict.stock == stock && fits => {
                 verdict.holders = Some(holders);
             }
             _ => {}
@@ -196,6 +204,13 @@ impl Verdicts {
 }
 
 impl Verdict {
+    /// In force for this long from the moment at which its question was sent.
+    fn new(standing: Standing, stock: Stock, reason: Reason, sent: Moment, lease_ms: u64) -> Self {
+        let until = sent.plus_ms(lease_ms);
+        let renew_from = AtomicU64::new(until.minus_ms(RENEW_MS).0);
+        Self { standing, stock, reason, until, renew_from, holders: None }
+    }
+
     fn is_sold_out(&self) -> bool {
         matches!(self.reason, Reason::SoldOut { .. })
     }

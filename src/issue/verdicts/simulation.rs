@@ -1,6 +1,7 @@
 //! Two processes with real verdicts and filters, around a Redis that is played by the few lines
-//! which matter here: version, hold and lease (P1 steps 1 to 9). Restocks, new users, lost answers
-//! and slow networks come at random; whoever holds a ticket is never refused (I10).
+//! which matter here: versions, hold and lease (P1 steps 1 to 9). Restocks, returns, pauses, new
+//! users, lost answers and slow networks come at random; whoever holds a ticket is never refused
+//! (I10). And the simulation can find it: with a fault planted, holders are refused.
 
 use std::collections::BTreeMap;
 
@@ -25,10 +26,24 @@ impl Chance {
     }
 }
 
+/// What is wrong in the scripts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    None,
+    /// A return makes stock and says so to nobody but the verdicts.
+    ReturnsLeaveTheStockVersion,
+    /// Filters are read while stock is held back.
+    FiltersDuringTheHold,
+    /// Stock that comes back is there at once.
+    NoHold,
+}
+
 /// What Redis knows.
-#[derive(Default)]
 struct Coupon {
+    fault: Fault,
+    is_paused: bool,
     version: u64,
+    stock_version: u64,
     remaining: u64,
     held: u64,
     held_until_ms: u64,
@@ -36,10 +51,35 @@ struct Coupon {
 }
 
 impl Coupon {
+    fn new(fault: Fault) -> Self {
+        let (version, stock_version, remaining) = (1, 1, 2);
+        let (is_paused, held, held_until_ms, holders) = (false, 0, 0, Vec::new());
+        Self { fault, is_paused, version, stock_version, remaining, held, held_until_ms, holders }
+    }
+
+    /// A restock gives new stock.
     fn restock(&mut self, now_ms: u64, delta: u64) {
+        self.stock_version += 1;
+        self.give(now_ms, delta);
+    }
+
+    /// Somebody's ticket is cancelled, and its stock goes back.
+    fn take_back(&mut self, now_ms: u64, place: usize) {
+        self.holders.remove(place);
+        self.stock_version += u64::from(self.fault != Fault::ReturnsLeaveTheStockVersion);
+        self.give(now_ms, 1);
+    }
+
+    /// Pause or resume.
+    fn switch(&mut self) {
+        self.is_paused = !self.is_paused;
+        self.version += 1;
+    }
+
+    fn give(&mut self, now_ms: u64, delta: u64) {
         let available = self.available(now_ms);
         self.version += 1;
-        if available > 0 {
+        if available > 0 || self.fault == Fault::NoHold {
             (self.remaining, self.held) = (available + delta, 0);
         } else if self.held == 0 {
             (self.held, self.held_until_ms) = (delta, now_ms + HOLD_MS);
@@ -58,6 +98,9 @@ impl Coupon {
         let is_held = self.held > 0 && now_ms < self.held_until_ms;
         let lease_ms = if is_held { self.held_until_ms - now_ms } else { LEASE_MAX_MS };
         let holds = self.holders.iter().any(|holder| holder == user);
+        if !holds && self.is_paused {
+            return (0, false);
+        }
         if !holds && available > 0 {
             if !is_held {
                 self.held = 0;
@@ -68,8 +111,9 @@ impl Coupon {
         (lease_ms.min(LEASE_MAX_MS), !holds && available == 0)
     }
 
-    fn is_stale(&self, standing: Standing) -> bool {
-        standing.version != self.version || self.remaining > 0 || self.held > 0
+    fn is_stale(&self, stock: Stock) -> bool {
+        let is_held = self.held > 0 && self.fault != Fault::FiltersDuringTheHold;
+        stock.version != self.stock_version || self.remaining > 0 || is_held
     }
 }
 
@@ -78,9 +122,9 @@ enum Event {
     /// A question arrives in Redis.
     Asked { process: usize, user: String, sent: Moment },
     /// Its answer arrives in the process.
-    Answered { process: usize, sent: Moment, version: u64, lease_ms: u64 },
+    Answered { process: usize, sent: Moment, told: Answered },
     /// The next page of a filter is read.
-    Paged { process: usize, standing: Standing, expected: Vec<String>, read: usize },
+    Paged { process: usize, stock: Stock, expected: Vec<String>, read: usize },
 }
 
 struct World {
@@ -90,14 +134,16 @@ struct World {
     events: BTreeMap<(u64, u64), Event>,
     count: u64,
     refused: u64,
+    holders_refused: u64,
 }
 
 impl World {
-    fn new(seed: u64) -> Self {
-        let coupon = Coupon { version: 1, remaining: 2, ..Coupon::default() };
+    fn new(seed: u64, fault: Fault) -> Self {
+        let coupon = Coupon::new(fault);
         let processes = [Verdicts::default(), Verdicts::default()];
         let (chance, events) = (Chance(seed), BTreeMap::new());
-        Self { chance, coupon, processes, events, count: 0, refused: 0 }
+        let (count, refused, holders_refused) = (0, 0, 0);
+        Self { chance, coupon, processes, events, count, refused, holders_refused }
     }
 
     fn later(&mut self, at_us: u64, event: Event) {
@@ -125,9 +171,9 @@ impl World {
 
     fn build(&mut self, now_us: u64) {
         let process = self.chance.below(2) as usize;
-        if let Some((_, standing)) = self.processes[process].without_filter(moment(now_us)).pop() {
+        if let Some((_, stock)) = self.processes[process].without_filter(moment(now_us)).pop() {
             let expected = Vec::new();
-            self.later(now_us, Event::Paged { process, standing, expected, read: 0 });
+            self.later(now_us, Event::Paged { process, stock, expected, read: 0 });
         }
     }
 
@@ -135,22 +181,21 @@ impl World {
         match event {
             Event::Asked { process, user, sent } => {
                 let (lease_ms, is_refused) = self.coupon.issue(now_us / 1_000, &user);
-                let version = self.coupon.version;
+                let told = Answered {
+                    stock_version: self.coupon.stock_version,
+                    ..answered(self.coupon.version, lease_ms, Answer::SoldOut)
+                };
                 // One answer in five gets lost.
                 if is_refused && self.chance.below(5) > 0 {
                     let at_us = now_us + self.delay_us();
-                    self.later(at_us, Event::Answered { process, sent, version, lease_ms });
+                    self.later(at_us, Event::Answered { process, sent, told });
                 }
             }
-            Event::Answered { process, sent, version, lease_ms } => {
-                self.processes[process].learn(
-                    &id(),
-                    sent,
-                    &answered(version, lease_ms, Answer::SoldOut),
-                );
+            Event::Answered { process, sent, told } => {
+                self.processes[process].learn(&id(), sent, &told);
             }
-            Event::Paged { process, standing, mut expected, read } => {
-                if self.coupon.is_stale(standing) {
+            Event::Paged { process, stock, mut expected, read } => {
+                if self.coupon.is_stale(stock) {
                     return;
                 }
                 if read == 0 {
@@ -159,11 +204,11 @@ impl World {
                 let read = read + PAGE;
                 if read < expected.len() {
                     let at_us = now_us + 2_000;
-                    return self.later(at_us, Event::Paged { process, standing, expected, read });
+                    return self.later(at_us, Event::Paged { process, stock, expected, read });
                 }
                 let mut holders = HoldersFilter::for_holders(expected.len());
                 expected.iter().for_each(|user| holders.insert(user));
-                self.processes[process].attach(&id(), standing, holders);
+                self.processes[process].attach(&id(), stock, holders);
             }
         }
     }
@@ -178,18 +223,23 @@ impl World {
                 let ((at_us, _), event) = entry.remove_entry();
                 self.happen(at_us, event);
             }
-            match self.chance.below(100) {
+            match self.chance.below(200) {
                 0 => {
                     let delta = 1 + self.chance.below(3);
                     self.coupon.restock(now_us / 1_000, delta);
                 }
-                1..10 => self.build(now_us),
-                10..40 if !self.coupon.holders.is_empty() => {
+                1 if !self.coupon.holders.is_empty() => {
+                    let place = self.chance.below(self.coupon.holders.len() as u64);
+                    self.coupon.take_back(now_us / 1_000, place as usize);
+                }
+                2..4 => self.coupon.switch(),
+                4..20 => self.build(now_us),
+                20..80 if !self.coupon.holders.is_empty() => {
                     // The latest winners are those who may be refused wrongly.
                     let latest = self.coupon.holders.len() as u64;
                     let back = self.chance.below(latest.min(4));
                     let user = self.coupon.holders[(latest - 1 - back) as usize].clone();
-                    assert!(!self.ask(now_us, &user), "{user} holds a ticket (I10)");
+                    self.holders_refused += u64::from(self.ask(now_us, &user));
                 }
                 _ => self.refused += u64::from(self.ask(now_us, &format!("u{step}"))),
             }
@@ -205,13 +255,26 @@ fn moment(us: u64) -> Moment {
     Moment(us * 1_000)
 }
 
+/// Strangers and holders who were refused from memory.
+fn refused(fault: Fault) -> (u64, u64) {
+    let worlds = (0..SEEDS).map(|seed| {
+        let mut world = World::new(seed, fault);
+        world.run();
+        (world.refused, world.holders_refused)
+    });
+    worlds.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
+}
+
 #[test]
 fn nobody_who_holds_a_ticket_is_ever_refused_from_memory_i4_i8_i10() {
-    let mut refused = 0;
-    for seed in 0..SEEDS {
-        let mut world = World::new(seed);
-        world.run();
-        refused += world.refused;
-    }
-    assert!(refused > SEEDS * 20, "only {refused} refusals came from memory");
+    let (strangers, holders) = refused(Fault::None);
+    assert!(strangers > SEEDS * 20, "only {strangers} refusals came from memory");
+    assert_eq!(holders, 0, "holders were refused (I10)");
+}
+
+#[test]
+fn the_simulation_finds_a_fault_that_is_planted() {
+    let faults = [Fault::ReturnsLeaveTheStockVersion, Fault::FiltersDuringTheHold, Fault::NoHold];
+    let found = faults.map(|fault| refused(fault).1);
+    assert!(found.iter().all(|holders| *holders > 0), "{found:?}");
 }

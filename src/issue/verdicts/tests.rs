@@ -23,6 +23,7 @@ pub(super) fn answered(version: u64, lease_ms: u64, answer: Answer) -> Answered 
     Answered {
         epoch: 1,
         version,
+        stock_version: version,
         lease_ms,
         key_id: "k1".to_owned(),
         valid_for: None,
@@ -85,12 +86,12 @@ fn whoever_may_hold_a_ticket_asks_redis_i10() {
     let verdicts = sold_out(3, START, 100);
     assert_eq!(refusal(&verdicts, 1, &user("eve")), None, "no filter yet");
     assert_eq!(refusal(&verdicts, 1, &anybody()), GONE);
-    let standing = Standing { epoch: 1, version: 3 };
-    assert_eq!(verdicts.without_filter(START), [(coupon(), standing)]);
+    let stock = Stock { epoch: 1, version: 3 };
+    assert_eq!(verdicts.without_filter(START), [(coupon(), stock)]);
 
-    verdicts.attach(&coupon(), Standing { version: 2, ..standing }, filter_of(&["ada"]));
-    assert_eq!(refusal(&verdicts, 1, &user("eve")), None, "a filter of another version");
-    verdicts.attach(&coupon(), standing, filter_of(&["ada", "bob\n2"]));
+    verdicts.attach(&coupon(), Stock { version: 2, ..stock }, filter_of(&["ada"]));
+    assert_eq!(refusal(&verdicts, 1, &user("eve")), None, "a filter of another stock");
+    verdicts.attach(&coupon(), stock, filter_of(&["ada", "bob\n2"]));
     assert_eq!(refusal(&verdicts, 1, &user("ada")), None);
     assert_eq!(refusal(&verdicts, 1, &user("eve")), GONE);
     let claims = |name, claim| {
@@ -110,6 +111,29 @@ fn whoever_may_hold_a_ticket_asks_redis_i10() {
     assert_eq!(refusal(&verdicts, 70, &user("eve")), None, "and no restock");
     verdicts.learn(&coupon(), START.plus_ms(69), &answered(3, 100, Answer::SoldOut));
     assert_eq!(refusal(&verdicts, 70, &user("eve")), None, "an older version teaches nothing");
+}
+
+#[test]
+fn a_filter_outlives_pause_and_resume_and_not_a_restock_i8_i10() {
+    let verdicts = sold_out(3, START, 100);
+    let stock = Stock { epoch: 1, version: 3 };
+    verdicts.attach(&coupon(), stock, filter_of(&["ada"]));
+    // Paused and resumed: nobody was refused for want of stock meanwhile.
+    let again = Answered { stock_version: 3, ..answered(5, 100, Answer::SoldOut) };
+    verdicts.learn(&coupon(), START.plus_ms(5_000), &again);
+    assert_eq!(refusal(&verdicts, 5_010, &user("eve")), GONE);
+    assert_eq!(refusal(&verdicts, 5_010, &user("ada")), None);
+    assert_eq!(verdicts.without_filter(START.plus_ms(5_010)), []);
+    let restocked = Answered { stock_version: 4, ..answered(6, 100, Answer::SoldOut) };
+    verdicts.learn(&coupon(), START.plus_ms(5_020), &restocked);
+    assert_eq!(refusal(&verdicts, 5_030, &user("eve")), None);
+    let wanted = (coupon(), Stock { version: 4, ..stock });
+    assert_eq!(verdicts.without_filter(START.plus_ms(5_030)), [wanted]);
+    // Of another life, at the same number.
+    verdicts.attach(&coupon(), Stock { version: 4, ..stock }, filter_of(&["ada"]));
+    let other_life = Answered { epoch: 2, ..restocked };
+    verdicts.learn(&coupon(), START.plus_ms(5_040), &other_life);
+    assert_eq!(refusal(&verdicts, 5_050, &user("eve")), None);
 }
 
 #[test]
@@ -143,13 +167,13 @@ fn verdicts_are_bounded_and_the_forgotten_ones_make_room() {
 #[test]
 fn filters_are_bounded_and_only_unwanted_ones_make_room() {
     let verdicts = sold_out(1, START, 100);
-    let standing = Standing { epoch: 1, version: 1 };
+    let stock = Stock { epoch: 1, version: 1 };
     let holders = FILTERS_MAX_BYTES / 2;
-    verdicts.attach(&coupon(), standing, HoldersFilter::for_holders(holders));
+    verdicts.attach(&coupon(), stock, HoldersFilter::for_holders(holders));
     assert!(verdicts.read()[&coupon()].holders.is_some());
     assert!(!verdicts.make_room(START.plus_ms(1_000), 64), "the coupon is still asked for");
     assert!(verdicts.make_room(START.plus_ms(1_101), 64));
     assert!(verdicts.read()[&coupon()].holders.is_none());
-    verdicts.attach(&coupon(), standing, HoldersFilter::for_holders(holders + 8));
+    verdicts.attach(&coupon(), stock, HoldersFilter::for_holders(holders + 8));
     assert!(verdicts.read()[&coupon()].holders.is_none(), "a filter above the bound is dropped");
 }

@@ -2,15 +2,21 @@
 
 use std::collections::BTreeSet;
 
+use firstcome::domain::act::Return;
+use firstcome::lua::close::close;
 use firstcome::lua::holders_page::{Args, Page, Reply, holders_page};
+use firstcome::lua::pause::pause;
 use firstcome::lua::restock::{Args as RestockArgs, restock};
+use firstcome::lua::resume::resume;
+use firstcome::lua::r#return::{Args as ReturnArgs, return_tickets};
+use firstcome::lua::window::{Args as WindowArgs, window};
 
 use crate::lua::acts::hold;
 use crate::support::stage::Stage;
 
-async fn turn(stage: &Stage, version: u64, cursor: &str) -> Reply {
+async fn turn(stage: &Stage, stock_version: u64, cursor: &str) -> Reply {
     let (accepted, coupon_id) = (&stage.accepted, &stage.coupon_id);
-    let args = Args { accepted, coupon_id, epoch: accepted.epoch, version, cursor };
+    let args = Args { accepted, coupon_id, epoch: accepted.epoch, stock_version, cursor };
     holders_page(stage.redis(), &args).await.unwrap()
 }
 
@@ -73,19 +79,45 @@ async fn a_coupon_that_somebody_can_win_is_stale_i4_i8() {
     assert_eq!(turn(&stage, 1, "0").await, Reply::Stale, "one is left");
     stage.issue("bob").await;
     page(&stage, "0").await;
-    assert_eq!(turn(&stage, 2, "0").await, Reply::Stale, "a version that is not there yet");
+    assert_eq!(turn(&stage, 2, "0").await, Reply::Stale, "a stock version that is not there yet");
 
     let act = stage.act(2);
     restock(stage.redis(), &RestockArgs { act, delta: 1 }).await.unwrap();
     hold::stretch(&stage).await;
-    for version in [1, 2] {
-        assert_eq!(turn(&stage, version, "0").await, Reply::Stale, "stock is held back");
+    for stock_version in [1, 2] {
+        assert_eq!(turn(&stage, stock_version, "0").await, Reply::Stale, "stock is held back");
     }
     hold::end(&stage).await;
     assert_eq!(turn(&stage, 2, "0").await, Reply::Stale, "and there");
     stage.issue("eve").await;
     assert!(matches!(turn(&stage, 2, "0").await, Reply::Page(_)));
-    assert_eq!(turn(&stage, 1, "0").await, Reply::Stale, "a version that is over");
+    assert_eq!(turn(&stage, 1, "0").await, Reply::Stale, "a stock version that is over");
+}
+
+#[tokio::test]
+async fn only_what_makes_stock_makes_a_page_stale_i8_i10() {
+    let stage = sold_out(&[("ada", 1), ("bob", 1)]).await;
+    let redis = stage.redis();
+    pause(redis, &stage.act(2)).await.unwrap();
+    page(&stage, "0").await;
+    resume(redis, &stage.act(3)).await.unwrap();
+    page(&stage, "0").await;
+    let act = stage.act(4);
+    let args = WindowArgs { act, opens_at_ms: None, closes_at_ms: None, per_user_limit: 9 };
+    window(redis, &args).await.unwrap();
+    page(&stage, "0").await;
+    // Back to no stock at once: whoever won meanwhile would be missing in a filter of before.
+    restock(redis, &RestockArgs { act: stage.act(5), delta: 1 }).await.unwrap();
+    restock(redis, &RestockArgs { act: stage.act(6), delta: -1 }).await.unwrap();
+    assert_eq!(turn(&stage, 1, "0").await, Reply::Stale);
+    assert!(matches!(turn(&stage, 3, "0").await, Reply::Page(_)));
+    let returns = [Return { serial: 1, holder: "ada".to_owned() }];
+    return_tickets(redis, &ReturnArgs { act: stage.act(7), returns: &returns }).await.unwrap();
+    hold::end(&stage).await;
+    stage.issue("eve").await;
+    assert_eq!(turn(&stage, 3, "0").await, Reply::Stale);
+    close(redis, &stage.act(8)).await.unwrap();
+    assert!(matches!(turn(&stage, 4, "0").await, Reply::Page(_)));
 }
 
 #[tokio::test]

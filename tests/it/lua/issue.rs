@@ -37,6 +37,7 @@ async fn the_first_is_issued_a_ticket_and_the_rest_of_what_a_reply_tells() {
     assert_eq!((ada.serial.0, bob.serial.0), (1, 2));
     assert_eq!((ada.issued_at, ada.epoch, ada.is_cancelled), (answered.now, 1, false));
     assert_eq!((answered.epoch, answered.version, answered.lease_ms), (1, 1, 100));
+    assert_eq!(answered.stock_version, 1);
     assert_eq!((answered.key_id.as_str(), answered.total), ("k1", 10));
     assert_eq!((answered.valid_for, answered.opens_at), (None, None));
     assert!(answered.now <= balance.now);

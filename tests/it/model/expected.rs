@@ -19,6 +19,7 @@ pub struct Coupon {
     pub issued: i64,
     pub returned: i64,
     pub version: i64,
+    pub stock_version: i64,
     pub per_user_limit: u8,
     pub opens_at_ms: Option<i64>,
     pub closes_at_ms: Option<i64>,
@@ -84,7 +85,7 @@ impl Coupon {
             (Step::Preload { total, per_user_limit }, 0) => {
                 (self.state, self.per_user_limit) = ("open", *per_user_limit);
                 (self.total, self.remaining) = (*total, *total);
-                (self.version, self.act_no) = (1, 1);
+                (self.version, self.stock_version, self.act_no) = (1, 1, 1);
                 self.act_result = format!("applied 1 {total} {total}");
             }
             (_, 0) => return "unknown".to_owned(),
@@ -98,6 +99,8 @@ impl Coupon {
             (Step::Act(change, numbered), _) => {
                 let applied = self.change(change).map(|()| {
                     self.version += 1;
+                    let is_stock = matches!(change, Change::Restock { .. } | Change::Return { .. });
+                    self.stock_version += i64::from(is_stock);
                     let stock = self.remaining + self.held;
                     format!("applied {} {} {stock}", self.version, self.total)
                 });

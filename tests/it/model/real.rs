@@ -126,7 +126,8 @@ impl Real {
             }
             refused => panic!("refused as a whole: {refused:?}"),
         };
-        assert_eq!(answered.version as i64, after.version);
+        let marks = [answered.version, answered.stock_version].map(|mark| mark as i64);
+        assert_eq!(marks, [after.version, after.stock_version]);
         let said: Vec<(&str, i64)> = answered.answers.iter().map(word).collect();
         assert_eq!(said, after.answers);
         for ((user, claim), answer) in group.iter().zip(&answered.answers) {

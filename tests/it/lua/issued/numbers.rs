@@ -39,10 +39,12 @@ async fn serials_pass_every_power_of_two_that_numbers_break_at_i5_i10() {
 async fn versions_leases_and_windows_keep_their_digits() {
     let stage = Stage::with(10).await;
     stage.set_field("version", (1_u64 << 53) - 1).await;
+    stage.set_field("stock_version", (1_u64 << 53) - 2).await;
     stage.set_field("opens_at_ms", 1_i64).await;
     stage.set_field("closes_at_ms", 253_402_300_799_999_i64).await;
     let answered = stage.answered(&[("ada", 1)]).await;
     assert_eq!((answered.version, answered.lease_ms), ((1 << 53) - 1, 100));
+    assert_eq!(answered.stock_version, (1 << 53) - 2);
     assert_eq!(answered.opens_at.unwrap().0, 1);
     assert!(answered.now.0 > 1_700_000_000_000, "{:?}", answered.now);
 }
