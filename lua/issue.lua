@@ -10,10 +10,10 @@
 -- first_serial, issued_at_ms, per_user_limit, stock_version}. `answers` is one word a user, in
 -- their order, separated by line feeds; a word that is the same for all stands once, and a call
 -- that is refused as a whole is its word alone. Those who were issued a ticket have, in their
--- order, first_serial and the ones after it. A `holding` is `<serial>:<issued_at_ms in base 36>`, with `:<epoch>` after
--- it when the epoch is not 1, and `x` before it once its ticket was cancelled. `claims` is empty
--- when all are 1, else one number a user, separated by commas. A user and claim that stand twice
--- get one ticket, and the second is told it as a replay.
+-- order, first_serial and the ones after it. A `holding` is `<serial>:<issued_at_ms in base 36>`,
+-- with `:<epoch>` after it when the epoch is not 1, and `x` before it once its ticket was
+-- cancelled. `claims` is empty when all are 1, else one number a user, separated by commas. A user
+-- and claim that stand twice get one ticket, and the second is told it as a replay.
 --
 -- The loop over the users is most of what a ticket costs Redis: it makes no table and no text that
 -- it can do without.

@@ -42,6 +42,21 @@ pub const VERDICTS_MAX: usize = 4_096;
 /// Filters of holders that a process keeps. A coupon whose filter does not fit is asked about in
 /// Redis.
 pub const FILTERS_MAX_BYTES: usize = 64 << 20;
+/// After a page of holders the server that reads them pauses for so many times what the page took,
+/// so that all of them together take a tenth of Redis's time.
+pub const PAGE_PAUSE_FACTOR: u32 = 9;
+/// The pause after a page of holders, however little the page took.
+pub const PAGE_PAUSE_MIN: Duration = Duration::from_millis(1);
+/// The pause after a page of holders, however long the page took: most of a long one is waiting.
+pub const PAGE_PAUSE_MAX: Duration = Duration::from_millis(25);
+/// One server reads holders for this long before it is another's turn.
+pub const TURN: Duration = Duration::from_secs(1);
+/// A server that wants to read holders, and is silent for this long, has gone.
+pub const TURN_LEASE: Duration = Duration::from_secs(3);
+/// How often a server asks for its turn: after this long for each one that comes before it.
+pub const TURN_ASK_AGAIN: Duration = Duration::from_millis(50);
+/// The longest pause between two of these questions.
+pub const TURN_ASK_AGAIN_MAX: Duration = Duration::from_secs(1);
 
 /// Tickets that the persister writes in one transaction.
 pub const BATCH_MAX_TICKETS: usize = 8_192;
@@ -111,6 +126,7 @@ pub const BENIGN_PROBE_MAX_AGE: Duration = Duration::from_secs(30 * 60);
 const _: () = assert!(TAKE_OVER_IDLE.as_secs() >= STATEMENT_TIMEOUT.as_secs() + 5);
 const _: () = assert!(TRANSACTION_IDLE.as_secs() <= TAKE_OVER_IDLE.as_secs());
 const _: () = assert!(LEASE_MAX_MS < HOLD_MS);
+const _: () = assert!(TURN.as_millis() + TURN_ASK_AGAIN_MAX.as_millis() < TURN_LEASE.as_millis());
 const _: () = assert!(GROUP_MAX_REQUESTS <= BATCH_MAX_TICKETS);
 const _: () = assert!(TOTAL_MAX < 1 << 40, "a serial must fit in the 40 bits of a code");
 const _: () = assert!(PAGE_DEFAULT_ROWS <= PAGE_MAX_ROWS);

@@ -1,42 +1,83 @@
-//! Builds the filters of sold-out coupons, beside the hot path and gently (P1 steps 8, 9 and 11).
+//! Builds the filters of sold-out coupons, beside the hot path and gently (P1 steps 8, 9 and 11):
+//! one page of holders at a time, of one coupon after the other, by one server at a time.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::holders_filter::HoldersFilter;
 use super::moment::Moment;
 use super::verdicts::{Stock, Verdicts};
+use crate::domain::code::hex;
 use crate::domain::coupon::CouponId;
-use crate::domain::limits::HOLD_MS;
-use crate::lua::holders_page::{Args, Reply, holders_page};
+use crate::domain::limits::{
+    HOLD_MS, PAGE_PAUSE_FACTOR, PAGE_PAUSE_MAX, PAGE_PAUSE_MIN, TURN, TURN_ASK_AGAIN,
+    TURN_ASK_AGAIN_MAX,
+};
+use crate::lua::holders_page::{Args, Page, Reply, holders_page};
+use crate::lua::turn::{self, Step, turn};
 use crate::redis::Redis;
+use crate::redis::generation::Accepted;
 
-/// The time between two pages. A page of 200 holders costs Redis 0.2 ms, so a server that builds
-/// takes a tenth of its time.
-const PAGE_EVERY: Duration = Duration::from_millis(2);
-/// Processes that notice a sold-out coupon in the same moment begin within this time of each other.
-const JITTER_MAX_MS: u8 = 20;
 /// A coupon whose filter has no room, or whose holders cannot be read, is left alone for this long.
 const LATER: Duration = Duration::from_secs(1);
 /// A coupon that could be won when its holders were read is looked at again after the hold.
 const AFTER_HOLD: Duration = Duration::from_millis(HOLD_MS);
+/// Looking through all verdicts for coupons without a filter happens this often at most.
+const GATHER_EVERY: Duration = Duration::from_millis(100);
 
-/// Builds one filter at a time; its loop is [`FilterBuilder::step`] repeated.
+/// Builds filters in turns; its loop is [`FilterBuilder::step`] repeated.
 pub struct FilterBuilder {
     redis: Redis,
     verdicts: Arc<Verdicts>,
+    /// The name of this process among those who want to read holders.
+    token: String,
+    place: Place,
+    /// Those that get a page in this round, the next one in front.
+    round: VecDeque<Build>,
+    /// Those that had theirs, and need more of them.
+    begun: VecDeque<Build>,
+    gather_from: Instant,
     /// Coupons that are left alone, and until when.
     later: HashMap<CouponId, Instant>,
+}
+
+/// Where this process stands among those who want to read holders.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Away,
+    Waiting,
+    /// It has the turn, until then.
+    Turn(Instant),
+}
+
+/// A filter that is being built.
+struct Build {
+    coupon_id: CouponId,
+    stock: Stock,
+    cursor: String,
+    holders: Option<HoldersFilter>,
 }
 
 impl FilterBuilder {
     /// A builder for the verdicts of this process.
     pub fn new(redis: &Redis, verdicts: Arc<Verdicts>) -> Self {
-        Self { redis: redis.clone(), verdicts, later: HashMap::new() }
+        let mut token = [0; 8];
+        // Without randomness two servers may share a name and read at once: dearer, no more.
+        let _ = getrandom::fill(&mut token);
+        Self {
+            redis: redis.clone(),
+            verdicts,
+            token: hex(&token),
+            place: Place::Away,
+            round: VecDeque::new(),
+            begun: VecDeque::new(),
+            gather_from: Instant::now(),
+            later: HashMap::new(),
+        }
     }
 
     /// Repeats [`FilterBuilder::step`] until shutdown.
@@ -49,71 +90,134 @@ impl FilterBuilder {
         }
     }
 
-    /// Builds the filter of one coupon that needs one, or waits a while for such a coupon.
+    /// Reads one page for the filter of a coupon that needs one, or waits a while: for such a
+    /// coupon, or for this server's turn.
     pub async fn step(&mut self) {
-        let now = Instant::now();
-        self.later.retain(|_, until| *until > now);
-        let wanted = self.verdicts.without_filter(Moment::now());
-        let next = wanted.into_iter().find(|(coupon_id, _)| !self.later.contains_key(coupon_id));
-        let Some((coupon_id, stock)) = next else {
-            // Whatever comes first: a new verdict, or the end of somebody's pause.
-            let until = self.later.values().min().copied().unwrap_or(now + LATER);
-            let _ = timeout_at(until.min(now + LATER), self.verdicts.unfiltered()).await;
+        if self.round.is_empty() {
+            self.gather();
+        }
+        let Some(mut build) = self.round.pop_front() else { return self.rest().await };
+        if build.holders.is_none()
+            && !self.verdicts.wants(Moment::now(), &build.coupon_id, build.stock)
+        {
             return;
+        }
+        let Ok(accepted) = self.redis.generation().current() else {
+            self.round.push_front(build);
+            return sleep(LATER).await;
         };
-        match self.build(&coupon_id, stock).await {
-            Ok(holders) => self.verdicts.attach(&coupon_id, stock, holders),
+        if !self.has_turn(&accepted).await {
+            return self.round.push_front(build);
+        }
+        let since = Instant::now();
+        match self.read(&accepted, &mut build).await {
+            Ok(true) => self.complete(build),
+            Ok(false) => self.begun.push_back(build),
             Err(pause) => {
-                self.later.insert(coupon_id, Instant::now() + pause);
+                self.later.insert(build.coupon_id, Instant::now() + pause);
             }
         }
+        // However dear a page is, Redis does nine times as much else before the next one.
+        sleep((since.elapsed() * PAGE_PAUSE_FACTOR).clamp(PAGE_PAUSE_MIN, PAGE_PAUSE_MAX)).await;
     }
 
-    /// The holders at exactly this stock. When it is over, when the filter has no room, or when
-    /// Redis does not answer: how long to leave the coupon alone. Until then everybody asks.
-    async fn build(&self, coupon_id: &CouponId, stock: Stock) -> Result<HoldersFilter, Duration> {
-        let accepted = self.redis.generation().current().map_err(|_| LATER)?;
-        sleep(jitter()).await;
-        let mut pace = interval(PAGE_EVERY);
-        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (mut cursor, mut filter) = ("0".to_owned(), None);
-        loop {
-            pace.tick().await;
-            let args = Args {
-                accepted: &accepted,
-                coupon_id,
-                epoch: stock.epoch,
-                stock_version: stock.version,
-                cursor: &cursor,
-            };
-            let page = match holders_page(&self.redis, &args).await {
-                Ok(Reply::Page(page)) => page,
-                Ok(Reply::Stale) => return Err(AFTER_HOLD),
-                Err(error) => {
-                    tracing::debug!(%error, coupon.id = %coupon_id, "the holders cannot be read");
-                    return Err(LATER);
-                }
-            };
-            let bytes = HoldersFilter::bytes_for(page.holders);
-            if filter.is_none() && !self.verdicts.make_room(Moment::now(), bytes) {
-                tracing::debug!(coupon.id = %coupon_id, bytes, "its filter has no room");
+    /// The next round: a page for everybody who had one before, and for everybody who is new. So no
+    /// large coupon keeps a small one waiting.
+    fn gather(&mut self) {
+        std::mem::swap(&mut self.round, &mut self.begun);
+        let now = Instant::now();
+        if now < self.gather_from {
+            return;
+        }
+        self.gather_from = now + GATHER_EVERY;
+        self.later.retain(|_, until| *until > now);
+        self.verdicts.forget(Moment::now());
+        let begun: HashSet<_> = self.round.iter().map(|build| build.coupon_id.clone()).collect();
+        let wanted = self.verdicts.without_filter(Moment::now()).into_iter();
+        let new = wanted.filter(|(coupon_id, _)| {
+            !begun.contains(coupon_id) && !self.later.contains_key(coupon_id)
+        });
+        self.round.extend(new.map(|(coupon_id, stock)| {
+            let cursor = "0".to_owned();
+            Build { coupon_id, stock, cursor, holders: None }
+        }));
+    }
+
+    /// Nothing is to be built: the turn is another's. Waits for what comes first: a new verdict,
+    /// or the end of somebody's pause.
+    async fn rest(&mut self) {
+        if self.place != Place::Away
+            && let Ok(accepted) = self.redis.generation().current()
+        {
+            self.place = Place::Away;
+            let args = turn::Args { accepted: &accepted, token: &self.token, step: Step::Leave };
+            if let Err(error) = turn(&self.redis, &args).await {
+                tracing::debug!(%error, "the turn to read holders ends by itself");
+            }
+        }
+        let now = Instant::now();
+        let until = self.later.values().min().copied().unwrap_or(now + LATER);
+        let _ = timeout_at(until.min(now + LATER), self.verdicts.unfiltered()).await;
+        sleep_until(self.gather_from).await;
+    }
+
+    /// Whether this server may read now. When others come first it waits for a part of their time.
+    async fn has_turn(&mut self, accepted: &Accepted) -> bool {
+        let now = Instant::now();
+        let step = match self.place {
+            Place::Turn(until) if now < until => return true,
+            Place::Turn(_) => Step::Pass,
+            Place::Away | Place::Waiting => Step::Ask,
+        };
+        let args = turn::Args { accepted, token: &self.token, step };
+        self.place = Place::Waiting;
+        match turn(&self.redis, &args).await {
+            Ok(turn::Reply::Turn) => {
+                self.place = Place::Turn(now + TURN);
+                return true;
+            }
+            Ok(turn::Reply::Wait(before)) => {
+                sleep((TURN_ASK_AGAIN * before).min(TURN_ASK_AGAIN_MAX)).await;
+            }
+            Ok(turn::Reply::Left | turn::Reply::OtherGeneration) => sleep(LATER).await,
+            Err(error) => {
+                tracing::debug!(%error, "no turn to read holders");
+                sleep(LATER).await;
+            }
+        }
+        false
+    }
+
+    /// Reads the next page; whether it was the last one. When the stock is another, when the filter
+    /// has no room, or when Redis does not answer: how long to leave the coupon alone. Until then
+    /// everybody asks.
+    async fn read(&self, accepted: &Accepted, build: &mut Build) -> Result<bool, Duration> {
+        let Build { coupon_id, stock, cursor, holders } = build;
+        let (epoch, stock_version) = (stock.epoch, stock.version);
+        let args = Args { accepted, coupon_id, epoch, stock_version, cursor };
+        let page: Page = match holders_page(&self.redis, &args).await {
+            Ok(Reply::Page(page)) => page,
+            Ok(Reply::Stale) => return Err(AFTER_HOLD),
+            Err(error) => {
+                tracing::debug!(%error, coupon.id = %coupon_id, "the holders cannot be read");
                 return Err(LATER);
             }
-            let mut holders =
-                filter.take().unwrap_or_else(|| HoldersFilter::for_holders(page.holders));
-            page.fields.iter().for_each(|field| holders.insert(field));
-            if page.next_cursor == "0" {
-                return Ok(holders);
-            }
-            filter = Some(holders);
-            cursor = page.next_cursor;
+        };
+        if holders.is_none() {
+            *holders = self.verdicts.filter_for(page.holders);
+        }
+        let Some(holders) = holders else {
+            tracing::debug!(coupon.id = %coupon_id, page.holders, "its filter has no room");
+            return Err(LATER);
+        };
+        page.fields.iter().for_each(|field| holders.insert(field));
+        *cursor = page.next_cursor;
+        Ok(cursor == "0")
+    }
+
+    fn complete(&self, build: Build) {
+        if let Some(holders) = build.holders {
+            self.verdicts.attach(&build.coupon_id, build.stock, holders);
         }
     }
-}
-
-fn jitter() -> Duration {
-    let mut byte = [0];
-    // Without randomness processes begin together, which is no more than dearer.
-    let _ = getrandom::fill(&mut byte);
-    Duration::from_millis(u64::from(byte[0] % JITTER_MAX_MS))
 }

@@ -3,46 +3,70 @@
 //! holder for a stranger.
 
 use std::hash::RandomState;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fastbloom::BloomFilter;
 
+use crate::domain::limits::FILTERS_MAX_BYTES;
 use crate::domain::user::{Claim, UserId, holder_field};
 
 /// At this size one stranger in two thousand is taken for a holder.
 const BITS_PER_HOLDER: usize = 16;
 
-/// A compact set of holders.
-pub struct HoldersFilter(BloomFilter<RandomState>);
+/// What all filters of a process take together, also those that are being built.
+#[derive(Default)]
+pub(super) struct Room {
+    taken_bytes: AtomicUsize,
+}
+
+impl Room {
+    /// Takes so much of it, if that much is left.
+    fn take(&self, bytes: usize) -> bool {
+        let take =
+            |taken: usize| taken.checked_add(bytes).filter(|taken| *taken <= FILTERS_MAX_BYTES);
+        self.taken_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
+    }
+}
+
+/// A compact set of holders. Dropping it gives its room back.
+pub struct HoldersFilter {
+    bits: BloomFilter<RandomState>,
+    room: Arc<Room>,
+    bytes: usize,
+}
 
 impl HoldersFilter {
-    /// An empty filter for this many holders. Its hash has a secret of its own, so nobody can
-    /// choose a name that passes for a holder.
-    pub(super) fn for_holders(holders: usize) -> Self {
-        let bits = BloomFilter::with_num_bits(holders.max(1) * BITS_PER_HOLDER);
-        Self(bits.hasher(RandomState::new()).expected_items(holders.max(1)))
-    }
-
-    /// What a filter for this many holders takes.
-    pub(super) fn bytes_for(holders: usize) -> usize {
-        holders.max(1).saturating_mul(BITS_PER_HOLDER).div_ceil(64) * 8
-    }
-
-    /// What it takes.
-    pub(super) fn bytes(&self) -> usize {
-        self.0.num_bits() / 8
+    /// An empty filter for this many holders; `None` when there is no room for it. Its hash has a
+    /// secret of its own, so nobody can choose a name that passes for a holder.
+    pub(super) fn for_holders(holders: usize, room: &Arc<Room>) -> Option<Self> {
+        let holders = holders.max(1);
+        let bytes = holders.checked_mul(BITS_PER_HOLDER)?.div_ceil(64) * 8;
+        if !room.take(bytes) {
+            return None;
+        }
+        let bits = BloomFilter::with_num_bits(holders * BITS_PER_HOLDER);
+        let bits = bits.hasher(RandomState::new()).expected_items(holders);
+        Some(Self { bits, room: room.clone(), bytes })
     }
 
     /// Takes a holder in, as the field of the holders hash names them.
     pub(super) fn insert(&mut self, field: &str) {
-        self.0.insert(field);
+        self.bits.insert(field);
     }
 
     /// False only when this (user, claim) was not taken in (I10).
     pub(super) fn may_hold(&self, user_id: &UserId, claim: Claim) -> bool {
         match claim {
-            Claim::FIRST => self.0.contains(user_id.as_str()),
-            _ => self.0.contains(holder_field(user_id, claim).as_str()),
+            Claim::FIRST => self.bits.contains(user_id.as_str()),
+            _ => self.bits.contains(holder_field(user_id, claim).as_str()),
         }
+    }
+}
+
+impl Drop for HoldersFilter {
+    fn drop(&mut self) {
+        self.room.taken_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -63,7 +87,7 @@ mod tests {
                 .filter_map(|(user, claim)| Some((UserId::parse(user)?, Claim::new(*claim)?)))
                 .collect();
             // Also when it was made for fewer.
-            let mut filter = HoldersFilter::for_holders(expected);
+            let mut filter = HoldersFilter::for_holders(expected, &Arc::default()).unwrap();
             for (user_id, claim) in &holders {
                 filter.insert(&holder_field(user_id, *claim));
             }
@@ -75,11 +99,27 @@ mod tests {
 
     #[test]
     fn few_strangers_are_taken_for_holders() {
-        let mut filter = HoldersFilter::for_holders(10_000);
+        let room = Arc::<Room>::default();
+        let mut filter = HoldersFilter::for_holders(10_000, &room).unwrap();
         (0..10_000).for_each(|number| filter.insert(&format!("holder{number}")));
         let strangers = (0..10_000).map(|number| UserId::parse(&format!("u{number}")).unwrap());
         let taken = strangers.filter(|user_id| filter.may_hold(user_id, Claim::FIRST)).count();
         assert!(taken < 100, "{taken} of 10,000");
-        assert_eq!(filter.bytes(), HoldersFilter::bytes_for(10_000));
+        assert_eq!(filter.bits.num_bits() / 8, filter.bytes, "what it takes is what it counts");
+    }
+
+    #[test]
+    fn filters_share_a_room_and_give_their_part_back() {
+        let room = Arc::<Room>::default();
+        let half = FILTERS_MAX_BYTES / 2 / BITS_PER_HOLDER * 8;
+        let first = HoldersFilter::for_holders(half, &room);
+        let second = HoldersFilter::for_holders(half, &room);
+        assert!(first.is_some() && second.is_some());
+        assert!(HoldersFilter::for_holders(1, &room).is_none());
+        drop(first);
+        assert!(HoldersFilter::for_holders(half, &room).is_some());
+        assert!(HoldersFilter::for_holders(usize::MAX, &room).is_none());
+        drop(second);
+        assert_eq!(room.taken_bytes.load(Ordering::Relaxed), 0);
     }
 }

@@ -48,6 +48,11 @@ impl Keys {
         format!("{}:heartbeat", self.prefix)
     }
 
+    /// String: servers that want to read the holders of sold-out coupons, in turn.
+    pub fn readers(&self) -> String {
+        format!("{}:readers", self.prefix)
+    }
+
     /// The four keys of issue, preload and audit, in the order of their scripts' headers.
     pub fn of_coupon(&self, id: &CouponId) -> [String; 4] {
         let shard = id.shard();

@@ -7,17 +7,17 @@
 //! another server, right after the preload, would be told that there is no such coupon.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use tokio::sync::Notify;
 
-use super::holders_filter::HoldersFilter;
+use super::holders_filter::{HoldersFilter, Room};
 use super::moment::Moment;
 use super::outcome::Outcome;
 use crate::auth::Caller;
 use crate::domain::coupon::CouponId;
-use crate::domain::limits::{FILTERS_MAX_BYTES, LEASE_MAX_MS, VERDICTS_MAX};
+use crate::domain::limits::{LEASE_MAX_MS, VERDICTS_MAX};
 use crate::domain::time::UnixMs;
 use crate::domain::user::Claim;
 use crate::lua::issue::{Answer, Answered};
@@ -25,8 +25,11 @@ use crate::lua::issue::{Answer, Answered};
 /// A lease is renewed from this long before its end, and asked for again this long after a question
 /// that found no answer.
 const RENEW_MS: u64 = LEASE_MAX_MS / 2;
-/// A filter is kept at least this long after its coupon's last lease.
-const FILTER_KEPT_MS: u64 = 1_000;
+/// A verdict and its filter are kept at least this long after the last lease, and longer while
+/// nobody else needs the place: a paused coupon goes on with its filter.
+const KEPT_MS: u64 = 1_000;
+/// Verdicts that are forgotten under one lock.
+const FORGOTTEN_AT_ONCE: usize = 64;
 
 /// Which state of a coupon a verdict is about. Only a greater one replaces it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,6 +74,9 @@ struct Verdict {
 pub struct Verdicts {
     known: RwLock<HashMap<CouponId, Verdict>>,
     unfiltered: Notify,
+    room: Arc<Room>,
+    /// Whether somebody found no place or no room since the last look for what may go.
+    is_short: AtomicBool,
 }
 
 impl Verdicts {
@@ -125,28 +131,34 @@ impl Verdicts {
     }
 
     fn put(&self, coupon_id: &CouponId, mut new: Verdict) {
+        // A large filter goes back to the system when nobody waits for the lock.
+        let mut over = None;
         let mut known = self.write();
+        let is_full = known.len() >= VERDICTS_MAX;
         let is_news = match known.get_mut(coupon_id) {
             Some(old) if old.standing > new.standing => false,
             Some(old) if old.standing == new.standing && old.until >= new.until => false,
             Some(old) => {
-                new.holders = old.holders.take().filter(|_| old.stock == new.stock);
+                match old.stock == new.stock {
+                    true => new.holders = old.holders.take(),
+                    false => over = old.holders.take(),
+                }
                 let is_news =
                     new.holders.is_none() && (old.standing != new.standing || !old.is_sold_out());
                 *old = new;
                 is_news
             }
+            None if is_full => {
+                self.is_short.store(true, Ordering::Relaxed);
+                false
+            }
             None => {
-                if known.len() >= VERDICTS_MAX {
-                    known.retain(|_, verdict| verdict.until.plus_ms(FILTER_KEPT_MS) > new.until);
-                }
-                let has_room = known.len() < VERDICTS_MAX;
-                if has_room {
-                    known.insert(coupon_id.clone(), new);
-                }
-                has_room
+                known.insert(coupon_id.clone(), new);
+                true
             }
         };
+        drop(known);
+        drop(over);
         if is_news {
             self.unfiltered.notify_one();
         }
@@ -159,38 +171,60 @@ impl Verdicts {
 
     /// Sold-out coupons that are asked for right now and have no filter.
     pub(super) fn without_filter(&self, now: Moment) -> Vec<(CouponId, Stock)> {
-        let is_wanted = |verdict: &Verdict| {
-            verdict.is_sold_out() && verdict.holders.is_none() && verdict.until > now
-        };
         let known = self.read();
-        let wanted = known.iter().filter(|(_, verdict)| is_wanted(verdict));
+        let wanted = known.iter().filter(|(_, verdict)| verdict.wants_filter(now));
         wanted.map(|(coupon_id, verdict)| (coupon_id.clone(), verdict.stock)).collect()
     }
 
-    /// Makes room for a filter of this size: filters of coupons that nobody asks for go. Says
-    /// whether it fits.
-    pub(super) fn make_room(&self, now: Moment, bytes: usize) -> bool {
-        let mut known = self.write();
-        if filter_bytes(&known) + bytes > FILTERS_MAX_BYTES {
-            for verdict in known.values_mut() {
-                if verdict.until.plus_ms(FILTER_KEPT_MS) < now {
-                    verdict.holders = None;
-                }
-            }
-        }
-        filter_bytes(&known) + bytes <= FILTERS_MAX_BYTES
+    /// Whether a coupon is asked for right now, at this stock, and has no filter.
+    pub(super) fn wants(&self, now: Moment, coupon_id: &CouponId, stock: Stock) -> bool {
+        let known = self.read();
+        let verdict = known.get(coupon_id);
+        verdict.is_some_and(|verdict| verdict.stock == stock && verdict.wants_filter(now))
     }
 
-    /// Gives a verdict the holders of its coupon at exactly this stock; a filter that comes too late,
-    /// or that does not fit any more, is dropped.
+    /// An empty filter for this many holders; `None` when there is no room for it now.
+    pub(super) fn filter_for(&self, holders: usize) -> Option<HoldersFilter> {
+        let filter = HoldersFilter::for_holders(holders, &self.room);
+        if filter.is_none() {
+            self.is_short.store(true, Ordering::Relaxed);
+        }
+        filter
+    }
+
+    /// Gives a verdict the holders of its coupon at exactly this stock; one that comes too late
+    /// is dropped.
     pub(super) fn attach(&self, coupon_id: &CouponId, stock: Stock, holders: HoldersFilter) {
-        let mut known = self.write();
-        let fits = filter_bytes(&known) + holders.bytes() <= FILTERS_MAX_BYTES;
-        match known.get_mut(coupon_id) {
-            Some(verdict) if verdict.stock == stock && fits => {
-                verdict.holders = Some(holders);
+        if let Some(verdict) = self.write().get_mut(coupon_id)
+            && verdict.stock == stock
+        {
+            verdict.holders = Some(holders);
+        }
+    }
+
+    /// Forgets what nobody asks for any more, with its filters, if somebody needs the place. It is
+    /// looked for beside the requests, and taken out few by few: no request waits for it.
+    pub(super) fn forget(&self, now: Moment) {
+        if !self.is_short.swap(false, Ordering::Relaxed) {
+            return;
+        }
+        let is_over = |verdict: &Verdict| verdict.until.plus_ms(KEPT_MS) < now;
+        let known = self.read();
+        let over = known.iter().filter(|(_, verdict)| is_over(verdict));
+        let over: Vec<CouponId> = over.map(|(coupon_id, _)| coupon_id.clone()).collect();
+        drop(known);
+        for some in over.chunks(FORGOTTEN_AT_ONCE) {
+            let mut known = self.write();
+            let mut forgotten = Vec::with_capacity(some.len());
+            for coupon_id in some {
+                // It may have been asked for again meanwhile.
+                if known.get(coupon_id).is_some_and(is_over) {
+                    forgotten.push(known.remove(coupon_id));
+                }
             }
-            _ => {}
+            // Large filters go back to the system when nobody waits for the lock.
+            drop(known);
+            drop(forgotten);
         }
     }
 
@@ -215,6 +249,10 @@ impl Verdict {
         matches!(self.reason, Reason::SoldOut { .. })
     }
 
+    fn wants_filter(&self, now: Moment) -> bool {
+        self.is_sold_out() && self.holders.is_none() && self.until > now
+    }
+
     /// Whether this request is the one that asks for all others. When its answer gets lost, another
     /// one is due after [`RENEW_MS`].
     fn is_renewed_by_this(&self, now: Moment) -> bool {
@@ -225,10 +263,6 @@ impl Verdict {
         };
         now.0 >= due && taken(due).is_ok()
     }
-}
-
-fn filter_bytes(known: &HashMap<CouponId, Verdict>) -> usize {
-    known.values().filter_map(|verdict| verdict.holders.as_ref()).map(HoldersFilter::bytes).sum()
 }
 
 #[cfg(test)]

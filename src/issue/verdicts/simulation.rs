@@ -206,7 +206,8 @@ impl World {
                     let at_us = now_us + 2_000;
                     return self.later(at_us, Event::Paged { process, stock, expected, read });
                 }
-                let mut holders = HoldersFilter::for_holders(expected.len());
+                let filter = self.processes[process].filter_for(expected.len());
+                let mut holders = filter.unwrap();
                 expected.iter().for_each(|user| holders.insert(user));
                 self.processes[process].attach(&id(), stock, holders);
             }

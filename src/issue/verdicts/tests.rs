@@ -1,6 +1,7 @@
 //! The rules of a verdict, one by one, on a clock of the test's own.
 
 use super::*;
+use crate::domain::limits::FILTERS_MAX_BYTES;
 use crate::domain::user::UserId;
 
 const START: Moment = Moment(1_000_000_000_000);
@@ -47,7 +48,7 @@ fn refusal(verdicts: &Verdicts, at_ms: u64, caller: &Caller) -> Option<Outcome> 
 }
 
 fn filter_of(names: &[&str]) -> HoldersFilter {
-    let mut holders = HoldersFilter::for_holders(names.len());
+    let mut holders = Verdicts::default().filter_for(names.len()).unwrap();
     names.iter().for_each(|name| holders.insert(name));
     holders
 }
@@ -151,29 +152,62 @@ fn not_open_is_told_until_the_coupon_opens_and_only_before_its_first_ticket() {
     assert_eq!(refusal(&verdicts, 79, &user("ada")), None, "it may open in this millisecond");
 }
 
-#[test]
-fn verdicts_are_bounded_and_the_forgotten_ones_make_room() {
+fn numbered(number: usize) -> CouponId {
+    CouponId::parse(&format!("c{number}")).unwrap()
+}
+
+/// As many verdicts as there is place for.
+fn full() -> Verdicts {
     let verdicts = Verdicts::default();
-    let id = |number: usize| CouponId::parse(&format!("c{number}")).unwrap();
     let told = answered(1, 100, Answer::SoldOut);
-    (0..VERDICTS_MAX).for_each(|number| verdicts.learn(&id(number), START, &told));
-    verdicts.learn(&coupon(), START, &told);
-    assert_eq!(refusal(&verdicts, 1, &anybody()), None, "all places are taken");
-    verdicts.learn(&coupon(), START.plus_ms(1_100), &told);
-    assert_eq!(refusal(&verdicts, 1_101, &anybody()), GONE);
-    assert_eq!(verdicts.read().len(), 1);
+    (0..VERDICTS_MAX).for_each(|number| verdicts.learn(&numbered(number), START, &told));
+    verdicts
 }
 
 #[test]
-fn filters_are_bounded_and_only_unwanted_ones_make_room() {
+fn verdicts_are_bounded_and_the_forgotten_ones_make_room() {
+    let verdicts = full();
+    let told = answered(1, 100, Answer::SoldOut);
+    verdicts.forget(START.plus_ms(60_000));
+    assert_eq!(verdicts.read().len(), VERDICTS_MAX, "nobody needs a place");
+    verdicts.learn(&coupon(), START, &told);
+    assert_eq!(refusal(&verdicts, 1, &anybody()), None, "all places are taken");
+    verdicts.learn(&numbered(7), START.plus_ms(100), &told);
+    verdicts.forget(START.plus_ms(1_150));
+    assert_eq!(verdicts.read().len(), 1, "one is still asked for");
+    verdicts.learn(&coupon(), START.plus_ms(1_150), &told);
+    assert_eq!(refusal(&verdicts, 1_151, &anybody()), GONE);
+}
+
+#[test]
+fn a_coupon_too_many_costs_a_request_no_more_than_one_that_is_known() {
+    let (verdicts, told) = (full(), answered(1, 100, Answer::SoldOut));
+    let learning = |first: usize| {
+        let ids: Vec<CouponId> = (first..first + VERDICTS_MAX).map(numbered).collect();
+        let rounds = (1..4).map(|round| {
+            let since = std::time::Instant::now();
+            let sent = START.plus_ms(round);
+            ids.iter().for_each(|coupon_id| verdicts.learn(coupon_id, sent, &told));
+            since.elapsed()
+        });
+        rounds.min().unwrap()
+    };
+    let (known, too_many) = (learning(0), learning(VERDICTS_MAX));
+    assert!(too_many < known * 10, "{too_many:?} where known ones take {known:?}");
+}
+
+#[test]
+fn only_filters_that_nobody_asks_for_make_room() {
     let verdicts = sold_out(1, START, 100);
     let stock = Stock { epoch: 1, version: 1 };
-    let holders = FILTERS_MAX_BYTES / 2;
-    verdicts.attach(&coupon(), stock, HoldersFilter::for_holders(holders));
-    assert!(verdicts.read()[&coupon()].holders.is_some());
-    assert!(!verdicts.make_room(START.plus_ms(1_000), 64), "the coupon is still asked for");
-    assert!(verdicts.make_room(START.plus_ms(1_101), 64));
-    assert!(verdicts.read()[&coupon()].holders.is_none());
-    verdicts.attach(&coupon(), stock, HoldersFilter::for_holders(holders + 8));
-    assert!(verdicts.read()[&coupon()].holders.is_none(), "a filter above the bound is dropped");
+    // Two bytes a holder: all the room there is.
+    let all = FILTERS_MAX_BYTES / 2;
+    verdicts.attach(&coupon(), stock, verdicts.filter_for(all).unwrap());
+    assert!(verdicts.filter_for(1).is_none());
+    verdicts.forget(START.plus_ms(1_000));
+    assert!(verdicts.filter_for(1).is_none(), "the coupon is still asked for");
+    verdicts.forget(START.plus_ms(1_101));
+    assert!(verdicts.filter_for(all).is_some(), "also one that comes too late gives it back");
+    verdicts.attach(&coupon(), stock, verdicts.filter_for(all).unwrap());
+    assert!(verdicts.filter_for(all).is_some());
 }

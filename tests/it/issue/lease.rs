@@ -15,7 +15,7 @@ use crate::support::site::{Dialect, Site};
 const VERDICT_REFUSALS: &str = "firstcome_issue_verdict_refusals_total";
 
 /// Asks until a user who gave a name is refused from memory: then a filter is in force.
-async fn until_a_filter_is_in_force(server: &Server, coupon: &str) {
+pub async fn until_a_filter_is_in_force(server: &Server, coupon: &str) {
     let refusals = async || server.metric(VERDICT_REFUSALS).await;
     let before = refusals().await;
     let mut asked = 0;
@@ -61,7 +61,7 @@ async fn a_reply_that_comes_late_is_no_lease_and_a_winner_is_believed_i8_i10() {
 }
 
 /// Pages of holders that Redis was asked for so far.
-async fn pages(site: &Site) -> u64 {
+pub async fn pages(site: &Site) -> u64 {
     let figures = site.redis.info("cmdstat_hscan").await;
     let calls = figures.strip_prefix("calls=").and_then(|rest| rest.split(',').next());
     calls.unwrap().parse().unwrap()

@@ -3,6 +3,7 @@
 mod cost;
 mod crash;
 mod exactly;
+mod filters;
 mod lease;
 mod missing;
 mod queue;

@@ -15,4 +15,5 @@ mod restock;
 mod resume;
 mod retire;
 mod r#return;
+mod turn;
 mod window;

@@ -1,0 +1,46 @@
+--! Ask for the turn to read holders: one server at a time, whoever came first.
+--! KEYS 1 readers string
+--! ARGV 1 generation replid  2 token word  3 step word  4 lease_ms ms
+--! REPLY turn | wait before | left | other_generation
+--! KEEPS I4
+--
+-- The string has `<token>:<ends_ms>` for every server that wants the turn, in the sequence in which
+-- they came, with commas between; the first one has it. `ask` keeps the own place, or takes the
+-- last one, `pass` takes the last one anew, `leave` gives it up; `before` counts who comes first.
+-- Whoever was silent for lease_ms has gone, and so has whoever would be there for longer: the clock
+-- stepped back. Two that read at once are dearer and nothing else. At most 64 wait; more ask again.
+
+local readers = KEYS[1]
+local generation, token, step = ARGV[1], ARGV[2], ARGV[3]
+local lease_ms = tonumber(ARGV[4])
+
+local replication = redis.call('INFO', 'replication')
+if not string.find(replication, 'role:master', 1, true)
+  or not string.find(replication, 'master_replid:' .. generation .. '\r\n', 1, true) then
+  return {'other_generation'}
+end
+local time = redis.call('TIME')
+local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+local own = string.format('%s:%.0f', token, now_ms + lease_ms)
+
+local places, place = {}, nil
+for other, ends_ms in string.gmatch(redis.call('GET', readers) or '', '([^:,]+):(%d+)') do
+  local rest_ms = tonumber(ends_ms) - now_ms
+  if other == token then
+    if step == 'ask' then
+      place = #places + 1
+      places[place] = own
+    end
+  elseif rest_ms > 0 and rest_ms <= lease_ms then
+    places[#places + 1] = other .. ':' .. ends_ms
+  end
+end
+if step ~= 'leave' and not place and #places < 64 then
+  place = #places + 1
+  places[place] = own
+end
+
+redis.call('SET', readers, table.concat(places, ','), 'PX', lease_ms)
+if step == 'leave' then return {'left'} end
+if place == 1 then return {'turn'} end
+return {'wait', place and place - 1 or #places}
