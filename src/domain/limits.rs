@@ -92,6 +92,11 @@ pub const ADMIN_CONNECTIONS_MAX: usize = 64;
 /// Connections to Redis that are kept for the prover and the persister.
 pub const RESERVED_REDIS_CONNECTIONS: usize = 4;
 
+/// Coupons that requests did not find, until the sweep has looked.
+pub const SUSPECTS_MAX: usize = 64;
+/// Coupons with lost keys that are remembered, to be looked at again every second.
+pub const LOST_COUPONS_MAX: usize = 1_000;
+
 /// A connection to the database, new or from the pool, is waited for this long.
 pub const CONNECTION_WAIT: Duration = Duration::from_secs(3);
 /// A pause or close waits this long for its row, then it goes to Redis first (P9 step 7).

@@ -140,8 +140,9 @@ impl Batcher {
     /// must not hold up the coupons that are there.
     fn look_up(&self, group: Group) {
         let (unknown_ids, store) = (self.unknown_ids.clone(), self.store.clone());
+        let suspects = self.redis.suspects().clone();
         tokio::task::spawn_local(async move {
-            let outcome = unknown_ids.outcome(&*store, &group.coupon_id).await;
+            let outcome = unknown_ids.outcome(&*store, &suspects, &group.coupon_id).await;
             answer_each(group, &outcome);
         });
     }

@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use super::outcome::Outcome;
 use crate::domain::coupon::{CouponId, State};
 use crate::domain::limits::UNKNOWN_IDS_MAX;
+use crate::redis::presence::Suspects;
 use crate::store::Store;
 
 /// How long an absence is believed: as long as a stranger may wait for a new coupon to appear.
@@ -33,7 +34,12 @@ impl Default for UnknownIds {
 impl UnknownIds {
     /// `coupon_not_found` for an id that was never preloaded; `recovering` for one that was, and
     /// for all when the database cannot be asked: a lost coupon must not look like none.
-    pub(super) async fn outcome(&self, store: &dyn Store, id: &CouponId) -> Outcome {
+    pub(super) async fn outcome(
+        &self,
+        store: &dyn Store,
+        suspects: &Suspects,
+        id: &CouponId,
+    ) -> Outcome {
         if self.is_believed_absent(id) {
             return Outcome::CouponNotFound;
         }
@@ -41,7 +47,10 @@ impl UnknownIds {
         match store.find_coupon(id).await {
             Ok(None) => self.believe_absent(id),
             Ok(Some(coupon)) if coupon.state == State::Draft => self.believe_absent(id),
-            Ok(Some(_)) => Outcome::Recovering,
+            Ok(Some(_)) => {
+                suspects.add(id);
+                Outcome::Recovering
+            }
             Err(error) => {
                 tracing::warn!(%error, "an id unknown to Redis cannot be looked up");
                 Outcome::Recovering

@@ -6,6 +6,8 @@ mod kept;
 mod notes;
 mod prover;
 mod serials;
+mod sweep;
 
 pub use judge::Topology;
 pub use prover::Prover;
+pub use sweep::Sweep;

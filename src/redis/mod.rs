@@ -9,6 +9,7 @@ pub mod hot;
 pub mod keys;
 pub mod local;
 pub mod pool;
+pub mod presence;
 pub mod script;
 pub mod stream;
 mod tls;
@@ -67,6 +68,7 @@ pub struct Redis {
     response_timeout: Duration,
     keys: Arc<Keys>,
     generation: GenerationWatch,
+    suspects: presence::Suspects,
 }
 
 impl Redis {
@@ -98,6 +100,7 @@ impl Redis {
             response_timeout: settings.response_timeout,
             keys: Arc::new(Keys::new(&settings.key_prefix)),
             generation: GenerationWatch::new(),
+            suspects: presence::Suspects::default(),
         })
     }
 

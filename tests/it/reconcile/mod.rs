@@ -7,6 +7,7 @@ mod outage;
 mod promoted;
 mod prover;
 mod replaced;
+mod sweep;
 
 use reqwest::StatusCode;
 use serde_json::Value;

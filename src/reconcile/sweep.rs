@@ -1,0 +1,109 @@
+//! A coupon whose keys are gone is told at once, not at the next restart of Redis: a page of
+//! coupons a second is looked for, and at once those that a request did not find.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::coupon::CouponId;
+use crate::domain::limits::{LOST_COUPONS_MAX, PAGE_MAX_ROWS};
+use crate::redis::Redis;
+use crate::store::Store;
+use crate::telemetry::health::{Health, Part, Report};
+
+const EVERY: Duration = Duration::from_secs(1);
+/// Ids that a sentence names.
+const NAMED: usize = 5;
+
+/// Why a page could not be looked at. Others report it.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error(transparent)]
+    Redis(#[from] crate::redis::Error),
+    #[error(transparent)]
+    Store(#[from] crate::store::Error),
+}
+
+/// Looks for the keys of all coupons; its loop is [`Sweep::step`] repeated.
+pub struct Sweep {
+    redis: Redis,
+    store: Arc<dyn Store>,
+    health: Health,
+    /// Where the next page begins.
+    after: Option<CouponId>,
+    lost: BTreeSet<CouponId>,
+}
+
+impl Sweep {
+    /// A sweep over this Redis by the rows of this database, which tells this register.
+    pub fn new(redis: &Redis, store: Arc<dyn Store>, health: Health) -> Self {
+        let redis = redis.with_reserved_pool();
+        Self { redis, store, health, after: None, lost: BTreeSet::new() }
+    }
+
+    /// Repeats [`Sweep::step`] every second until shutdown.
+    pub async fn run(mut self, shutdown: CancellationToken) {
+        while !shutdown.is_cancelled() {
+            tokio::select! {
+                () = self.step() => {}
+                () = shutdown.cancelled() => return,
+            }
+            tokio::select! {
+                () = tokio::time::sleep(EVERY) => {}
+                () = shutdown.cancelled() => {}
+            }
+        }
+    }
+
+    /// Looks at one page, at those that were lost, and at those that are doubted, and tells.
+    pub async fn step(&mut self) {
+        // In a life of Redis that is not proven any coupon may be missing, and the prover says so.
+        if self.redis.generation().current().is_err() {
+            return;
+        }
+        if let Err(error) = self.look().await {
+            tracing::debug!(%error, "a page of coupons was not looked at");
+        }
+    }
+
+    async fn look(&mut self) -> Result<(), Error> {
+        // The rows first: what they say that Redis must have, it has by then.
+        let page = self.store.last_serials(self.after.as_ref(), PAGE_MAX_ROWS).await?;
+        let last = page.last().map(|(id, _)| id.clone());
+        let mut ids: BTreeSet<CouponId> = page.into_iter().map(|(id, _)| id).collect();
+        ids.extend(self.lost.iter().cloned());
+        for id in self.redis.suspects().take() {
+            let preload = self.store.find_act(&id, 1).await?;
+            if preload.is_some_and(|act| act.result.is_some()) {
+                ids.insert(id);
+            }
+        }
+        let ids: Vec<CouponId> = ids.into_iter().collect();
+        let missing: BTreeSet<CouponId> =
+            self.redis.without_their_keys(&ids).await?.into_iter().collect();
+        self.after = last;
+        let new: Vec<&CouponId> = missing.difference(&self.lost).collect();
+        if !new.is_empty() {
+            tracing::error!("{}", sentence(new.len(), new.iter().copied()));
+        }
+        self.lost = missing.into_iter().take(LOST_COUPONS_MAX).collect();
+        let warnings = match self.lost.len() {
+            0 => Vec::new(),
+            count => vec![sentence(count, self.lost.iter())],
+        };
+        self.health.report(Part::Coupons, Report { reasons: Vec::new(), warnings });
+        Ok(())
+    }
+}
+
+fn sentence<'a>(count: usize, ids: impl Iterator<Item = &'a CouponId>) -> String {
+    let named: Vec<&str> = ids.take(NAMED).map(CouponId::as_str).collect();
+    let more = if count > NAMED { ", …" } else { "" };
+    format!(
+        "keys of {count} coupon{} are gone from Redis, so nothing is issued (recovering): {}{more}",
+        if count == 1 { "" } else { "s" },
+        named.join(", ")
+    )
+}
