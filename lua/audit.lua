@@ -19,7 +19,9 @@ local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 
 local hash = {}
 for i = 1, #fields, 2 do hash[fields[i]] = fields[i + 1] end
-local ripe = now_ms >= tonumber(hash['held_until_ms'])
+local held_until_ms = tonumber(hash['held_until_ms'])
+-- A hold of more than 150 ms was made before a clock stepped back.
+local ripe = now_ms >= held_until_ms or held_until_ms - now_ms > 150
 local available = tonumber(hash['remaining']) + (ripe and tonumber(hash['held']) or 0)
 
 local pending = 0

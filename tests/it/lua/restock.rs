@@ -7,6 +7,7 @@ use firstcome::lua::{ActArgs, ActReply};
 use firstcome::redis::Result;
 
 use crate::lua::acts::{self, hold};
+use crate::support::eventually::eventually;
 use crate::support::stage::{Stage, words};
 
 async fn by(stage: &Stage, act_no: u64, delta: i64) -> Result<ActReply> {
@@ -79,35 +80,59 @@ async fn stock_for_a_coupon_that_has_some_is_not_held() {
 
 #[tokio::test]
 async fn a_second_restock_during_the_hold_adds_and_does_not_prolong_it_i8() {
-    let stage = sold_out().await;
-    by(&stage, 2, 3).await.unwrap();
-    let until = hold::stretch(&stage).await;
-    assert_eq!(said(&stage, 3, 4).await, "applied 3 8 7");
-    assert_eq!(hold::held_until(&stage).await, until);
-    let balance = stage.balance().await;
-    assert_eq!((balance.available, balance.held), (0, 7));
+    eventually("a test within one hold", async || {
+        let stage = sold_out().await;
+        by(&stage, 2, 3).await.unwrap();
+        let until = hold::renew(&stage).await;
+        let told = said(&stage, 3, 4).await;
+        let (balance, before) = (stage.balance().await, stage.world().await);
+        let answers = [stage.issue("bob").await, stage.issue("ada").await];
+        let (after, ends) = (stage.world().await, hold::held_until(&stage).await);
+        hold::still(&stage).await?;
+        assert_eq!((told.as_str(), ends), ("applied 3 8 7", until));
+        assert_eq!((balance.available, balance.held), (0, 7));
+        assert!(matches!(answers, [Answer::SoldOut, Answer::Replayed(_)]), "{answers:?}");
+        assert!(after == before);
 
-    let before = stage.world().await;
-    assert_eq!(stage.issue("bob").await, Answer::SoldOut);
-    assert!(matches!(stage.issue("ada").await, Answer::Replayed(_)));
-    assert!(stage.world().await == before);
-
-    hold::end(&stage).await;
-    assert_eq!(stage.balance().await.available, 7);
-    assert!(matches!(stage.issue("bob").await, Answer::Issued(holding) if holding.serial.0 == 2));
+        hold::end(&stage).await;
+        assert_eq!(stage.balance().await.available, 7);
+        let bob = stage.issue("bob").await;
+        assert!(matches!(bob, Answer::Issued(holding) if holding.serial.0 == 2));
+        Some(())
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn stock_is_taken_from_what_is_held_down_to_what_is_out_i1() {
+    eventually("a test within one hold", async || {
+        let stage = sold_out().await;
+        by(&stage, 2, 5).await.unwrap();
+        let until = hold::renew(&stage).await;
+        let told = said(&stage, 3, -2).await;
+        let (held, ends) = (stage.field("held").await, hold::held_until(&stage).await);
+        hold::still(&stage).await?;
+        assert_eq!((told.as_str(), held.as_str(), ends), ("applied 3 4 3", "3", until));
+        assert_eq!(said(&stage, 4, -4).await, "refused below_issued");
+        assert_eq!(said(&stage, 5, -3).await, "applied 4 1 0");
+        hold::end(&stage).await;
+        assert_eq!(stage.issue("bob").await, Answer::SoldOut);
+        Some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_clock_that_stepped_back_keeps_stock_from_nobody_i8() {
     let stage = sold_out().await;
-    by(&stage, 2, 5).await.unwrap();
-    let until = hold::stretch(&stage).await;
-    assert_eq!(said(&stage, 3, -2).await, "applied 3 4 3");
-    assert_eq!(hold::held_until(&stage).await, until);
-    assert_eq!(said(&stage, 4, -4).await, "refused below_issued");
-    assert_eq!(said(&stage, 5, -3).await, "applied 4 1 0");
-    hold::end(&stage).await;
-    assert_eq!(stage.issue("bob").await, Answer::SoldOut);
+    by(&stage, 2, 3).await.unwrap();
+    hold::step_clock_back(&stage).await;
+    let balance = stage.balance().await;
+    assert_eq!((balance.available, balance.held), (3, 0));
+    assert_eq!(said(&stage, 3, 4).await, "applied 3 8 7");
+    let balance = stage.balance().await;
+    assert_eq!((balance.available, balance.held), (7, 0), "and no further one is held");
+    assert_eq!(stage.field("held").await, "0");
 }
 
 #[tokio::test]
@@ -127,7 +152,6 @@ async fn after_the_hold_a_restock_counts_what_was_held_as_stock_i1() {
 async fn a_hold_that_was_taken_back_begins_anew_with_the_next_restock_i8() {
     let stage = sold_out().await;
     by(&stage, 2, 5).await.unwrap();
-    hold::stretch(&stage).await;
     by(&stage, 3, -5).await.unwrap();
     hold::assert_held(&stage, 6, async || by(&stage, 4, 6).await).await;
 }

@@ -4,21 +4,24 @@
 
 mod expected;
 mod real;
+mod run;
 mod steps;
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::Ordering::SeqCst;
 
 use proptest::test_runner::{Config, TestError, TestRunner};
 use proptest_state_machine::ReferenceStateMachine as _;
 use tokio::sync::Mutex;
 
 use expected::Coupon;
-use real::Real;
+use real::{Real, TooSlow};
 use steps::{Sequences, Step};
 
 /// Sequences, when the environment does not say otherwise.
 const CASES: u32 = 128;
 const STEPS_MAX: usize = 40;
+/// A case begins anew when the machine stalled for longer than a hold.
+const TRIES: usize = 20;
 
 #[test]
 fn any_sequence_of_acts_and_issues_keeps_the_promises_i1_i2_i4_i5_i10() {
@@ -32,14 +35,15 @@ fn any_sequence_of_acts_and_issues_keeps_the_promises_i1_i2_i4_i5_i10() {
     let result = TestRunner::new(config).run(&sequences, |(coupon, steps, seen)| {
         runtime.block_on(async {
             let mut real = real.lock().await;
-            real.begin().await;
-            run(&mut real, coupon, &steps, || {
+            for _ in 0..TRIES {
+                real.begin().await;
                 // A failure is shrunk first by the steps that were not reached.
-                if let Some(seen) = &seen {
-                    seen.fetch_add(1, Ordering::SeqCst);
+                let reach = |steps| seen.iter().for_each(|seen| seen.store(steps, SeqCst));
+                if run(&mut real, coupon.clone(), &steps, reach).await.is_ok() {
+                    return;
                 }
-            })
-            .await;
+            }
+            panic!("the machine is too slow: no case ends while its holds last");
         });
         Ok(())
     });
@@ -50,12 +54,18 @@ fn any_sequence_of_acts_and_issues_keeps_the_promises_i1_i2_i4_i5_i10() {
     }
 }
 
-async fn run(real: &mut Real, mut coupon: Coupon, steps: &[Step], reach: impl Fn()) {
-    for step in steps {
-        reach();
+async fn run(
+    real: &mut Real,
+    mut coupon: Coupon,
+    steps: &[Step],
+    reach: impl Fn(usize),
+) -> Result<(), TooSlow> {
+    for (number, step) in (1..).zip(steps) {
+        reach(number);
         let before = coupon.clone();
         coupon.apply(step);
-        real.take(step, &before, &coupon).await;
+        real.take(step, &before, &coupon).await?;
     }
     real.end(&coupon).await;
+    Ok(())
 }

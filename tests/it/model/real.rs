@@ -3,34 +3,30 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use firstcome::domain::act::{Act, Change};
+use firstcome::domain::act::Change;
 use firstcome::domain::coupon::CouponId;
 use firstcome::domain::ticket::Ticket;
-use firstcome::domain::time::UnixMs;
 use firstcome::domain::user::{Claim, UserId, holder_field};
-use firstcome::lua::ActArgs;
 use firstcome::lua::acknowledge::{
     Args as AcknowledgeArgs, Reply as AcknowledgeReply, acknowledge,
 };
-use firstcome::lua::close::{close, close_first};
 use firstcome::lua::issue::{Answer, Reply as IssueReply};
-use firstcome::lua::pause::{pause, pause_first};
-use firstcome::lua::restock::{Args as RestockArgs, restock};
-use firstcome::lua::resume::resume;
-use firstcome::lua::r#return::{Args as ReturnArgs, return_tickets};
-use firstcome::lua::window::{Args as WindowArgs, window};
 use firstcome::redis::holders::Holding;
 use firstcome::redis::stream::{Entry, Reader};
 use redis::aio::MultiplexedConnection;
 use redis::{cmd, pipe};
 
 use super::expected::Coupon;
+use super::run::run;
 use super::steps::{BACKLOG_MAX_TICKETS, FUTURE_MS, Numbered, PAST_MS, Step};
 use crate::support::redis::connect;
-use crate::support::stage::{Stage, words};
+use crate::support::stage::{RENEW, Stage, words};
 
 /// The four keys of the coupon as Redis serialises them.
 type World = Vec<Option<Vec<u8>>>;
+
+/// The machine stalled until a hold ended by itself: the case says nothing.
+pub struct TooSlow;
 
 /// A Redis, and the coupon of the case that runs in it.
 pub struct Real {
@@ -39,6 +35,8 @@ pub struct Real {
     reader: Reader,
     cases: u64,
     world: World,
+    /// When the hold ends that the test began anew.
+    held_until_ms: i64,
     /// What each holder was told first.
     told: BTreeMap<String, Holding>,
     /// What was persisted.
@@ -56,7 +54,16 @@ impl Real {
         let () = config.query_async(&mut connection).await.unwrap();
         let reader = Reader::new(stage.redis().clone(), "one", Duration::from_millis(1));
         let (told, tickets) = (BTreeMap::new(), Vec::new());
-        Self { stage, connection, reader, cases: 0, world: Vec::new(), told, tickets }
+        Self {
+            stage,
+            connection,
+            reader,
+            cases: 0,
+            world: Vec::new(),
+            held_until_ms: 0,
+            told,
+            tickets,
+        }
     }
 
     /// An empty Redis and a new coupon.
@@ -70,7 +77,13 @@ impl Real {
     }
 
     /// Takes a step, from one expected state to the next.
-    pub async fn take(&mut self, step: &Step, before: &Coupon, after: &Coupon) {
+    pub async fn take(
+        &mut self,
+        step: &Step,
+        before: &Coupon,
+        after: &Coupon,
+    ) -> Result<(), TooSlow> {
+        self.hold(before).await;
         let mut may_change = true;
         match step {
             Step::Preload { total, per_user_limit } => {
@@ -81,11 +94,11 @@ impl Real {
                 may_change = before.act_no != after.act_no;
             }
             Step::Issue(group) => {
-                self.issue(group, after).await;
+                self.issue(group, before, after).await?;
                 may_change = before.issued != after.issued;
             }
             Step::Act(change, numbered) => {
-                self.act(change, *numbered, before.act_no, after).await;
+                self.act(change, *numbered, before, after).await?;
                 let marks = |coupon: &Coupon| (coupon.version, coupon.act_no);
                 may_change = marks(before) != marks(after);
             }
@@ -99,7 +112,8 @@ impl Real {
         let world = self.look().await;
         assert!(may_change || world == self.world, "a refusal or a replay changed something (I4)");
         self.world = world;
-        self.assert_balance(after).await;
+        self.hold(after).await;
+        self.assert_balance(after).await
     }
 
     /// Persists the rest; then every ticket told is a ticket of a record, serials without a hole.
@@ -115,14 +129,21 @@ impl Real {
         assert_eq!(self.tickets.len(), self.told.len());
     }
 
-    async fn issue(&mut self, group: &[(UserId, Claim)], after: &Coupon) {
+    async fn issue(
+        &mut self,
+        group: &[(UserId, Claim)],
+        before: &Coupon,
+        after: &Coupon,
+    ) -> Result<(), TooSlow> {
         let asked: Vec<(&str, u8)> =
             group.iter().map(|(user, claim)| (user.as_str(), claim.number())).collect();
-        let answered = match self.stage.ask(&asked).await.unwrap() {
+        let reply = self.stage.ask(&asked).await.unwrap();
+        self.in_time(before).await?;
+        let answered = match reply {
             IssueReply::Answered(answered) => answered,
             IssueReply::Unknown => {
                 assert!(after.answers.iter().all(|(word, _)| *word == "unknown"));
-                return;
+                return Ok(());
             }
             refused => panic!("refused as a whole: {refused:?}"),
         };
@@ -143,25 +164,32 @@ impl Real {
                 _ => {}
             }
         }
+        Ok(())
     }
 
-    async fn act(&mut self, change: &Change, numbered: Numbered, last: u64, after: &Coupon) {
+    async fn act(
+        &mut self,
+        change: &Change,
+        numbered: Numbered,
+        before: &Coupon,
+        after: &Coupon,
+    ) -> Result<(), TooSlow> {
+        let last = before.act_no;
         let act_no = match numbered {
             Numbered::Next | Numbered::NextTwice => Some(last + 1),
             Numbered::Again => Some(last),
             Numbered::TooFar => Some(last + 2),
             Numbered::Not => None,
         };
-        assert_eq!(self.run(change, act_no).await, after.reply, "{change:?} {numbered:?}");
+        let reply = run(&self.stage, change, act_no).await;
+        self.in_time(before).await?;
+        assert_eq!(reply, after.reply, "{change:?} {numbered:?}");
         if numbered == Numbered::NextTwice {
             let world = self.look().await;
-            assert_eq!(self.run(change, act_no).await, after.reply, "{change:?} again");
+            assert_eq!(run(&self.stage, change, act_no).await, after.reply, "{change:?} again");
             assert!(self.look().await == world, "a repeated act changed something (I4)");
         }
-        // The test decides when the hold is over, and when a coupon opens.
-        if after.held > 0 {
-            self.set_held_until(FUTURE_MS).await;
-        }
+        // The test decides when a coupon opens.
         if matches!(change, Change::Window { .. }) && after.reply.starts_with("applied") {
             let balance = self.stage.balance().await;
             let soon = balance.now.0..FUTURE_MS;
@@ -169,37 +197,7 @@ impl Real {
                 self.stage.set_field("opens_at_ms", PAST_MS).await;
             }
         }
-    }
-
-    async fn run(&self, change: &Change, act_no: Option<u64>) -> String {
-        let redis = self.stage.redis();
-        let coupon_id = &self.stage.coupon_id;
-        let intended = Act {
-            coupon_id: coupon_id.clone(),
-            act_no: act_no.unwrap_or_default(),
-            change: change.clone(),
-            intended_at: UnixMs(0),
-            result: None,
-        };
-        let token = &intended.token();
-        let act = ActArgs { token, ..self.stage.act(intended.act_no) };
-        let reply = match change {
-            Change::Preload => panic!("a step of its own"),
-            Change::Pause if act_no.is_none() => pause_first(redis, coupon_id).await,
-            Change::Close if act_no.is_none() => close_first(redis, coupon_id).await,
-            Change::Pause => pause(redis, &act).await,
-            Change::Resume => resume(redis, &act).await,
-            Change::Close => close(redis, &act).await,
-            Change::Restock { delta } => restock(redis, &RestockArgs { act, delta: *delta }).await,
-            Change::Return { returns } => return_tickets(redis, &ReturnArgs { act, returns }).await,
-            Change::Window { opens_at_ms, closes_at_ms, per_user_limit } => {
-                let (opens_at_ms, closes_at_ms) = (*opens_at_ms, *closes_at_ms);
-                let per_user_limit = *per_user_limit;
-                let args = WindowArgs { act, opens_at_ms, closes_at_ms, per_user_limit };
-                window(redis, &args).await
-            }
-        };
-        words(&reply.unwrap())
+        Ok(())
     }
 
     /// Reads records, compares them with what was told, and acknowledges them twice.
@@ -235,11 +233,12 @@ impl Real {
         tickets.len() as i64
     }
 
-    async fn assert_balance(&self, expected: &Coupon) {
+    async fn assert_balance(&mut self, expected: &Coupon) -> Result<(), TooSlow> {
         if expected.state.is_empty() {
-            return;
+            return Ok(());
         }
         let told = self.stage.balance().await;
+        self.in_time(expected).await?;
         assert_eq!(told.total, told.remaining + told.issued - told.returned, "I1");
         assert_eq!((told.holders, told.last_serial), (told.issued, told.issued), "I2, I5");
         let stock = [told.total, told.available, told.held, told.issued, told.returned];
@@ -250,6 +249,25 @@ impl Real {
         assert_eq!(told.unwritten.is_some(), expected.is_unwritten);
         let backlog = (told.shard_records as usize, told.shard_unpersisted as i64);
         assert_eq!(backlog, (expected.records.len(), expected.unpersisted));
+        Ok(())
+    }
+
+    /// Begins the hold anew, if there should be one: the test decides when it is over.
+    async fn hold(&mut self, coupon: &Coupon) {
+        if coupon.held > 0 {
+            let mut renew = cmd("EVAL");
+            renew.arg(RENEW).arg(1).arg(self.stage.hash());
+            self.held_until_ms = renew.query_async(&mut self.connection).await.unwrap();
+            self.world = self.look().await;
+        }
+    }
+
+    /// Fails when the hold that this coupon should have may be over.
+    async fn in_time(&mut self, coupon: &Coupon) -> Result<(), TooSlow> {
+        let (seconds, micros): (i64, i64) =
+            cmd("TIME").query_async(&mut self.connection).await.unwrap();
+        let is_over = seconds * 1_000 + micros / 1_000 >= self.held_until_ms;
+        if coupon.held > 0 && is_over { Err(TooSlow) } else { Ok(()) }
     }
 
     async fn set_held_until(&mut self, ms: i64) {

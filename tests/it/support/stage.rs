@@ -19,6 +19,13 @@ pub const LONG_MS: i64 = 3_600_000;
 /// The token of every act of a stage.
 pub const TOKEN: &str = "0123456789abcdef";
 
+/// Sets the end of the hold in the same step in which it reads the time.
+pub const RENEW: &str = "
+    local time = redis.call('TIME')
+    local until_ms = time[1] * 1000 + math.floor(time[2] / 1000) + 150
+    redis.call('HSET', KEYS[1], 'held_until_ms', string.format('%.0f', until_ms))
+    return until_ms";
+
 /// The Redis, the coupon, and what the scripts are told with every call.
 pub struct Stage {
     /// The Redis.

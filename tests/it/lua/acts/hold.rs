@@ -6,8 +6,10 @@ use firstcome::lua::ActReply;
 use firstcome::lua::issue::{Answer, Answered};
 use firstcome::redis::Result;
 
+use redis::cmd;
+
 use crate::support::eventually::eventually;
-use crate::support::stage::{LONG_MS, Stage};
+use crate::support::stage::{LONG_MS, RENEW, Stage};
 
 /// Until when the stock is held back.
 pub async fn held_until(stage: &Stage) -> UnixMs {
@@ -19,6 +21,26 @@ pub async fn stretch(stage: &Stage) -> UnixMs {
     let until = UnixMs(stage.balance().await.now.0 + LONG_MS);
     stage.set_field("held_until_ms", until.0).await;
     until
+}
+
+/// Begins the hold anew: for 150 ms from now. Says until when.
+pub async fn renew(stage: &Stage) -> UnixMs {
+    let mut eval = cmd("EVAL");
+    eval.arg(RENEW).arg(1).arg(stage.hash());
+    UnixMs(stage.private.ask(&eval).await)
+}
+
+/// Something, if the hold is not over: then nothing that was seen before came too late. A test of
+/// what is true during a hold begins anew until it was quick enough.
+pub async fn still(stage: &Stage) -> Option<()> {
+    (stage.balance().await.now < held_until(stage).await).then_some(())
+}
+
+/// What a hold looks like after the clock of Redis stepped back by an hour: it would last longer
+/// than any hold may.
+pub async fn step_clock_back(stage: &Stage) {
+    let until = held_until(stage).await;
+    stage.set_field("held_until_ms", until.0 + LONG_MS).await;
 }
 
 /// Ends the hold.
