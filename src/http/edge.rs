@@ -13,6 +13,7 @@ use actix_web::{Error, HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
+use super::crowd::part_when_crowded;
 use super::issue;
 use super::problem::{Code, Problem};
 use super::settings::BODY_WITHIN;
@@ -54,6 +55,7 @@ pub(super) async fn request_id_and_issue(
         None => next.call(request).await?,
     };
     response.headers_mut().insert(REQUEST_ID, id);
+    part_when_crowded(&mut response);
     Ok(response)
 }
 

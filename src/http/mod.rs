@@ -1,6 +1,7 @@
 //! The two listeners: the table of routes, and what the handlers share.
 
 mod coupons;
+mod crowd;
 mod edge;
 mod export;
 mod health;
@@ -29,6 +30,8 @@ use crate::issue::Issuer;
 use crate::observe::Observer;
 use crate::prepare::Preparer;
 use crate::settle::Settler;
+
+use crowd::Crowd;
 
 /// Handles to the verbs, for both listeners.
 #[derive(Clone)]
@@ -69,6 +72,7 @@ pub fn serve_public(
     services: Services,
     issuer: impl Fn() -> Issuer + Clone + Send + 'static,
 ) -> std::io::Result<(Server, SocketAddr)> {
+    let crowd = Crowd::new(shares.workers * shares.worker_connections_max);
     let server = HttpServer::new(move || {
         App::new()
             .app_data(issuer())
@@ -78,6 +82,7 @@ pub fn serve_public(
             .default_service(web::to(edge::not_found))
             .wrap(from_fn(edge::request_id_and_issue))
     })
+    .on_connect(crowd.counting())
     .workers(shares.workers)
     .max_connections(shares.worker_connections_max)
     .backlog(settings::ACCEPT_BACKLOG)

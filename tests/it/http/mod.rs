@@ -2,6 +2,7 @@
 
 mod admin;
 mod bodies;
+mod connections;
 mod guards;
 mod head;
 mod identity;
