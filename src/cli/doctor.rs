@@ -16,13 +16,16 @@ pub(super) fn print_new_key() -> Result<(), Failure> {
 /// Prints what is wrong, and what could be better; fails when something is wrong.
 pub(super) async fn examine(settings: &Settings) -> Result<(), Failure> {
     let house = visit(settings).await?;
-    house.gauges().await;
+    let told = house.gauges().await.told();
     let readiness = house.observer.readiness();
     let encryption = house.observer.encryption().await;
     house.close().await;
     println!("Redis: {}", encryption.redis);
     println!("database: {}", encryption.database);
     println!("durability: {}", readiness.durability);
+    for line in told {
+        println!("{line}");
+    }
     for reason in &readiness.reasons {
         println!("wrong: {reason}");
     }

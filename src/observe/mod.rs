@@ -4,16 +4,15 @@ mod balance;
 mod encryption;
 mod gauges;
 mod ready;
+mod remembered;
 mod rows;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::domain::coupon::{Coupon, CouponId, State};
-use crate::domain::limits::DEFINITIONS_MAX;
+use crate::domain::limits::ANSWER_WAIT;
 use crate::domain::time::UnixMs;
 use crate::lua::audit::{self, Balance};
 use crate::redis::{self, Redis};
@@ -25,11 +24,8 @@ pub use encryption::Encryption;
 pub use gauges::Gauges;
 pub use ready::Readiness;
 
+use remembered::{Age, Remembered};
 use rows::Rows;
-
-/// How long a coupon's row is remembered for the public page; its name hardly ever changes, and
-/// everything that does comes from Redis.
-const REMEMBERED: Duration = Duration::from_secs(1);
 
 /// Why something cannot be told.
 #[derive(Debug, thiserror::Error)]
@@ -91,22 +87,24 @@ pub struct Stats {
     pub shard_unpersisted: u64,
 }
 
-/// Rows, and since when they are remembered.
-type Memory = HashMap<CouponId, (Instant, Arc<Coupon>)>;
-
 /// Observes; cheap to clone.
 #[derive(Clone)]
 pub struct Observer {
     redis: Redis,
     store: Arc<dyn Store>,
-    remembered: Arc<Mutex<Memory>>,
+    remembered: Remembered,
     health: Health,
 }
 
 impl Observer {
     /// An observer of this Redis and this database.
     pub fn new(redis: &Redis, store: Arc<dyn Store>) -> Self {
-        Self { redis: redis.clone(), store, remembered: Arc::default(), health: Health::default() }
+        Self {
+            redis: redis.clone(),
+            store,
+            remembered: Remembered::default(),
+            health: Health::default(),
+        }
     }
 
     /// Its readiness says also what the parts of this process report here.
@@ -214,23 +212,28 @@ impl Observer {
         coupon.filter(|coupon| coupon.state != State::Draft).ok_or(Error::CouponNotFound)
     }
 
-    /// The row, at most a second old, so that a page that everybody reloads costs the database
-    /// nothing. At the bound the memory is emptied.
+    /// The row, at most a second old as long as the database answers, so that a page that everybody
+    /// reloads costs it nothing. When it does not answer, the remembered row is as good: its name
+    /// hardly ever changes, and everything that does comes from Redis.
     async fn remember(&self, id: &CouponId) -> Result<Arc<Coupon>, Error> {
-        let remembered = {
-            let memory = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-            memory.get(id).filter(|(since, _)| since.elapsed() < REMEMBERED).cloned()
+        let (observer, id) = (self.clone(), id.clone());
+        let remembered = self.remembered.find(&id);
+        let look = async move {
+            let coupon = Arc::new(observer.preloaded(&id).await?);
+            observer.remembered.keep(id, coupon.clone());
+            Ok(coupon)
         };
-        if let Some((_, coupon)) = remembered {
-            return Ok(coupon);
+        let stale = match remembered {
+            None => return look.await,
+            Some((coupon, Age::Young)) => return Ok(coupon),
+            Some((coupon, Age::Stale)) => coupon,
+        };
+        // A look that was given up would keep its connection, so it goes on by itself.
+        match tokio::time::timeout(ANSWER_WAIT, tokio::spawn(look)).await {
+            Ok(Ok(Err(Error::CouponNotFound))) => Err(Error::CouponNotFound),
+            Ok(Ok(Ok(fresh))) => Ok(fresh),
+            _ => Ok(stale),
         }
-        let coupon = Arc::new(self.preloaded(id).await?);
-        let mut memory = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        if memory.len() >= DEFINITIONS_MAX {
-            memory.clear();
-        }
-        memory.insert(id.clone(), (Instant::now(), coupon.clone()));
-        Ok(coupon)
     }
 }
 

@@ -11,7 +11,7 @@ const MEMORY_NEAR_PERCENT: u64 = 90;
 /// A server's own words, read at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
-    /// `redis_version`.
+    /// Its name and version.
     pub version: String,
     /// `run_id`: a new one for every process.
     pub run_id: String,
@@ -136,7 +136,10 @@ impl Redis {
         // Without an append-only file INFO has no line of its size.
         let whole_file_bytes = line("aof_base_size").unwrap_or("0");
         Ok(Facts {
-            version: line("redis_version")?.to_owned(),
+            version: match line("valkey_version") {
+                Ok(version) => format!("Valkey {version}"),
+                Err(_) => format!("Redis {}", line("redis_version")?),
+            },
             run_id: line("run_id")?.to_owned(),
             replid: line("master_replid")?.to_owned(),
             replid2_is_zero: line("master_replid2")?.bytes().all(|byte| byte == b'0'),

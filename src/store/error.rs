@@ -11,6 +11,9 @@ pub enum Error {
     /// 08, 40, 53, 57 and every failure of the connection).
     #[error("the database is not available: {0}")]
     Unavailable(#[source] sqlx::Error),
+    /// It answers, and nothing can be written: a standby that was not promoted.
+    #[error("the database is read-only: {0}")]
+    ReadOnly(&'static str),
     /// It refuses these very values (SQL classes 22 and 23): trying again will not help.
     #[error("the database refuses the data: {0}")]
     Data(#[source] sqlx::Error),

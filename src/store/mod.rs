@@ -9,6 +9,7 @@ mod error;
 mod open;
 mod pool;
 pub mod postgres;
+mod rehearsal;
 mod rows;
 pub mod sqlite;
 
@@ -115,11 +116,19 @@ pub trait Store: Send + Sync {
     /// `postgres` or `sqlite`.
     fn dialect(&self) -> &'static str;
 
+    /// Its name and version.
+    async fn version(&self) -> Result<String>;
+
     /// Connections of its pools: (in use, idle).
     fn pool_connections(&self) -> (usize, usize);
 
     /// Fails when the database does not answer.
     async fn ping(&self) -> Result<()>;
+
+    /// Fails when the database takes no rows, although it may answer: inserts a ticket and takes it
+    /// back. Tickets that this process committed in the last 5 s prove it too; nothing is tried
+    /// then.
+    async fn rehearse(&self) -> Result<()>;
 
     /// Settings of the database that could lose a committed ticket, each in a sentence; empty when
     /// it is safe (for instance `synchronous_commit off`).

@@ -15,8 +15,11 @@ const EVERYTHING_EVERY: Duration = Duration::from_secs(5);
 
 /// What the database says about itself.
 struct Everything {
+    version: String,
     key_ids: Vec<String>,
     unsafe_settings: Vec<String>,
+    /// Why it takes no rows.
+    refusal: Option<String>,
 }
 
 /// Asks the database.
@@ -25,6 +28,8 @@ pub(super) struct DatabaseGauge {
     keys: Arc<CodeKeys>,
     health: Health,
     question: Question<store::Result<Option<Everything>>>,
+    /// Its name and version, once it told them.
+    pub(super) version: Option<String>,
     /// When it is asked for everything again; at once, as long as it failed.
     everything_at: Instant,
     /// What its last good answer means. A key that is missing stays so while the database is away.
@@ -38,6 +43,7 @@ impl DatabaseGauge {
             keys,
             health,
             question: Question::to("the database"),
+            version: None,
             everything_at: Instant::now(),
             known: Report::default(),
         }
@@ -53,12 +59,19 @@ impl DatabaseGauge {
             }
         };
         if let Some(Some(everything)) = self.question.ask(|| look().boxed()).await {
-            self.everything_at = Instant::now() + EVERYTHING_EVERY;
+            if everything.refusal.is_none() {
+                self.everything_at = Instant::now() + EVERYTHING_EVERY;
+            }
+            self.version = Some(everything.version);
             let is_missing = |id: &&String| self.keys.find(id).is_none();
             let sentence = |id| format!("the code key {id} is not in FIRSTCOME_CODE_KEYS");
             self.known = Report {
                 reasons: everything.key_ids.iter().filter(is_missing).map(sentence).collect(),
-                warnings: everything.unsafe_settings,
+                warnings: everything
+                    .refusal
+                    .into_iter()
+                    .chain(everything.unsafe_settings)
+                    .collect(),
             };
         }
         self.report();
@@ -73,7 +86,13 @@ impl DatabaseGauge {
 
 async fn everything(store: &dyn Store) -> store::Result<Everything> {
     Ok(Everything {
+        version: store.version().await?,
         key_ids: store.key_ids().await?,
         unsafe_settings: store.unsafe_settings().await?,
+        refusal: match store.rehearse().await {
+            Ok(()) => None,
+            Err(error @ store::Error::ReadOnly(_)) => Some(error.to_string()),
+            Err(error) => Some(format!("the database takes no rows: {error}")),
+        },
     })
 }

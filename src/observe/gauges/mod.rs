@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::code::CodeKeys;
 use crate::observe::Observer;
+use crate::redis::depth::Depth;
 use crate::telemetry::metrics;
 
 use database::DatabaseGauge;
@@ -37,6 +38,21 @@ impl Gauges {
             database: DatabaseGauge::new(store.clone(), keys, health.clone()),
             observer: observer.clone(),
         }
+    }
+
+    /// What both servers told about themselves, a line each.
+    pub fn told(&self) -> Vec<String> {
+        let redis = self.redis.seen.as_ref().map(|(facts, _)| facts.version.as_str());
+        let versions = redis.into_iter().chain(self.database.version.as_deref());
+        let mut lines = vec![format!("versions: {}", versions.collect::<Vec<_>>().join(", "))];
+        if let Some((_, depth)) = &self.redis.seen {
+            let Depth { unpersisted, records, oldest_age, .. } = depth;
+            lines.push(format!(
+                "backlog: {unpersisted} tickets in {records} records, the oldest {} s old",
+                oldest_age.as_secs()
+            ));
+        }
+        lines
     }
 
     /// Repeats [`Gauges::step`] every second until shutdown.

@@ -16,13 +16,15 @@ pub(super) struct RedisGauge {
     backlog_max_tickets: u64,
     health: Health,
     question: Question<redis::Result<(Facts, Depth)>>,
+    /// What it told last.
+    pub(super) seen: Option<(Facts, Depth)>,
 }
 
 impl RedisGauge {
     pub(super) fn new(redis: &Redis, backlog_max_tickets: u64, health: Health) -> Self {
         // No crowd of readers may make it look as if Redis did not answer.
         let redis = redis.with_reserved_pool();
-        Self { redis, backlog_max_tickets, health, question: Question::to("Redis") }
+        Self { redis, backlog_max_tickets, health, question: Question::to("Redis"), seen: None }
     }
 
     pub(super) async fn step(&mut self) {
@@ -35,6 +37,7 @@ impl RedisGauge {
                 warnings.extend(self.redis.password_in_the_clear());
                 self.health.report(Part::Redis, Report { reasons, warnings });
                 self.report_depth(&depth);
+                self.seen = Some((facts, depth));
             }
             None => self.report_silence(),
         }

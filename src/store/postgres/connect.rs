@@ -7,6 +7,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use crate::domain::limits::{CONNECTION_WAIT, STATEMENT_TIMEOUT, TRANSACTION_IDLE};
 use crate::store::Result;
 use crate::store::open::{connect_failure, migrate_failure};
+use crate::store::rehearsal::LastCommit;
 
 use super::{PostgresStore, Transaction, hosts};
 
@@ -25,7 +26,7 @@ impl PostgresStore {
                 ("statement_timeout", statement_ms),
                 ("idle_in_transaction_session_timeout", idle_ms),
             ]));
-        Ok(Self { pool })
+        Ok(Self { pool, last_commit: LastCommit::default() })
     }
 }
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::postgres::PgPool;
 
+use super::rehearsal::LastCommit;
 use super::{
     Cancelled, Counts, Error, Intended, Persisted, Result, Store, TicketRow, UserCursor, pool,
 };
@@ -30,6 +31,7 @@ type Transaction = sqlx::Transaction<'static, sqlx::Postgres>;
 /// A pool of connections to one PostgreSQL database.
 pub struct PostgresStore {
     pool: PgPool,
+    last_commit: LastCommit,
 }
 
 /// The server ends its own slow statements; this is for a server that is gone without a word.
@@ -58,6 +60,19 @@ impl Store for PostgresStore {
             Ok(())
         })
         .await
+    }
+
+    async fn version(&self) -> Result<String> {
+        let version =
+            sqlx::query_scalar("SELECT 'PostgreSQL ' || current_setting('server_version')");
+        bounded(async { Ok(version.fetch_one(&self.pool).await?) }).await
+    }
+
+    async fn rehearse(&self) -> Result<()> {
+        match self.last_commit.is_recent() {
+            true => Ok(()),
+            false => bounded(persist::rehearse(&self.pool)).await,
+        }
     }
 
     async fn unsafe_settings(&self) -> Result<Vec<String>> {
@@ -163,7 +178,9 @@ impl Store for PostgresStore {
     }
 
     async fn persist(&self, records: &[Record], now_ms: fn() -> i64) -> Result<Persisted> {
-        bounded(persist::persist(&self.pool, records, now_ms)).await
+        let persisted = bounded(persist::persist(&self.pool, records, now_ms)).await?;
+        self.last_commit.is_now();
+        Ok(persisted)
     }
 
     async fn find_ticket(&self, id: &TicketId) -> Result<Option<TicketRow>> {

@@ -5,6 +5,7 @@ use sqlx::postgres::PgPool;
 
 use crate::domain::record::Record;
 use crate::store::batch::{self, Contested, NewTicket};
+use crate::store::rehearsal;
 use crate::store::rows::{StoredTicket, stored};
 use crate::store::{Error, Persisted, Result};
 
@@ -34,6 +35,20 @@ pub(super) async fn persist(
     grow_persisted(&mut transaction, &grown).await?;
     transaction.commit().await?;
     Ok(batch::account(records, inserted, &contested, now_ms()))
+}
+
+/// Inserts a ticket and takes it back.
+pub(super) async fn rehearse(pool: &PgPool) -> Result<()> {
+    if sqlx::query_scalar("SELECT pg_is_in_recovery()").fetch_one(pool).await? {
+        return Err(Error::ReadOnly(
+            "it is a standby; promote it, or let DATABASE_URL name the primary",
+        ));
+    }
+    let mut transaction = begin(pool).await?;
+    let serial = rehearsal::serial();
+    let insert = sqlx::query(rehearsal::INSERT).bind(serial).bind(serial.to_string());
+    insert.execute(&mut *transaction).await?;
+    Ok(transaction.rollback().await?)
 }
 
 /// The columns of tickets, as arrays to bind.

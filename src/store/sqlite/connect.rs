@@ -10,6 +10,7 @@ use sqlx::sqlite::{
 
 use crate::domain::limits::{CONNECTION_WAIT, CREATION_WAIT, LOCK_WAIT};
 use crate::store::open::{connect_failure, migrate_failure};
+use crate::store::rehearsal::LastCommit;
 use crate::store::{Error, Result};
 
 use super::{SqliteStore, Transaction};
@@ -50,7 +51,7 @@ impl SqliteStore {
         };
         let readers = pool(pool_max_connections)
             .connect_lazy_with(options.create_if_missing(false).pragma("query_only", "ON"));
-        Ok(Self { writer, readers })
+        Ok(Self { writer, readers, last_commit: LastCommit::default() })
     }
 }
 

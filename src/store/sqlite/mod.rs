@@ -11,6 +11,7 @@ mod tickets;
 use async_trait::async_trait;
 use sqlx::sqlite::SqlitePool;
 
+use super::rehearsal::LastCommit;
 use super::{Cancelled, Counts, Intended, Persisted, Result, Store, TicketRow, UserCursor, pool};
 use crate::domain::act::{Act, ActResult, NewAct};
 use crate::domain::coupon::{Coupon, CouponId, Definition};
@@ -26,6 +27,7 @@ type Transaction = sqlx::Transaction<'static, sqlx::Sqlite>;
 pub struct SqliteStore {
     writer: SqlitePool,
     readers: SqlitePool,
+    last_commit: LastCommit,
 }
 
 #[async_trait]
@@ -43,6 +45,18 @@ impl Store for SqliteStore {
     async fn ping(&self) -> Result<()> {
         sqlx::query("SELECT 1 FROM sqlite_schema").execute(&self.readers).await?;
         Ok(())
+    }
+
+    async fn version(&self) -> Result<String> {
+        let version = sqlx::query_scalar("SELECT 'SQLite ' || sqlite_version()");
+        Ok(version.fetch_one(&self.readers).await?)
+    }
+
+    async fn rehearse(&self) -> Result<()> {
+        match self.last_commit.is_recent() {
+            true => Ok(()),
+            false => persist::rehearse(&self.writer).await,
+        }
     }
 
     async fn unsafe_settings(&self) -> Result<Vec<String>> {
@@ -155,7 +169,9 @@ impl Store for SqliteStore {
     }
 
     async fn persist(&self, records: &[Record], now_ms: fn() -> i64) -> Result<Persisted> {
-        persist::persist(&self.writer, records, now_ms).await
+        let persisted = persist::persist(&self.writer, records, now_ms).await?;
+        self.last_commit.is_now();
+        Ok(persisted)
     }
 
     async fn find_ticket(&self, id: &TicketId) -> Result<Option<TicketRow>> {

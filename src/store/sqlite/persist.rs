@@ -7,6 +7,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use crate::domain::record::Record;
 use crate::store::batch::{self, Contested, NewTicket};
+use crate::store::rehearsal;
 use crate::store::rows::{StoredTicket, stored};
 use crate::store::{Error, Persisted, Result};
 
@@ -37,6 +38,15 @@ pub(super) async fn persist(
     grow_persisted(&mut transaction, &grown).await?;
     transaction.commit().await?;
     Ok(batch::account(records, inserted, &contested, now_ms()))
+}
+
+/// Inserts a ticket and takes it back.
+pub(super) async fn rehearse(writer: &SqlitePool) -> Result<()> {
+    let mut transaction = begin(writer).await?;
+    let serial = rehearsal::serial();
+    let insert = sqlx::query(rehearsal::INSERT).bind(serial).bind(serial.to_string());
+    insert.execute(&mut *transaction).await?;
+    Ok(transaction.rollback().await?)
 }
 
 /// Inserts what is not there yet. How many rows each coupon got, in the order of the ids; coupons

@@ -116,7 +116,12 @@ fn every_verb(dir: &Path, server: Option<&Server>) {
     assert_eq!(run(dir, "ticket cancel summer.1").code, Some(1), "no ticket");
     assert_eq!(done(dir, "audit summer").json()["ok"], true);
     let doctor = done(dir, "doctor");
-    assert_eq!(doctor.out, "durability: always\nall is well\n", "beside {}", server.is_some());
+    let lines: Vec<&str> = doctor.out.lines().collect();
+    let told = ["Redis: ", "database: ", "durability: always", "versions: Redis ", "backlog: 0 "];
+    let told = told.into_iter().chain(["all is well"]);
+    assert!(lines.iter().zip(told).all(|(line, begin)| line.starts_with(begin)), "{lines:?}");
+    assert!(lines[3].contains(", SQLite 3."), "{lines:?}");
+    assert_eq!(lines.len(), 6, "beside {}: {lines:?}", server.is_some());
 }
 
 #[tokio::test]

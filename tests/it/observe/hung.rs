@@ -3,9 +3,11 @@
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use serde_json::Value;
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 
-use crate::support::eventually::eventually;
+use crate::support::eventually::{eventually, eventually_holds};
 use crate::support::postgres::OwnPostgres;
 use crate::support::processes;
 use crate::support::redis::PrivateRedis;
@@ -110,4 +112,33 @@ async fn both_hung_are_told_and_readyz_answers_at_once() {
     ground.postgres.go_on();
     processes::signal(ground.redis_id, Signal::CONT);
     ground.well().await;
+}
+
+#[tokio::test]
+async fn the_public_page_comes_from_memory_while_the_database_hangs() {
+    let ground = Ground::start().await;
+    let page = async || ground.server.get("/coupons/summer").await;
+    assert_eq!(page().await.status, 200);
+    ground.postgres.hang();
+    ground.silent("warnings", "the database", 3).await;
+    assert_eq!(ground.server.issue("summer", "during").await.status, 200);
+    let since = Instant::now();
+    let answer = page().await;
+    assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
+    assert_eq!((answer.status.as_u16(), &answer.json()["remaining"]), (200, &json!(99)));
+}
+
+#[tokio::test]
+async fn health_checks_that_hang_up_before_the_answer_leave_nothing_behind() {
+    let ground = Ground::start().await;
+    ground.postgres.hang();
+    processes::signal(ground.redis_id, Signal::STOP);
+    let address = ground.server.public.strip_prefix("http://").unwrap();
+    let before = ground.server.open_files();
+    for path in ["/readyz", "/healthz"].into_iter().cycle().take(200) {
+        let mut connection = TcpStream::connect(address).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: h\r\n\r\n");
+        connection.write_all(request.as_bytes()).await.unwrap();
+    }
+    eventually_holds("all are closed", async || ground.server.open_files() <= before + 20).await;
 }

@@ -8,6 +8,7 @@ mod generations;
 mod opening;
 mod persisting;
 mod reading;
+mod rehearsal;
 
 use std::sync::Arc;
 

@@ -26,7 +26,8 @@ const MISSING: &str = "PostgreSQL's server programs (initdb, postgres) were not 
 const UNPRIVILEGED: &str = "postgres";
 
 /// `"$@"` is empty, or what runs a command as another user. SIGQUIT stops a server at once, but not
-/// one that has hardly begun: therefore the loop.
+/// one that has hardly begun: therefore the loop. A server that was started again is another
+/// process; its file has the id.
 const WATCH: &str = r#"
 if "$@" "$PROGRAMS/initdb" --no-sync --auth=trust --username=firstcome --encoding=UTF8 \
     --locale=C "$FOLDER/data" >"$FOLDER/log" 2>&1
@@ -36,7 +37,7 @@ then
 fi
 cat >/dev/null
 for _ in 1 2 3 4 5 6 7 8 9 10; do
-    kill -QUIT "$!" 2>/dev/null || break
+    kill -QUIT "$!" 2>/dev/null || kill -QUIT "$(head -n 1 "$FOLDER/data/postmaster.pid")" || break
     sleep 0.2
 done
 rm -rf "$FOLDER"
@@ -77,12 +78,36 @@ impl OwnPostgres {
         self.signal(Signal::CONT);
     }
 
+    /// Starts it again as a standby of nobody: it answers, and takes no writes.
+    pub fn restart_as_standby(&self) {
+        std::fs::write(self.0.folder.join("data/standby.signal"), "").expect("write the signal");
+        self.control("restart");
+    }
+
+    /// Makes it the primary again, without a restart.
+    pub fn promote(&self) {
+        self.control("promote");
+    }
+
+    fn control(&self, verb: &str) {
+        let program = programs().expect(MISSING).join("pg_ctl").into_os_string();
+        let mut words = as_unprivileged(&self.0.folder);
+        words.push(program);
+        let mut control = Command::new(&words[0]);
+        control.args(&words[1..]).arg(verb).args(["-w", "-m", "fast"]).current_dir("/");
+        control.arg("-D").arg(self.0.folder.join("data"));
+        control.arg("-l").arg(self.0.folder.join("data/log")).stdout(Stdio::null());
+        assert!(control.status().expect("pg_ctl").success(), "{verb}");
+    }
+
     fn signal(&self, signal: Signal) {
         let file = self.0.folder.join("data/postmaster.pid");
-        let text = std::fs::read_to_string(file).expect("the server runs");
-        let first: u32 = text.lines().next().and_then(|id| id.parse().ok()).expect("an id");
-        processes::signal(first, signal);
-        processes::signal_children(first, signal);
+        let text = std::fs::read_to_string(file).unwrap_or_default();
+        // Without a file it has ended.
+        if let Some(first) = text.lines().next().and_then(|id| id.parse::<u32>().ok()) {
+            processes::signal(first, signal);
+            processes::signal_children(first, signal);
+        }
     }
 }
 

@@ -185,6 +185,11 @@ impl Server {
         line.unwrap().trim().parse().unwrap()
     }
 
+    /// Files and sockets that it has open right now.
+    pub fn open_files(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
+    }
+
     /// SIGKILL, and waits for the end.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
