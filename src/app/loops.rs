@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 use super::{Failure, House, now_ms};
 use crate::config::Settings;
 use crate::domain::code::hex;
+use crate::domain::limits::{CONSUMER_GONE, TAKE_OVER_IDLE};
 use crate::issue::FilterBuilder;
 use crate::observe::Gauges;
 use crate::persist::{self, Persister};
@@ -88,12 +89,20 @@ fn persister(settings: &Settings, house: &House) -> Result<Persister, Failure> {
     let mut bytes = [0; 4];
     getrandom::fill(&mut bytes).map_err(|error| Failure::Missing(error.to_string()))?;
     let consumer = format!("{}-{}", std::process::id(), hex(&bytes));
+    // The lock of the data directory proves that nobody else persists from a private Redis.
+    let (take_over_idle, gone_after) = match house.local {
+        Some(_) => (Duration::ZERO, Duration::ZERO),
+        None => (TAKE_OVER_IDLE, CONSUMER_GONE),
+    };
     let bounds = persist::Bounds {
+        take_over_idle,
+        gone_after,
         batch_max_tickets: settings.bounds.batch_max_tickets as usize,
         batch_max_age: Duration::from_millis(settings.bounds.batch_max_age_ms),
         ..persist::Bounds::default()
     };
-    Ok(Persister::new(&house.redis, house.store.clone(), &consumer, bounds, now_ms))
+    let persister = Persister::new(&house.redis, house.store.clone(), &consumer, bounds, now_ms);
+    Ok(persister.reporting_to(house.health.clone()))
 }
 
 /// Starts the private Redis again on its data whenever it dies, with a growing pause, until

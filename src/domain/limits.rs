@@ -60,8 +60,13 @@ pub const TURN_ASK_AGAIN_MAX: Duration = Duration::from_secs(1);
 
 /// Tickets that the persister writes in one transaction.
 pub const BATCH_MAX_TICKETS: usize = 8_192;
-/// Records of one shard that one read of the persister asks for.
+/// Records of each shard that the persister asks for first: at most two batches over all shards,
+/// and 2 MiB, whatever waits there.
+pub const READ_FIRST_RECORDS: usize = 2;
+/// Records that one further read of the persister asks for, over all shards: at most 36 MiB.
 pub const READ_MAX_RECORDS: usize = 512;
+/// Refused records that a persister remembers: about 10 MB.
+pub const REFUSED_MAX_RECORDS: usize = 100_000;
 /// Returns of tickets that one act may carry.
 pub const RETURNS_PER_ACT: usize = 500;
 /// Cancels of one coupon that may wait for their act; beyond it the answer is `act_in_progress`.
@@ -112,9 +117,14 @@ pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A transaction that hears nothing for this long is ended by the database: a host that vanished in
 /// the middle of one holds its rows about as long as its records.
 pub const TRANSACTION_IDLE: Duration = Duration::from_secs(10);
-/// Entries of a consumer that was silent for this long are taken over. Longer than any statement,
-/// so that a batch in a living persister's hands is left alone (P5 step 1).
-pub const TAKE_OVER_IDLE: Duration = Duration::from_secs(10);
+/// Entries of a consumer that was silent for this long are taken over. A living one is seen every
+/// half second, also while it waits for the database, and at the latest when its blocking read ends
+/// (P5 step 1).
+pub const TAKE_OVER_IDLE: Duration = Duration::from_secs(2);
+/// How often a persister is seen, and looks for silent ones.
+pub const TAKE_OVER_EVERY: Duration = Duration::from_millis(500);
+/// A consumer that was silent for this long and holds nothing is taken out of the groups.
+pub const CONSUMER_GONE: Duration = Duration::from_secs(60);
 /// The persister's blocking read waits this long for new records.
 pub const READ_BLOCK: Duration = Duration::from_secs(1);
 /// A batch of the persister that is less than half full gathers for this long.
@@ -128,8 +138,13 @@ pub const ROWS_LATE: Duration = Duration::from_secs(10);
 /// A generation that was proven within this time may have gained its first replica (P2 step 5).
 pub const BENIGN_PROBE_MAX_AGE: Duration = Duration::from_secs(30 * 60);
 
-const _: () = assert!(TAKE_OVER_IDLE.as_secs() >= STATEMENT_TIMEOUT.as_secs() + 5);
-const _: () = assert!(TRANSACTION_IDLE.as_secs() <= TAKE_OVER_IDLE.as_secs());
+const _: () =
+    assert!(READ_BLOCK.as_millis() + TAKE_OVER_EVERY.as_millis() < TAKE_OVER_IDLE.as_millis());
+const _: () = assert!(
+    READ_FIRST_RECORDS * SHARDS as usize * GROUP_MAX_REQUESTS <= 2 * BATCH_MAX_TICKETS,
+    "a first read is at most two batches"
+);
+const _: () = assert!(READ_MAX_RECORDS <= 512, "Lua unpacks the ids that are taken over");
 const _: () = assert!(LEASE_MAX_MS < HOLD_MS);
 const _: () = assert!(TURN.as_millis() + TURN_ASK_AGAIN_MAX.as_millis() < TURN_LEASE.as_millis());
 const _: () = assert!(GROUP_MAX_REQUESTS <= BATCH_MAX_TICKETS);

@@ -13,6 +13,7 @@ pub mod restock;
 pub mod resume;
 pub mod retire;
 pub mod r#return;
+pub mod take_over;
 pub mod turn;
 pub mod window;
 

@@ -3,9 +3,11 @@
 //! (I3, I9).
 
 mod consume;
+mod living;
+mod refused;
 mod write;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,12 +15,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::coupon::Shard;
 use crate::domain::limits::{
-    BATCH_MAX_AGE, BATCH_MAX_TICKETS, GROUP_MAX_REQUESTS, READ_BLOCK, TAKE_OVER_IDLE,
+    BATCH_MAX_AGE, BATCH_MAX_TICKETS, CONSUMER_GONE, READ_BLOCK, TAKE_OVER_EVERY, TAKE_OVER_IDLE,
 };
 use crate::lua::retire;
-use crate::redis::Redis;
+use crate::redis::generation::Accepted;
 use crate::redis::stream::{Entry, Reader};
+use crate::redis::{self, Redis};
 use crate::store::Store;
+use crate::telemetry::health::{Health, Part, Report};
+use refused::Refused;
 
 /// The bounds of a persister.
 #[derive(Debug, Clone)]
@@ -31,8 +36,10 @@ pub struct Bounds {
     pub read_block: Duration,
     /// Entries of a consumer that was silent for this long are taken over.
     pub take_over_idle: Duration,
-    /// How often silent consumers are looked for.
+    /// How often silent consumers are looked for, and this one is seen.
     pub take_over_every: Duration,
+    /// A consumer that was silent for this long and holds nothing is taken out of the groups.
+    pub gone_after: Duration,
     /// How often a record that the database refuses is tried again, and logged.
     pub refused_retry: Duration,
 }
@@ -44,7 +51,8 @@ impl Default for Bounds {
             batch_max_age: BATCH_MAX_AGE,
             read_block: READ_BLOCK,
             take_over_idle: TAKE_OVER_IDLE,
-            take_over_every: TAKE_OVER_IDLE / 2,
+            take_over_every: TAKE_OVER_EVERY,
+            gone_after: CONSUMER_GONE,
             refused_retry: Duration::from_secs(30),
         }
     }
@@ -72,18 +80,21 @@ pub struct Persister {
     /// While own pending entries are read: after which id of each shard. They come first at the
     /// start, after a failure and after a take-over.
     pending_after: Option<Vec<String>>,
-    /// When silent consumers are looked for again.
-    take_over_at: Instant,
-    /// Whether an acknowledgement failed: its records are rows, and read again with the next look
-    /// for silent consumers, so that they hold up nobody meanwhile.
-    is_acknowledgement_due: bool,
-    /// Entries that stay pending because they are refused, and when they are tried again. Bounded
-    /// by the stream; a later release parks them as dead letters.
-    refused: HashMap<(Shard, String), Instant>,
-    /// Those of them that this pass over the pending entries met; the others are gone.
-    met: HashSet<(Shard, String)>,
-    /// The most tickets that a record had lately; says how many records to ask for.
-    record_tickets: usize,
+    /// After which id of each shard the last read began.
+    read_after: Vec<String>,
+    /// When the shards are looked at again.
+    look_at: Instant,
+    /// Shards whose streams can be read.
+    readable: Vec<Shard>,
+    /// Shards whose streams cannot, and why; they hold up no other.
+    unreadable: BTreeMap<Shard, String>,
+    /// Whether pending entries wait that are no refused ones: taken over, not acknowledged, or not
+    /// written. They are read again with the next look, so that they hold up nobody meanwhile.
+    is_pass_due: bool,
+    refused: Refused,
+    /// Since when no transaction ended well, and why the last one did not.
+    away_since: Option<(Instant, String)>,
+    health: Health,
     /// Tickets of the next transactions. Halved when the database is away, as it also seems to be
     /// when it is too slow for a whole batch; an eighth more with each batch that was written.
     batch_tickets: usize,
@@ -100,6 +111,7 @@ impl Persister {
         bounds: Bounds,
         now_ms: fn() -> i64,
     ) -> Self {
+        let refused = Refused::new(bounds.refused_retry);
         Self {
             redis: redis.with_reserved_pool(),
             store,
@@ -109,13 +121,22 @@ impl Persister {
             bounds,
             now_ms,
             pending_after: Some(from_the_beginning()),
-            take_over_at: Instant::now(),
-            is_acknowledgement_due: false,
-            refused: HashMap::new(),
-            met: HashSet::new(),
-            record_tickets: GROUP_MAX_REQUESTS,
+            read_after: from_the_beginning(),
+            look_at: Instant::now(),
+            readable: Vec::new(),
+            unreadable: BTreeMap::new(),
+            is_pass_due: false,
+            refused,
+            away_since: None,
+            health: Health::default(),
             failures: 0,
         }
+    }
+
+    /// The same, which reports what it cannot write to this register.
+    #[must_use]
+    pub fn reporting_to(self, health: Health) -> Self {
+        Self { health, ..self }
     }
 
     /// Repeats [`Persister::step`] until shutdown, then drains within `grace` and retires.
@@ -142,8 +163,17 @@ impl Persister {
     /// consumer out of the group.
     pub async fn drain(&mut self) {
         self.pending_after = Some(from_the_beginning());
-        while self.step_with(false).await != Step::Idle {}
-        self.retire().await;
+        // Whoever proves a generation stops at the same time, so nothing is waited for.
+        while self.redis.generation().current().is_ok() {
+            let is_idle = self.step_with(false).await == Step::Idle;
+            if is_idle && !self.is_pass_due {
+                return self.retire().await;
+            }
+            if is_idle {
+                self.back_off().await;
+            }
+        }
+        tracing::warn!("this life of Redis is not proven; the stream's records stay there");
     }
 
     /// Takes this consumer out of the groups, so that they do not grow with every start.
@@ -158,25 +188,64 @@ impl Persister {
     }
 
     async fn step_with(&mut self, block: bool) -> Step {
+        let step = self.try_step(block).await;
+        self.refused.log();
+        self.report();
+        step
+    }
+
+    fn report(&self) {
+        let mut warnings: Vec<String> = self.unreadable.values().cloned().collect();
+        warnings.extend(self.refused.sentence());
+        if let Some((since, error)) = &self.away_since {
+            let seconds = since.elapsed().as_secs();
+            warnings.push(format!("no row could be written for {seconds} s: {error}"));
+        }
+        self.health.report(Part::Persister, Report { reasons: Vec::new(), warnings });
+    }
+
+    async fn try_step(&mut self, block: bool) -> Step {
         let known = self.redis.generation().current();
         let Ok(accepted) = known else {
             let proven = self.redis.generation().differs_from(&known);
             let _ = tokio::time::timeout(self.bounds.read_block, proven).await;
             return Step::Waited;
         };
-        let entries = match self.read(block).await {
+        let entries = match self.look_and_read(&accepted, block).await {
             Ok(entries) => entries,
             Err(error) => {
                 tracing::warn!(%error, "the stream cannot be read");
+                self.look_at = Instant::now();
+                self.is_pass_due = true;
                 return self.back_off().await;
             }
         };
         if entries.is_empty() {
             return Step::Idle;
         }
+        self.write_all(&accepted, entries).await
+    }
+
+    async fn look_and_read(
+        &mut self,
+        accepted: &Accepted,
+        block: bool,
+    ) -> redis::Result<Vec<Entry>> {
+        if Instant::now() >= self.look_at {
+            self.look_around(accepted).await?;
+        }
+        if block && self.readable.is_empty() {
+            tokio::time::sleep(self.bounds.take_over_every).await;
+        }
+        self.read(block).await
+    }
+
+    async fn write_all(&mut self, accepted: &Accepted, entries: Vec<Entry>) -> Step {
         let mut persisted = 0;
+        let mut after = self.read_after.clone();
         for batch in cut(entries, self.batch_tickets) {
-            match self.write(&accepted, batch).await {
+            after = consume::advanced(after, &batch);
+            match self.write(accepted, batch).await {
                 Ok(tickets) => {
                     persisted += tickets;
                     let more = self.batch_tickets + self.batch_tickets.div_ceil(8);
@@ -184,6 +253,9 @@ impl Persister {
                 }
                 Err(write::Away) => {
                     self.batch_tickets = (self.batch_tickets / 2).max(1);
+                    // What comes after it is tried first: perhaps only this one cannot be written.
+                    self.pending_after = Some(after);
+                    self.is_pass_due = true;
                     return self.back_off().await;
                 }
             }
@@ -192,13 +264,11 @@ impl Persister {
         Step::Persisted(persisted)
     }
 
-    /// Waits 0.1, 0.2, 0.4 … at most 5 seconds. What was read is pending and comes first
-    /// afterwards.
+    /// Waits 0.1, 0.2, 0.4 … at most 5 seconds.
     async fn back_off(&mut self) -> Step {
-        self.pending_after = Some(from_the_beginning());
         let wait = Duration::from_millis(100 << self.failures.min(6)).min(Duration::from_secs(5));
         self.failures += 1;
-        tokio::time::sleep(wait).await;
+        self.seen_while(tokio::time::sleep(wait)).await;
         Step::Waited
     }
 }

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::Persister;
 use super::consume::tickets_of;
-use super::{Persister, from_the_beginning};
 use crate::domain::coupon::Shard;
 use crate::domain::record::Record;
 use crate::lua::acknowledge::{self, Args, RECORDS_MAX, Reply};
@@ -28,7 +28,7 @@ impl Persister {
         for entry in batch {
             match &entry.record {
                 Ok(_) => good.push(entry),
-                Err(malformed) => self.refuse(&entry, &malformed.to_string()),
+                Err(malformed) => self.refused.add(&entry, &malformed.to_string()),
             }
         }
         if good.is_empty() {
@@ -39,7 +39,7 @@ impl Persister {
             Err(store::Error::Unavailable(error)) => Err(self.away(&error)),
             Err(error) => {
                 metrics::persist_failed("data");
-                tracing::warn!(%error, records = good.len(), "a batch is tried record by record");
+                tracing::debug!(%error, records = good.len(), "a batch is tried record by record");
                 self.write_one_by_one(accepted, good).await
             }
         }
@@ -55,7 +55,7 @@ impl Persister {
             match self.commit(std::slice::from_ref(&entry)).await {
                 Ok(()) => persisted += self.acknowledge(accepted, &[entry]).await,
                 Err(store::Error::Unavailable(error)) => return Err(self.away(&error)),
-                Err(error) => self.refuse(&entry, &error.to_string()),
+                Err(error) => self.refused.add(&entry, &error.to_string()),
             }
         }
         Ok(persisted)
@@ -66,16 +66,17 @@ impl Persister {
         let records: Vec<Record> =
             entries.iter().filter_map(|entry| entry.record.as_ref().ok()).cloned().collect();
         let since = Instant::now();
-        let persisted = self.store.persist(&records, self.now_ms).await?;
+        let persisted = self.seen_while(self.store.persist(&records, self.now_ms)).await?;
+        self.away_since = None;
         metrics::persisted(entries.iter().map(tickets_of).sum(), since.elapsed());
         for record in &records {
             let lag_ms = persisted.committed_at_ms.saturating_sub(record.issued_at.0).max(0);
             let lag = Duration::from_millis(lag_ms.unsigned_abs());
             metrics::persist_lag(lag, record.holders.len());
         }
-        for ticket_id in &persisted.contested {
-            let id = ticket_id;
-            tracing::error!(ticket.id = %id, "contested: another ticket stands where one may be");
+        if let Some(id) = persisted.contested.first() {
+            let tickets = persisted.contested.len();
+            tracing::error!(tickets, ticket.id = %id, "contested: others stand where one may be");
         }
         metrics::contested(persisted.contested.len());
         Ok(())
@@ -95,36 +96,26 @@ impl Persister {
                     Ok(Reply::Acknowledged(tickets)) => acknowledged += tickets as usize,
                     Ok(Reply::OtherGeneration) => {
                         self.redis.generation().doubt();
-                        self.pending_after = Some(from_the_beginning());
+                        self.is_pass_due = true;
                     }
                     Err(error) => {
                         tracing::warn!(%error, "records could not be acknowledged");
-                        self.is_acknowledgement_due = true;
+                        self.is_pass_due = true;
                     }
                 }
             }
         }
         for entry in entries {
-            self.refused.remove(&(entry.shard, entry.id.clone()));
+            self.refused.remove(entry);
         }
-        metrics::refused_records(self.refused.len());
         acknowledged
     }
 
     fn away(&mut self, error: &dyn std::error::Error) -> Away {
         metrics::persist_failed("unavailable");
+        let since = self.away_since.take().map_or_else(Instant::now, |(since, _)| since);
+        self.away_since = Some((since, error.to_string()));
         tracing::warn!(%error, "the database is away; records wait in the stream");
         Away
-    }
-
-    /// The record stays pending, is logged once per interval, and is counted.
-    fn refuse(&mut self, entry: &Entry, reason: &str) {
-        let retry_at = Instant::now() + self.bounds.refused_retry;
-        self.refused.insert((entry.shard, entry.id.clone()), retry_at);
-        self.met.insert((entry.shard, entry.id.clone()));
-        metrics::refused_records(self.refused.len());
-        let shard = entry.shard.number();
-        let id = &entry.id;
-        tracing::error!(record.id = %id, shard, reason, "a record is refused and stays pending");
     }
 }

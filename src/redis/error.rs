@@ -105,11 +105,6 @@ impl Error {
         }
     }
 
-    /// Whether the stream's consumer group is missing.
-    pub(crate) fn is_missing_group(error: &RedisError) -> bool {
-        error.code() == Some("NOGROUP")
-    }
-
     /// Whether the script is not in the server's cache.
     pub(crate) fn is_missing_script(error: &RedisError) -> bool {
         error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)

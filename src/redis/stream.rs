@@ -22,7 +22,7 @@ pub struct Entry {
     pub record: std::result::Result<Record, Malformed>,
 }
 
-/// A reader of all shards' streams under one consumer name, with a connection of its own.
+/// A reader of the shards' streams under one consumer name, with a connection of its own.
 pub struct Reader {
     redis: Redis,
     consumer: String,
@@ -36,90 +36,30 @@ impl Reader {
         Self { redis, consumer: consumer.to_owned(), block, connection: None }
     }
 
-    /// New records of all shards, at most `count` of each; waits for the first one unless `block`
-    /// is false. An empty list means that there are none.
+    /// Entries of these shards, each after an id: this consumer's own pending ones, or for `>`
+    /// those that nobody has read yet; at most `count` of each shard. Waits for the first new one
+    /// if `block`. An empty list means that there are none.
     ///
     /// # Errors
-    /// Those of any call. Records that were handed out in a reply that got lost are pending, and
-    /// come again from [`Reader::pending`].
-    pub async fn new_records(&mut self, count: usize, block: bool) -> Result<Vec<Entry>> {
+    /// Those of any call; also when one of the shards has no stream or no group. Records that were
+    /// handed out in a reply that got lost are pending, and are read again as such.
+    pub async fn read(
+        &mut self,
+        from: &[(Shard, &str)],
+        count: usize,
+        block: bool,
+    ) -> Result<Vec<Entry>> {
         let mut read = cmd("XREADGROUP");
         read.arg("GROUP").arg(GROUP).arg(&self.consumer).arg("COUNT").arg(count);
         if block {
             read.arg("BLOCK").arg(self.block.as_millis().max(1) as u64);
         }
-        self.read(&mut read, &vec![">"; Shard::all().count()]).await
-    }
-
-    /// This consumer's own pending records after the given id of each shard (`0` for all of them),
-    /// at most `count` of each.
-    ///
-    /// # Errors
-    /// Those of any call.
-    pub async fn pending(&mut self, count: usize, after: &[String]) -> Result<Vec<Entry>> {
-        let mut read = cmd("XREADGROUP");
-        read.arg("GROUP").arg(GROUP).arg(&self.consumer).arg("COUNT").arg(count);
-        let after: Vec<&str> = after.iter().map(String::as_str).collect();
-        self.read(&mut read, &after).await
-    }
-
-    /// Takes over entries of any consumer of this shard that were idle for at least `idle`, at most
-    /// `count`. They are this consumer's pending ones from now on.
-    ///
-    /// # Errors
-    /// Those of any call.
-    pub async fn take_over(&mut self, shard: Shard, idle: Duration, count: usize) -> Result<usize> {
-        let mut claim = cmd("XAUTOCLAIM");
-        claim
-            .arg(self.redis.keys().records(shard))
-            .arg(GROUP)
-            .arg(&self.consumer)
-            .arg(idle.as_millis() as u64)
-            .arg("0-0")
-            .arg("COUNT")
-            .arg(count)
-            .arg("JUSTID");
-        let reply: Value = match self.query(&claim).await? {
-            // Before the first preload there is nothing to take over.
-            Err(error) if Error::is_missing_group(&error) => return Ok(0),
-            replied => replied.map_err(Error::of_call)?,
-        };
-        let Value::Array(parts) = reply else { return Err(Error::Malformed("XAUTOCLAIM")) };
-        match parts.get(1) {
-            Some(Value::Array(ids)) => Ok(ids.len()),
-            _ => Err(Error::Malformed("XAUTOCLAIM")),
-        }
-    }
-
-    /// Makes the group of every shard where it is missing, from the beginning of the stream, so
-    /// that nothing in it is skipped; what was persisted before is a replay (I9).
-    async fn make_groups(&mut self) -> Result<()> {
-        for shard in Shard::all() {
-            let mut create = cmd("XGROUP");
-            create.arg("CREATE").arg(self.redis.keys().records(shard)).arg(GROUP);
-            create.arg("0").arg("MKSTREAM");
-            let created: std::result::Result<Value, RedisError> = self.query(&create).await?;
-            match created {
-                Err(error) if error.code() != Some("BUSYGROUP") => {
-                    return Err(Error::of_call(error));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    async fn read(&mut self, read: &mut Cmd, after: &[&str]) -> Result<Vec<Entry>> {
-        let streams: Vec<String> =
-            Shard::all().map(|shard| self.redis.keys().records(shard)).collect();
-        read.arg("STREAMS").arg(&streams).arg(after);
-        let reply = match self.query(read).await? {
-            Err(error) if Error::is_missing_group(&error) => {
-                self.make_groups().await?;
-                self.query(read).await?.map_err(Error::of_call)?
-            }
-            replied => replied.map_err(Error::of_call)?,
-        };
+        let streams: Vec<(Shard, String)> =
+            from.iter().map(|(shard, _)| (*shard, self.redis.keys().records(*shard))).collect();
+        let (names, after): (Vec<&str>, Vec<&str>) =
+            streams.iter().zip(from).map(|((_, name), (_, after))| (name.as_str(), *after)).unzip();
+        read.arg("STREAMS").arg(names).arg(after);
+        let reply = self.query(&read).await?.map_err(Error::of_call)?;
         entries_of(&reply, &streams)
     }
 
@@ -144,7 +84,7 @@ impl Reader {
 }
 
 /// Reads `[[stream, [[id, [field, value, …]], …]], …]`; nil when there is nothing.
-fn entries_of(reply: &Value, streams: &[String]) -> Result<Vec<Entry>> {
+fn entries_of(reply: &Value, streams: &[(Shard, String)]) -> Result<Vec<Entry>> {
     let malformed = || Error::Malformed("XREADGROUP");
     let mut entries = Vec::new();
     let shards = match reply {
@@ -156,8 +96,8 @@ fn entries_of(reply: &Value, streams: &[String]) -> Result<Vec<Entry>> {
         let Value::Array(pair) = part else { return Err(malformed()) };
         let [name, Value::Array(rows)] = pair.as_slice() else { return Err(malformed()) };
         let name = text(name).ok_or_else(malformed)?;
-        let shard = Shard::all().zip(streams).find(|(_, stream)| *stream == name);
-        let (shard, _) = shard.ok_or_else(malformed)?;
+        let found = streams.iter().find(|(_, stream)| *stream == name);
+        let shard = found.ok_or_else(malformed)?.0;
         for row in rows {
             let Value::Array(row) = row else { return Err(malformed()) };
             let [id, fields] = row.as_slice() else { return Err(malformed()) };

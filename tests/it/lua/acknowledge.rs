@@ -8,7 +8,9 @@ use firstcome::redis::Result;
 use firstcome::redis::stream::Reader;
 use redis::cmd;
 
+use super::take_over::taken_by;
 use crate::support::stage::Stage;
+use firstcome::lua::take_over::Reply as TakeOver;
 
 /// A coupon with three records of 1, 2 and 3 tickets, and what a persister read of them.
 async fn with_records() -> (Stage, Vec<(String, usize)>) {
@@ -23,7 +25,7 @@ async fn with_records() -> (Stage, Vec<(String, usize)>) {
 
 async fn read_as(stage: &Stage, consumer: &str, count: usize) -> Vec<(String, usize)> {
     let mut reader = Reader::new(stage.redis().clone(), consumer, Duration::from_millis(1));
-    let entries = reader.new_records(count, false).await.unwrap();
+    let entries = reader.read(&[(stage.coupon_id.shard(), ">")], count, false).await.unwrap();
     entries.into_iter().map(|entry| (entry.id, entry.record.unwrap().holders.len())).collect()
 }
 
@@ -60,8 +62,7 @@ async fn a_record_is_not_counted_twice_whoever_acknowledges_it_i9() {
     assert!(stage.world().await == before, "a repeated acknowledgement changed something");
 
     // Another persister has taken the last one over; who comes late counts only the rest.
-    let mut other = Reader::new(stage.redis().clone(), "two", Duration::from_millis(1));
-    other.take_over(stage.coupon_id.shard(), Duration::ZERO, 10).await.unwrap();
+    assert_eq!(taken_by(&stage, "two", Duration::ZERO).await, TakeOver::Taken(2));
     assert_eq!(drop_records(&stage, &read[2..]).await.unwrap(), Reply::Acknowledged(3));
     assert_eq!(drop_records(&stage, &read).await.unwrap(), Reply::Acknowledged(1));
     assert_eq!(rest(&stage).await, (0, 0, 0));

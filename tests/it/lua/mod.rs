@@ -15,5 +15,6 @@ mod restock;
 mod resume;
 mod retire;
 mod r#return;
+mod take_over;
 mod turn;
 mod window;

@@ -202,20 +202,19 @@ impl Real {
 
     /// Reads records, compares them with what was told, and acknowledges them twice.
     async fn acknowledge(&mut self, count: usize, before: &Coupon) {
-        let entries = self.reader.new_records(count, false).await.unwrap();
+        let shard = self.stage.coupon_id.shard();
+        let entries = self.reader.read(&[(shard, ">")], count, false).await.unwrap();
         let sizes: Vec<i64> = entries.iter().map(|entry| self.persist(entry)).collect();
         assert!(sizes.iter().eq(before.records.iter().take(count)));
         if entries.is_empty() {
             return;
         }
-        let records: Vec<(String, usize)> = entries
-            .into_iter()
-            .zip(&sizes)
-            .map(|(entry, size)| (entry.id, *size as usize))
-            .collect();
-        let (accepted, shard) = (&self.stage.accepted, self.stage.coupon_id.shard());
+        let sized = entries.into_iter().zip(&sizes);
+        let records: Vec<(String, usize)> =
+            sized.map(|(entry, size)| (entry.id, *size as usize)).collect();
         for tickets in [sizes.iter().sum::<i64>() as u64, 0] {
-            let args = AcknowledgeArgs { accepted, shard, records: &records };
+            let (accepted, records) = (&self.stage.accepted, &records);
+            let args = AcknowledgeArgs { accepted, shard, records };
             let reply = acknowledge(self.stage.redis(), &args).await.unwrap();
             assert_eq!(reply, AcknowledgeReply::Acknowledged(tickets));
         }

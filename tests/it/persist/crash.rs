@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use firstcome::persist::{Bounds, Step};
 use firstcome::redis::stream::Reader;
 
-use super::{BOUNDS, Ground, stream, until_empty};
+use super::{BOUNDS, Ground, stream, summer, until_empty};
 use crate::support::eventually::eventually_holds;
 use crate::support::site::Dialect;
 
@@ -16,7 +16,7 @@ const GRACE: Duration = Duration::from_secs(20);
 /// Reads everything that is new, as a persister with this name, and dies.
 async fn read_and_die(ground: &Ground, consumer: &str) -> Vec<firstcome::domain::record::Record> {
     let mut reader = Reader::new(ground.site.redis.redis.clone(), consumer, BOUNDS.read_block);
-    let entries = reader.new_records(512, true).await.unwrap();
+    let entries = reader.read(&[(summer().shard(), ">")], 512, true).await.unwrap();
     entries.into_iter().map(|entry| entry.record.unwrap()).collect()
 }
 

@@ -2,7 +2,9 @@
 
 mod acknowledged;
 mod bad_records;
+mod bounded;
 mod crash;
+mod living;
 mod outage;
 mod slow;
 mod together;
@@ -33,6 +35,7 @@ const BOUNDS: Bounds = Bounds {
     read_block: Duration::from_millis(50),
     take_over_idle: Duration::from_millis(100),
     take_over_every: Duration::from_millis(50),
+    gone_after: Duration::from_millis(500),
     refused_retry: Duration::from_millis(100),
 };
 

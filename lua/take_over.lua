@@ -1,0 +1,63 @@
+--! Be seen as a living consumer of a shard's group, and take over what silent ones hold.
+--! KEYS 1 records stream
+--! ARGV 1 generation replid  2 group name  3 consumer name
+--! ARGV 4 silent_ms ms  5 gone_ms ms  6 records_max count
+--! REPLY taken records | absent | other_generation
+--! KEEPS I3 I9
+--
+-- With no records at most, the consumer is only seen. A group that is missing is made from the
+-- beginning of the stream, so that nothing in it is skipped. A stream that is missing is not made:
+-- the generation is the same in every database of a Redis, and this may be the wrong one.
+-- A consumer that is silent for long and holds nothing is taken out of the group.
+
+local records = KEYS[1]
+local generation, group, consumer = ARGV[1], ARGV[2], ARGV[3]
+local silent_ms, gone_ms = tonumber(ARGV[4]), tonumber(ARGV[5])
+local records_max = tonumber(ARGV[6])
+
+local replication = redis.call('INFO', 'replication')
+if not string.find(replication, 'role:master', 1, true)
+  or not string.find(replication, 'master_replid:' .. generation .. '\r\n', 1, true) then
+  return {'other_generation'}
+end
+if redis.call('EXISTS', records) == 0 then return {'absent'} end
+
+-- Replies of XINFO are lists of names and values.
+local function read(fields)
+  local named = {}
+  for i = 1, #fields, 2 do named[fields[i]] = fields[i + 1] end
+  return named
+end
+local grouped = false
+for _, fields in ipairs(redis.call('XINFO', 'GROUPS', records)) do
+  grouped = grouped or read(fields).name == group
+end
+local others = {}
+if grouped and records_max > 0 then
+  for _, fields in ipairs(redis.call('XINFO', 'CONSUMERS', records, group)) do
+    local other = read(fields)
+    if other.name ~= consumer then others[#others + 1] = other end
+  end
+end
+
+if not grouped then redis.call('XGROUP', 'CREATE', records, group, '0') end
+-- A read of own records after the last possible one: it finds none, and is a sign of life, which a
+-- read that blocks is not before Redis 7.2.
+redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', 1, 'STREAMS', records,
+  '18446744073709551615-0')
+
+local taken = 0
+for _, other in ipairs(others) do
+  if other.pending > 0 and other.idle >= silent_ms and taken < records_max then
+    local held = redis.call('XPENDING', records, group, '-', '+', records_max - taken, other.name)
+    local ids = {}
+    for _, entry in ipairs(held) do ids[#ids + 1] = entry[1] end
+    ids[#ids + 1] = 'JUSTID'
+    if #held > 0 then
+      taken = taken + #redis.call('XCLAIM', records, group, consumer, silent_ms, unpack(ids))
+    end
+  elseif other.pending == 0 and other.idle >= gone_ms then
+    redis.call('XGROUP', 'DELCONSUMER', records, group, other.name)
+  end
+end
+return {'taken', taken}

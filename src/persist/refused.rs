@@ -1,0 +1,113 @@
+//! Records that stay pending because the decoder or the database refuses them. They are tried again
+//! and again, and hold up nobody (I3).
+
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+use crate::domain::coupon::Shard;
+use crate::domain::limits::REFUSED_MAX_RECORDS;
+use crate::redis::stream::Entry;
+use crate::telemetry::metrics;
+
+/// A crowd of refused records is one line in the log, and the next one this much later.
+const LOG_EVERY: Duration = Duration::from_secs(10);
+
+type Key = (Shard, String);
+
+/// What is refused, and when it is tried again. Beyond [`REFUSED_MAX_RECORDS`] a record is not
+/// remembered; it is tried again with every pass over the pending records.
+pub(super) struct Refused {
+    records: HashMap<Key, Instant>,
+    /// Those of them that this pass over the pending records met; the others are gone.
+    met: HashSet<Key>,
+    /// One of them, and why.
+    example: Option<(Key, String)>,
+    unlogged: usize,
+    log_at: Instant,
+    retry_every: Duration,
+}
+
+impl Refused {
+    pub(super) fn new(retry_every: Duration) -> Self {
+        Self {
+            records: HashMap::new(),
+            met: HashSet::new(),
+            example: None,
+            unlogged: 0,
+            log_at: Instant::now(),
+            retry_every,
+        }
+    }
+
+    /// The record stays pending.
+    pub(super) fn add(&mut self, entry: &Entry, reason: &str) {
+        let key = (entry.shard, entry.id.clone());
+        self.unlogged += 1;
+        self.example.get_or_insert_with(|| (key.clone(), reason.to_owned()));
+        if self.records.len() < REFUSED_MAX_RECORDS || self.records.contains_key(&key) {
+            self.records.insert(key.clone(), Instant::now() + self.retry_every);
+            self.met.insert(key);
+        }
+        metrics::refused_records(self.records.len());
+    }
+
+    /// The record is a row now.
+    pub(super) fn remove(&mut self, entry: &Entry) {
+        let key = (entry.shard, entry.id.clone());
+        if self.records.remove(&key).is_some() {
+            metrics::refused_records(self.records.len());
+        }
+        self.example.take_if(|(example, _)| *example == key);
+    }
+
+    /// Whether one of them is to be tried again.
+    pub(super) fn is_due(&self) -> bool {
+        let now = Instant::now();
+        self.records.values().any(|retry_at| *retry_at <= now)
+    }
+
+    /// Without the refused entries whose time has not come.
+    pub(super) fn due(&mut self, entries: Vec<Entry>) -> Vec<Entry> {
+        let now = Instant::now();
+        let is_due = |entry: &Entry| {
+            let key = (entry.shard, entry.id.clone());
+            let Some(retry_at) = self.records.get(&key) else { return true };
+            self.met.insert(key);
+            *retry_at <= now
+        };
+        entries.into_iter().filter(is_due).collect()
+    }
+
+    /// At the end of a pass over all pending records: what was refused and not met was written by
+    /// another persister, or deleted.
+    pub(super) fn forget_the_gone(&mut self) {
+        let met = std::mem::take(&mut self.met);
+        self.records.retain(|key, _| met.contains(key));
+        self.example.take_if(|(key, _)| !met.contains(key));
+        metrics::refused_records(self.records.len());
+    }
+
+    /// Logs what was refused since the last time, in one line.
+    pub(super) fn log(&mut self) {
+        let Some(((shard, id), reason)) = &self.example else { return };
+        if self.unlogged == 0 || Instant::now() < self.log_at {
+            return;
+        }
+        let (records, shard) = (self.unlogged, shard.number());
+        tracing::error!(records, record.id = %id, shard, reason, "refused records stay pending");
+        self.unlogged = 0;
+        self.log_at = Instant::now() + LOG_EVERY;
+    }
+
+    /// The sentence about them, if there are any.
+    pub(super) fn sentence(&self) -> Option<String> {
+        let ((shard, id), reason) = self.example.as_ref()?;
+        let records = self.records.len();
+        let shard = shard.number();
+        let more = if records >= REFUSED_MAX_RECORDS { " or more" } else { "" };
+        Some(format!(
+            "{records}{more} records are refused and have no rows, among them {id} of shard \
+             {shard}: {reason}"
+        ))
+    }
+}

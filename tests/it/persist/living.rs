@@ -1,0 +1,92 @@
+//! Who lives keeps what it holds, and what the dead held is written within seconds (I3 I9).
+
+use std::time::{Duration, Instant};
+
+use firstcome::persist::{Bounds, Step};
+use sqlx::postgres::PgConnection;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{Connection as _, raw_sql};
+
+use super::{BOUNDS, Ground};
+use crate::support::eventually::eventually_holds;
+use crate::support::server::Server;
+use crate::support::site::{Dialect, Site};
+
+/// The most that a take-over may take, on a machine that does much else: it was 10 to 15 s.
+const SOON: Duration = Duration::from_secs(7);
+
+/// A row takes 16 ms, so that 150 of them are longer in hand than a silent persister's.
+const SLOW: &str = "
+    CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql
+        AS 'BEGIN PERFORM pg_sleep(0.016); RETURN NEW; END';
+    CREATE TRIGGER slow BEFORE INSERT ON tickets FOR EACH ROW EXECUTE FUNCTION slow();";
+
+#[tokio::test]
+async fn a_living_persister_in_a_long_transaction_is_not_robbed_i9() {
+    let ground = Ground::start(Dialect::Postgres).await;
+    let mut database = PgConnection::connect(&ground.site.database_url).await.unwrap();
+    raw_sql(SLOW).execute(&mut database).await.unwrap();
+    ground.issue(0..150).await;
+    let bounds = || Bounds {
+        take_over_idle: Duration::from_secs(1),
+        take_over_every: Duration::from_millis(100),
+        ..BOUNDS
+    };
+    let mut living = ground.persister_with("living", bounds());
+    let mut other = ground.persister_with("other", bounds());
+    let robber = async {
+        let holds = async || ground.depth().await.pending == 1;
+        eventually_holds("the record in living hands", holds).await;
+        let mut stolen = 0;
+        while ground.depth().await.pending > 0 {
+            if let Step::Persisted(tickets) = other.step().await {
+                stolen += tickets;
+            }
+        }
+        stolen
+    };
+    let (step, _) = tokio::join!(living.step(), robber);
+    assert_eq!(step, Step::Persisted(150), "acknowledged by who had read it");
+    ground.assert_rows(150).await;
+}
+
+#[tokio::test]
+async fn what_a_killed_persister_had_in_hand_is_written_by_another_soon_i3() {
+    let site = Site::start(Dialect::Postgres).await;
+    let server = site.server(&[("FIRSTCOME_PERSISTER", "off")]).await;
+    server.prepare("summer", 10).await;
+    let killed = site.worker(&[]);
+    let mut database = PgConnection::connect(&site.database_url).await.unwrap();
+    raw_sql("BEGIN; SELECT 1 FROM coupons FOR UPDATE").execute(&mut database).await.unwrap();
+    server.issue("summer", "ada").await;
+    let is_held = async || site.redis.redis.stream_depth().await.unwrap().pending == 1;
+    eventually_holds("the record in the worker's hands", is_held).await;
+    let _heir = site.worker(&[]);
+    crate::support::processes::signal(killed.id(), rustix::process::Signal::KILL);
+    raw_sql("COMMIT").execute(&mut database).await.unwrap();
+    let since = Instant::now();
+    let is_row = async || server.stats("summer").await["rows"] == 1;
+    eventually_holds("the row", is_row).await;
+    assert!(since.elapsed() < SOON, "it took {:?}", since.elapsed());
+}
+
+#[tokio::test]
+async fn an_embedded_server_takes_over_at_once_from_who_was_killed_i3() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut server = Server::start(dir.path(), &[]).await.ready().await;
+    server.prepare("summer", 10).await;
+    let file = SqliteConnectOptions::new().filename(dir.path().join("firstcome.db"));
+    let mut database = SqliteConnection::connect_with(&file).await.unwrap();
+    raw_sql("BEGIN IMMEDIATE").execute(&mut database).await.unwrap();
+    server.issue("summer", "ada").await;
+    let pending = async || server.metric("firstcome_stream_pending_entries").await == 1.0;
+    eventually_holds("the record in the persister's hands", pending).await;
+    server.kill();
+    server.ended().await;
+    raw_sql("COMMIT").execute(&mut database).await.unwrap();
+    let server = Server::start(dir.path(), &[]).await.ready().await;
+    let since = Instant::now();
+    let is_row = async || server.stats("summer").await["rows"] == 1;
+    eventually_holds("the row", is_row).await;
+    assert!(since.elapsed() < SOON, "it took {:?}", since.elapsed());
+}
