@@ -166,7 +166,10 @@ impl Batcher {
             tracing::warn!(%error, coupon.id = %group.coupon_id, "issue calls fail");
         }
         let outcome = match error {
-            Error::Refused(_) => Outcome::Recovering,
+            Error::Refused(_) => {
+                self.redis.generation().refused();
+                Outcome::Recovering
+            }
             error if error.is_definite() => Outcome::Overloaded,
             _ => Outcome::OutcomeUnknown,
         };

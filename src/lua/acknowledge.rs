@@ -11,7 +11,7 @@ use crate::redis::keys::GROUP;
 use crate::redis::script::Script;
 use crate::redis::{Error, Redis, Result};
 
-static SCRIPT: LazyLock<Script> =
+pub(super) static SCRIPT: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("../../lua/acknowledge.lua")));
 
 /// Entries of one call; beyond it the call would block Redis for too long.

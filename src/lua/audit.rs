@@ -13,7 +13,7 @@ use crate::redis::keys::GROUP;
 use crate::redis::script::Script;
 use crate::redis::{Error, Redis, Result};
 
-static SCRIPT: LazyLock<Script> =
+pub(super) static SCRIPT: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("../../lua/audit.lua")));
 
 /// The coupon that is looked at.

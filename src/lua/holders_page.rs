@@ -10,7 +10,7 @@ use crate::redis::generation::Accepted;
 use crate::redis::script::Script;
 use crate::redis::{Error, Redis, Result};
 
-static SCRIPT: LazyLock<Script> =
+pub(super) static SCRIPT: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("../../lua/holders_page.lua")));
 
 /// Which page of which holders.

@@ -16,7 +16,7 @@ use crate::redis::keys::Keys;
 use crate::redis::script::Script;
 use crate::redis::{Error, Redis, Result};
 
-static SCRIPT: LazyLock<Script> =
+pub(super) static SCRIPT: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("../../lua/issue.lua")));
 
 /// Who asks for which coupon.

@@ -4,6 +4,7 @@
 pub mod acknowledge;
 pub mod audit;
 pub mod close;
+pub mod dry_run;
 pub mod heartbeat;
 pub mod holders_page;
 pub mod issue;

@@ -7,7 +7,7 @@ use crate::domain::coupon::CouponId;
 use crate::redis::script::Script;
 use crate::redis::{Redis, Result};
 
-static SCRIPT: LazyLock<Script> =
+pub(super) static SCRIPT: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("../../lua/pause.lua")));
 
 /// The arguments are those of every act.

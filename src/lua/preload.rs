@@ -9,7 +9,7 @@ use crate::redis::keys::GROUP;
 use crate::redis::script::Script;
 use crate::redis::{Redis, Result};
 
-static SCRIPT: LazyLock<Script> =
+pub(super) static SCRIPT: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("../../lua/preload.lua")));
 
 /// What to put into Redis.

@@ -7,7 +7,7 @@ use crate::domain::limits::TOTAL_MAX;
 use crate::redis::script::Script;
 use crate::redis::{Redis, Result};
 
-static SCRIPT: LazyLock<Script> =
+pub(super) static SCRIPT: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("../../lua/restock.lua")));
 
 /// What to change.

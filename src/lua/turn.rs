@@ -10,7 +10,8 @@ use crate::redis::generation::Accepted;
 use crate::redis::script::Script;
 use crate::redis::{Error, Redis, Result};
 
-static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("../../lua/turn.lua")));
+pub(super) static SCRIPT: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("../../lua/turn.lua")));
 
 /// What to do with the own place among those who wait for the turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

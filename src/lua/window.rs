@@ -6,7 +6,7 @@ use super::{ActArgs, ActReply, act_call, ms_or_empty, run_act};
 use crate::redis::script::Script;
 use crate::redis::{Redis, Result};
 
-static SCRIPT: LazyLock<Script> =
+pub(super) static SCRIPT: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("../../lua/window.lua")));
 
 /// What to change.

@@ -112,10 +112,12 @@ mod tests {
 
     fn facts(run_id: &str, replid: &str) -> Facts {
         Facts {
-            version: "7.0.15".to_owned(),
+            version: "Redis 7.0.15".to_owned(),
+            mode: "standalone".to_owned(),
             run_id: run_id.to_owned(),
             replid: replid.to_owned(),
             replid2_is_zero: true,
+            waits_for_replicas: false,
             is_master: true,
             is_loading: false,
             connected_replicas: 0,

@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
+use super::dry_runs::DryRuns;
 use super::judge::{Evidence, Topology, Verdict, judge};
 use super::kept::{self, Counted};
 use super::notes::Notes;
 use super::serials::serials_reach;
 use crate::domain::generation::Generation;
 use crate::domain::time::UnixMs;
+use crate::lua::dry_run::Outcome;
 use crate::lua::heartbeat::{Args, Reply, heartbeat};
 use crate::redis::facts::Facts;
 use crate::redis::generation::Accepted;
@@ -54,6 +56,7 @@ pub struct Prover {
     /// Where the counts go that must outlive this process.
     notes: Notes,
     data_dir: Option<PathBuf>,
+    dry_runs: DryRuns,
     complained: Option<String>,
     health: Health,
 }
@@ -76,6 +79,7 @@ impl Prover {
             beaten_at: None,
             notes: Notes::new(),
             data_dir: None,
+            dry_runs: DryRuns::new(redis.with_reserved_pool()),
             complained: None,
             health: Health::default(),
         }
@@ -161,9 +165,11 @@ impl Prover {
 
     async fn prove(&mut self) -> Result<Accepted, Unproven> {
         let facts = self.redis.facts().await?;
-        self.report(&facts);
-        if !facts.is_master {
-            return Err(Unproven::Doubtful("Redis is a replica".to_owned()));
+        let is_replicated = self.topology == Topology::Replicated;
+        let warnings = facts.unforeseen_replicas(is_replicated).into_iter().collect();
+        self.health.report(Part::Replicas, Report { reasons: Vec::new(), warnings });
+        if let Some(sentence) = facts.unfit(is_replicated) {
+            return Err(Unproven::Doubtful(sentence));
         }
         if facts.is_loading {
             return Err(Unproven::Doubtful("Redis is still loading its data".to_owned()));
@@ -176,21 +182,12 @@ impl Prover {
             Some(known) => known.clone(),
             None => self.accept(&facts).await?,
         };
-        self.beat(accepted).await
-    }
-
-    /// A failover to a replica is not expected here, and would not always be noticed.
-    fn report(&self, facts: &Facts) {
-        let mut warnings = Vec::new();
-        if facts.connected_replicas > 0 && self.topology == Topology::Single {
-            warnings.push(format!(
-                "Redis has {} replica{}, and FIRSTCOME_REDIS_TOPOLOGY is single: a failover could \
-                 lose told tickets unnoticed; set it to replicated, or detach them",
-                facts.connected_replicas,
-                if facts.connected_replicas == 1 { "" } else { "s" },
-            ));
+        match self.dry_runs.outcome(&accepted).await? {
+            Outcome::Ran => {}
+            Outcome::OtherGeneration => return Err(Unproven::Overtaken),
+            Outcome::Denied(sentence) => return Err(Unproven::Doubtful(sentence)),
         }
-        self.health.report(Part::Replicas, Report { reasons: Vec::new(), warnings });
+        self.beat(accepted).await
     }
 
     /// Compares with the database, and writes a new generation of the same data down by

@@ -6,8 +6,12 @@ use ::redis::{ErrorKind, RedisError, ServerErrorKind};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The URL is none of Redis.
-    #[error("the Redis URL is not usable: {0}")]
-    Url(#[source] RedisError),
+    #[error(
+        "REDIS_URL is not usable: {0}. It is redis://[user:password@]host[:port][/number], \
+         rediss://… for TLS, or redis+unix:///path[?db=number&user=…&pass=…], of one server; unset \
+         it for a private Redis. Sentinel and Cluster are not supported"
+    )]
+    Url(String),
     /// No connection: nothing was sent, nothing happened.
     #[error("Redis cannot be reached: {0}")]
     Unsent(#[source] RedisError),
@@ -118,7 +122,7 @@ fn begins(error: &RedisError, texts: &[&str]) -> bool {
 }
 
 /// The line of a script that failed: `… script: <sha>, on @user_script:<line>.`
-fn failed_line(error: &RedisError) -> Option<usize> {
+pub(super) fn failed_line(error: &RedisError) -> Option<usize> {
     let (_, rest) = error.detail()?.rsplit_once("user_script:")?;
     let digits = rest.split(|sign: char| !sign.is_ascii_digit()).next()?;
     digits.parse().ok()

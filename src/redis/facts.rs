@@ -13,6 +13,8 @@ const MEMORY_NEAR_PERCENT: u64 = 90;
 pub struct Facts {
     /// Its name and version.
     pub version: String,
+    /// `redis_mode`: `standalone`, `cluster` or `sentinel`.
+    pub mode: String,
     /// `run_id`: a new one for every process.
     pub run_id: String,
     /// `master_replid`: a new one for every start and promotion.
@@ -21,6 +23,8 @@ pub struct Facts {
     pub replid2_is_zero: bool,
     /// Replicas that are attached.
     pub connected_replicas: u64,
+    /// Whether it refuses writes while too few replicas follow (`min-replicas-…`).
+    pub waits_for_replicas: bool,
     /// Whether it is a master.
     pub is_master: bool,
     /// Whether it is still reading its data.
@@ -61,17 +65,54 @@ impl Facts {
         }
     }
 
-    /// What must be mended before tickets are given, each in a sentence: stock could vanish, or
-    /// nothing can be written.
-    pub fn faults(&self) -> Vec<String> {
-        let mut sentences = Vec::new();
+    /// Why nothing may be issued from a server that is run like this, in a sentence.
+    /// `is_replicated` when a failover may put another server in its place.
+    pub fn unfit(&self, is_replicated: bool) -> Option<String> {
+        if self.mode == "sentinel" {
+            let sentence = "REDIS_URL leads to a Redis Sentinel: it must lead to the Redis server \
+                            itself; Sentinel is not supported";
+            return Some(sentence.to_owned());
+        }
+        if self.mode != "standalone" {
+            let sentence = "Redis is a node of a Redis Cluster, which is not supported: use a \
+                            Redis with cluster-enabled no";
+            return Some(sentence.to_owned());
+        }
+        if !self.is_master {
+            return Some("Redis is a replica: REDIS_URL must lead to its master".to_owned());
+        }
         // Our keys have no time to live, so the volatile policies evict none of them.
         if self.eviction_policy.starts_with("allkeys") {
-            sentences.push(format!(
+            return Some(format!(
                 "maxmemory-policy is {}: an evicted key is lost stock; set it to noeviction",
                 self.eviction_policy
             ));
         }
+        let is_alone = is_replicated && !self.waits_for_replicas;
+        is_alone.then(|| {
+            "the topology is replicated, and Redis writes without a replica: set \
+             min-replicas-to-write to 1 or more, and min-replicas-max-lag below the time of a \
+             failover"
+                .to_owned()
+        })
+    }
+
+    /// A failover to a replica that is not expected would not always be noticed; the sentence.
+    pub fn unforeseen_replicas(&self, is_replicated: bool) -> Option<String> {
+        let has_some = self.connected_replicas > 0 && !is_replicated;
+        has_some.then(|| {
+            format!(
+                "Redis has {} replica{}, and FIRSTCOME_REDIS_TOPOLOGY is single: a failover could \
+                 lose told tickets unnoticed; set it to replicated, or detach them",
+                self.connected_replicas,
+                if self.connected_replicas == 1 { "" } else { "s" },
+            )
+        })
+    }
+
+    /// What must be mended before tickets can be given, each in a sentence.
+    pub fn faults(&self) -> Vec<String> {
+        let mut sentences = Vec::new();
         if !self.last_write_ok {
             sentences.push("Redis cannot write its append-only file; is its disk full?".to_owned());
         }
@@ -87,6 +128,13 @@ impl Facts {
         }
         if self.skips_fsync_on_rewrite == Some(true) {
             sentences.push("no-appendfsync-on-rewrite yes voids appendfsync silently".to_owned());
+        }
+        if self.eviction_policy.starts_with("volatile") {
+            sentences.push(format!(
+                "maxmemory-policy is {}: it evicts none of our keys, which never expire, but those \
+                 of others; set it to noeviction",
+                self.eviction_policy
+            ));
         }
         sentences
     }
@@ -119,10 +167,13 @@ impl Redis {
             let found = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
             found.map(str::trim).ok_or(Error::Malformed(name))
         };
+        // A Sentinel has no data to tell about.
+        let mode = line("redis_mode")?;
+        let of_data = |name| if mode == "sentinel" { Ok("") } else { line(name) };
         let appendfsync = config(&mut connection, "appendfsync").await?;
         let skips_fsync_on_rewrite = config(&mut connection, "no-appendfsync-on-rewrite").await?;
         let skips_fsync_on_rewrite = skips_fsync_on_rewrite.map(|value| value == "yes");
-        let durability = match (line("aof_enabled")?, appendfsync.as_deref()) {
+        let durability = match (of_data("aof_enabled")?, appendfsync.as_deref()) {
             // A rewrite would void the level silently.
             ("1", Some("always")) if skips_fsync_on_rewrite == Some(true) => Durability::Everysec,
             ("1", Some("always")) => Durability::Always,
@@ -140,24 +191,25 @@ impl Redis {
                 Ok(version) => format!("Valkey {version}"),
                 Err(_) => format!("Redis {}", line("redis_version")?),
             },
+            mode: mode.to_owned(),
             run_id: line("run_id")?.to_owned(),
-            replid: line("master_replid")?.to_owned(),
-            replid2_is_zero: line("master_replid2")?.bytes().all(|byte| byte == b'0'),
-            is_master: line("role")? == "master",
-            is_loading: line("loading")? != "0",
+            replid: of_data("master_replid")?.to_owned(),
+            replid2_is_zero: of_data("master_replid2")?.bytes().all(|byte| byte == b'0'),
+            // Told only where `min-replicas-to-write` and `min-replicas-max-lag` are set.
+            waits_for_replicas: line("min_slaves_good_slaves").is_ok(),
+            is_master: of_data("role")? == "master",
+            is_loading: of_data("loading")? != "0",
             durability,
-            is_rewriting: line("aof_rewrite_in_progress")? != "0"
-                || line("aof_rewrite_scheduled")? != "0"
-                || line("aof_last_bgrewrite_status")? != "ok",
+            is_rewriting: of_data("aof_rewrite_in_progress")? != "0"
+                || of_data("aof_rewrite_scheduled")? != "0"
+                || of_data("aof_last_bgrewrite_status")? != "ok",
             has_whole_file: whole_file_bytes != "0",
-            connected_replicas: line("connected_slaves")?
-                .parse()
-                .map_err(|_| Error::Malformed("connected_slaves"))?,
+            connected_replicas: number("connected_slaves"),
             durability_is_read: appendfsync.is_some(),
-            last_write_ok: line("aof_last_write_status")? == "ok",
+            last_write_ok: of_data("aof_last_write_status")? == "ok",
             last_snapshot_ok: line("rdb_last_bgsave_status").is_ok_and(|status| status == "ok"),
             memory_percent: (in_use * 100).checked_div(number("maxmemory")).unwrap_or(0),
-            eviction_policy: line("maxmemory_policy")?.to_owned(),
+            eviction_policy: of_data("maxmemory_policy")?.to_owned(),
             skips_fsync_on_rewrite,
         })
     }

@@ -5,6 +5,7 @@
 //! none means `recovering`.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{Notify, watch};
 
@@ -30,12 +31,13 @@ pub struct Accepted {
 pub struct GenerationWatch {
     known: Arc<watch::Sender<Result<Arc<Accepted>, String>>>,
     doubt: Arc<Notify>,
+    refused: Arc<AtomicBool>,
 }
 
 impl GenerationWatch {
     pub(super) fn new() -> Self {
         let (known, _) = watch::channel(Err("no generation was proven yet".to_owned()));
-        Self { known: Arc::new(known), doubt: Arc::new(Notify::new()) }
+        Self { known: Arc::new(known), doubt: Arc::new(Notify::new()), refused: Arc::default() }
     }
 
     /// The accepted generation, or why there is none.
@@ -59,6 +61,16 @@ impl GenerationWatch {
     /// Asks the prover to look again at once: a script met another generation.
     pub fn doubt(&self) {
         self.doubt.notify_one();
+    }
+
+    /// Tells the prover that Redis refused a call: what it lets us do may have changed.
+    pub fn refused(&self) {
+        self.refused.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a call was refused since this was asked last.
+    pub fn was_refused(&self) -> bool {
+        self.refused.swap(false, Ordering::Relaxed)
     }
 
     /// Waits until somebody doubts.

@@ -53,6 +53,18 @@ impl Keys {
         format!("{}:readers", self.prefix)
     }
 
+    /// The first part of every key.
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// A coupon hash, its holders, a stream, its count, a heartbeat and readers that nothing else
+    /// reads or finds: all scripts are run dry on them.
+    pub(crate) fn of_dry_run(&self) -> [String; 6] {
+        ["coupon", "holders", "records", "unpersisted", "heartbeat", "readers"]
+            .map(|name| format!("{}:{{s00}}:probe:{name}", self.prefix))
+    }
+
     /// The four keys of issue, preload and audit, in the order of their scripts' headers.
     pub fn of_coupon(&self, id: &CouponId) -> [String; 4] {
         let shard = id.shard();

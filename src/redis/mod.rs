@@ -10,6 +10,7 @@ pub mod keys;
 pub mod local;
 pub mod pool;
 pub mod presence;
+pub(crate) mod right;
 pub mod script;
 pub mod stream;
 mod tls;
@@ -20,7 +21,7 @@ use std::time::Duration;
 use ::redis::aio::MultiplexedConnection;
 use ::redis::io::tcp::TcpSettings;
 use ::redis::{
-    AsyncConnectionConfig, Client, ConnectionAddr, IntoConnectionInfo, ProtocolVersion,
+    AsyncConnectionConfig, Client, ConnectionAddr, IntoConnectionInfo, ProtocolVersion, RedisError,
     TlsCertificates, Value,
 };
 
@@ -77,7 +78,13 @@ impl Redis {
     /// # Errors
     /// [`Error::Url`] when the URL is none of Redis.
     pub fn new(settings: &Settings) -> Result<Self> {
-        let info = settings.url.as_str().into_connection_info().map_err(Error::Url)?;
+        let unusable = |error: RedisError| Error::Url(error.to_string());
+        let info = settings.url.as_str().into_connection_info().map_err(unusable)?;
+        if let ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. } = info.addr()
+            && host.contains(',')
+        {
+            return Err(Error::Url("it names several servers".to_owned()));
+        }
         // Small writes must not wait for the acknowledgement of the ones before.
         let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true));
         // Replies are parsed as RESP2 shapes them, whatever the URL asks for.
@@ -91,7 +98,7 @@ impl Redis {
             ),
             _ => Client::open(info),
         };
-        let client = client.map_err(Error::Url)?;
+        let client = client.map_err(unusable)?;
         Ok(Self {
             pool: pool::open(&client, settings, settings.pool_max_connections)?,
             reserved: pool::open(&client, settings, RESERVED_REDIS_CONNECTIONS)?,
@@ -102,6 +109,11 @@ impl Redis {
             generation: GenerationWatch::new(),
             suspects: presence::Suspects::default(),
         })
+    }
+
+    /// The user that Redis knows us as.
+    pub(crate) fn user(&self) -> &str {
+        self.client.get_connection_info().redis_settings().username().unwrap_or("default")
     }
 
     /// The names of all keys.

@@ -16,7 +16,8 @@ pub(super) fn open(client: &Client, settings: &Settings, max_size: usize) -> Res
         .set_connection_timeout(Some(settings.response_timeout))
         .set_response_timeout(Some(settings.response_timeout));
     let info = client.get_connection_info().clone();
-    let manager = Manager::new_with_config(info, config).map_err(Error::Url)?;
+    let manager =
+        Manager::new_with_config(info, config).map_err(|error| Error::Url(error.to_string()))?;
     let limit = Some(settings.response_timeout.max(Duration::from_millis(250)));
     let timeouts = Timeouts { wait: limit, create: limit, recycle: limit };
     Pool::builder(manager)

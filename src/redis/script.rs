@@ -27,6 +27,25 @@ impl Script {
         Self { text, sha, first_write }
     }
 
+    /// A call of the text itself with these keys; only where it cannot be sent a second time.
+    pub(crate) fn whole(&self, keys: &[&str]) -> Cmd {
+        let mut call = cmd("EVAL");
+        call.arg(self.text).arg(keys.len()).arg(keys);
+        call
+    }
+
+    /// The first command of a line, as rules of Redis name it: `time`, `xgroup|create`.
+    pub(super) fn command_in(&self, line: usize) -> Option<String> {
+        let (_, call) = self.text.lines().nth(line.checked_sub(1)?)?.split_once("redis.call('")?;
+        let mut words = call.split('\'');
+        let command = words.next()?.to_lowercase();
+        let part = words.nth(1).filter(|_| ["xgroup", "xinfo"].contains(&command.as_str()));
+        Some(match part {
+            Some(part) => format!("{command}|{}", part.to_lowercase()),
+            None => command,
+        })
+    }
+
     /// A call with these keys; the caller adds the arguments of the header, in their order.
     pub fn call(&self, keys: &[String]) -> Cmd {
         let mut call = cmd("EVALSHA");

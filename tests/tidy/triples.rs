@@ -1,11 +1,12 @@
-//! Three of a kind: a script, its signature in Rust and its test.
+//! Three of a kind: a script, its signature in Rust and its test; and all of them are run dry.
 
 use std::collections::BTreeSet;
 
 use crate::tree::{self, Finding, Tree};
 
 /// Files beside the scripts' own, by stem, and why they are there.
-const OTHERS: [(&str, &str); 1] = [("mod", "the list of the scripts")];
+const OTHERS: [(&str, &str); 2] =
+    [("mod", "the list of the scripts"), ("dry_run", "all of them, to see whether they may run")];
 
 /// The folders and endings of the three.
 const KINDS: [(&str, &str); 3] = [("lua/", "lua"), ("src/lua/", "rs"), ("tests/it/lua/", "rs")];
@@ -27,6 +28,14 @@ pub fn check(tree: &Tree) -> Vec<Finding> {
             findings.push(Finding::at(format!("{folder}{stem}.{ending}"), say));
         }
     }
+    if let Some(dry_run) = tree.find("src/lua/dry_run.rs") {
+        for stem in
+            found[0].iter().filter(|stem| !dry_run.text.contains(&format!("{stem}::SCRIPT")))
+        {
+            let say = format!("run the script `{stem}` dry too, to its end");
+            findings.push(Finding::at(&dry_run.path, say));
+        }
+    }
     findings
 }
 
@@ -41,4 +50,15 @@ fn a_missing_third_is_found() {
     tree::caught(check(&Tree::of(&two)), "tests/it/lua/issue.rs");
     let two = [("tests/it/lua/issue.rs", ""), ("src/lua/issue.rs", "")];
     tree::caught(check(&Tree::of(&two)), "lua/issue.lua");
+}
+
+#[test]
+fn a_script_that_is_not_run_dry_is_found() {
+    let files = [
+        ("lua/issue.lua", ""),
+        ("src/lua/issue.rs", ""),
+        ("tests/it/lua/issue.rs", ""),
+        ("src/lua/dry_run.rs", "preload::SCRIPT"),
+    ];
+    tree::caught(check(&Tree::of(&files)), "`issue` dry");
 }

@@ -3,7 +3,9 @@
 mod given;
 mod local;
 mod refusals;
+mod rights;
 mod tls;
+mod unsupported;
 
 use std::time::Duration;
 

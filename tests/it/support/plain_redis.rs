@@ -24,6 +24,11 @@ impl PlainRedis {
         Self::start_mode(&[&careful, words].concat()).await
     }
 
+    /// Starts a Sentinel that watches nobody.
+    pub async fn sentinel() -> Self {
+        Self::start_mode(&["--sentinel"]).await
+    }
+
     async fn start_mode(words: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let port = free_port();
@@ -48,6 +53,11 @@ impl PlainRedis {
     /// Any command, over a connection of its own.
     pub async fn ask<T: FromRedisValue>(&self, text: &str) -> T {
         words(text).query_async(&mut connect(&self.url).await).await.unwrap()
+    }
+
+    /// As [`PlainRedis::url`], for this user.
+    pub fn url_of(&self, user: &str, password: &str) -> String {
+        format!("redis://{user}:{password}@127.0.0.1:{}", self.port)
     }
 }
 

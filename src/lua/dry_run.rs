@@ -1,0 +1,209 @@
+//! All scripts of `lua/` run dry, and every bare command of ours with them: in one transaction, on
+//! keys that nothing else uses, and that it deletes again. So a right that Redis does not grant is
+//! found before a user is told anything, and can be named.
+
+use ::redis::{Cmd, Value, cmd, pipe};
+
+use super::{
+    acknowledge, audit, close, heartbeat, holders_page, issue, pause, preload, restock, resume,
+    retire, r#return, take_over, text, turn, window,
+};
+use crate::domain::limits::{BACKLOG_MAX_TICKETS, TOTAL_MAX};
+use crate::redis::generation::Accepted;
+use crate::redis::keys::{GROUP, Keys};
+use crate::redis::right::{Right, missing_right, sentence};
+use crate::redis::script::Script;
+use crate::redis::{Error, Redis, Result};
+
+/// How it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything ran.
+    Ran,
+    /// Redis lives another life than the one that was proven.
+    OtherGeneration,
+    /// Something may not be run: a sentence that names it and says what to grant.
+    Denied(String),
+}
+
+/// One command of the transaction.
+struct Step {
+    /// What Redis is asked, in lower case as its rules name it.
+    command: String,
+    /// The script that it runs, and how the reply begins.
+    script: Option<(&'static Script, &'static str)>,
+    call: Cmd,
+}
+
+/// The id of an entry that is acknowledged; scripts cannot know one that Redis makes itself.
+const ENTRY: &str = "9999999999999-1";
+
+/// Runs everything dry in a few milliseconds. Nothing of it stays, also when this process dies
+/// meanwhile, and no persister and no search for coupons sees it.
+///
+/// # Errors
+/// [`Error::Refused`] when Redis cannot write now; else those of any call.
+pub async fn dry_run(redis: &Redis, accepted: &Accepted) -> Result<Outcome> {
+    let steps = steps(redis.keys(), accepted);
+    let mut transaction = pipe();
+    transaction.cmd("MULTI");
+    for step in &steps {
+        transaction.add_command(step.call.clone());
+    }
+    transaction.cmd("EXEC").ignore_errors();
+    let mut connection = redis.pooled().await?;
+    let replies: Vec<Value> =
+        transaction.query_async(&mut connection).await.map_err(Error::of_call)?;
+    let [begun, queued @ .., ended] = replies.as_slice() else {
+        return Err(Error::Malformed("dry run"));
+    };
+    let mut missing = Vec::new();
+    missing.extend(denied(begun, "multi", None)?);
+    if missing.is_empty() {
+        for (reply, step) in queued.iter().zip(&steps) {
+            note(&mut missing, denied(reply, &step.command, None)?);
+        }
+    }
+    // Whoever was denied one command is denied the whole transaction.
+    if missing.is_empty() {
+        missing.extend(denied(ended, "exec", None)?);
+    }
+    if missing.is_empty() {
+        let Value::Array(ran) = ended else { return Err(Error::Malformed("dry run")) };
+        for (reply, step) in ran.iter().zip(&steps) {
+            if is_other_generation(reply) {
+                return Ok(Outcome::OtherGeneration);
+            }
+            match denied(reply, &step.command, step.script.map(|(script, _)| script)) {
+                Ok(right) => note(&mut missing, right),
+                // What was denied before has left the keys as nobody expects them.
+                Err(_) if !missing.is_empty() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if missing.is_empty() && !ran.iter().zip(&steps).all(|(reply, step)| step.is_done(reply)) {
+            return Err(Error::Malformed("dry run"));
+        }
+    }
+    match missing.is_empty() {
+        true => Ok(Outcome::Ran),
+        false => Ok(Outcome::Denied(sentence(&missing, redis.user(), redis.keys().prefix()))),
+    }
+}
+
+impl Step {
+    /// A script with its text, because nobody can send it again within a transaction.
+    fn script(script: &'static Script, reply: &'static str, keys: &[&str], args: &[&str]) -> Self {
+        let mut call = script.whole(keys);
+        call.arg(args);
+        Self { command: "eval".to_owned(), script: Some((script, reply)), call }
+    }
+
+    fn bare(command: &str, args: &[&str]) -> Self {
+        Self { command: command.to_lowercase(), script: None, call: cmd(command).arg(args).take() }
+    }
+
+    /// Whether its script came to its end, and so to all of its commands.
+    fn is_done(&self, reply: &Value) -> bool {
+        let Some((_, expected)) = self.script else { return true };
+        first_word(reply).is_some_and(|word| word.starts_with(expected))
+    }
+}
+
+/// The right that a reply says is missing.
+fn denied(reply: &Value, command: &str, script: Option<&Script>) -> Result<Option<Right>> {
+    let Value::ServerError(error) = reply else { return Ok(None) };
+    let error = error.clone().into();
+    match missing_right(&error, command, script) {
+        Some(right) => Ok(Some(right)),
+        None => Err(Error::of_call(error)),
+    }
+}
+
+/// Once each.
+fn note(missing: &mut Vec<Right>, right: Option<Right>) {
+    missing.extend(right.filter(|right| !missing.contains(right)));
+}
+
+fn first_word(reply: &Value) -> Option<&str> {
+    match reply {
+        Value::Array(parts) => text(parts.first()?),
+        reply => text(reply),
+    }
+}
+
+fn is_other_generation(reply: &Value) -> bool {
+    first_word(reply) == Some("other_generation")
+}
+
+/// The life of a coupon with one ticket: every script comes to its end.
+fn steps(keys: &Keys, accepted: &Accepted) -> Vec<Step> {
+    let keys = keys.of_dry_run();
+    let [coupon, holders, records, unpersisted, beats, readers] =
+        keys.each_ref().map(String::as_str);
+    let all = [coupon, holders, records, unpersisted];
+    let (life, epoch) = (accepted.replid.as_str(), accepted.epoch.to_string());
+    let (epoch, backlog) = (epoch.as_str(), BACKLOG_MAX_TICKETS.to_string());
+    let delete = || Step::bare("DEL", &[coupon, holders, records, unpersisted, beats, readers]);
+    let act = |script, keys: &[&str], act_no: &str, args: &[&str]| {
+        Step::script(script, "applied", keys, &[&[life, epoch, act_no, "token"], args].concat())
+    };
+    let definition = ["dry", "1", "1", "", "", "", "key", GROUP, "1", "token"];
+    let ask = [life, epoch, &backlog, "dry", "key", "", "somebody"];
+    let mut by_its_sha = audit::SCRIPT.call(&all.map(str::to_owned));
+    by_its_sha.arg(GROUP);
+    vec![
+        delete(),
+        Step::script(
+            &preload::SCRIPT,
+            "applied",
+            &all,
+            &[&[life, epoch][..], &definition].concat(),
+        ),
+        Step::script(&issue::SCRIPT, "issued", &all, &ask),
+        Step::script(&holders_page::SCRIPT, "page", &all[..2], &[life, epoch, "1", "0"]),
+        Step::script(&audit::SCRIPT, "balance", &all, &[GROUP]),
+        Step {
+            command: "evalsha".to_owned(),
+            script: Some((&audit::SCRIPT, "balance")),
+            call: by_its_sha,
+        },
+        act(&window::SCRIPT, &all[..1], "2", &["", "", "2"]),
+        act(&pause::SCRIPT, &all[..1], "3", &[]),
+        act(&resume::SCRIPT, &all[..1], "4", &[]),
+        act(&restock::SCRIPT, &all[..1], "5", &["1", &TOTAL_MAX.to_string()]),
+        act(&r#return::SCRIPT, &all[..2], "6", &["1", "somebody"]),
+        act(&close::SCRIPT, &all[..1], "7", &[]),
+        Step::script(&heartbeat::SCRIPT, "beat", &[beats], &[life, "0"]),
+        Step::script(&turn::SCRIPT, "turn", &[readers], &[life, "dry", "ask", "1000"]),
+        Step::bare("XADD", &[records, ENTRY, "v", "0"]),
+        Step::bare("XREADGROUP", &["GROUP", GROUP, "dry", "COUNT", "9", "STREAMS", records, ">"]),
+        Step::script(
+            &take_over::SCRIPT,
+            "taken",
+            &[records],
+            &[life, GROUP, "heir", "0", "3600000", "9"],
+        ),
+        Step::script(
+            &acknowledge::SCRIPT,
+            "acknowledged",
+            &[records, unpersisted],
+            &[life, GROUP, ENTRY, "1"],
+        ),
+        Step::script(&retire::SCRIPT, "retired", &[records], &[life, GROUP, "nobody"]),
+        Step::bare("XPENDING", &[records, GROUP]),
+        Step::bare("XRANGE", &[records, "-", "+", "COUNT", "1"]),
+        Step::bare("XLEN", &[records]),
+        Step::bare("GET", &[unpersisted]),
+        Step::bare("HGET", &[coupon, "epoch"]),
+        Step::bare("HMGET", &[holders, "somebody"]),
+        Step::bare("EXISTS", &all),
+        Step::bare("SCAN", &["0", "COUNT", "1"]),
+        Step::bare("INFO", &["replication"]),
+        Step::bare("TIME", &[]),
+        // What the pool asks of a connection.
+        Step::bare("UNWATCH", &[]),
+        Step::bare("PING", &[]),
+        delete(),
+    ]
+}

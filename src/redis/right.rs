@@ -1,0 +1,101 @@
+//! Rights that Redis does not grant us, as its rules name them.
+
+use ::redis::RedisError;
+
+use super::error::failed_line;
+use super::script::Script;
+
+/// What a reply says that we may not do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Right {
+    /// Run this command, `time` or `xgroup|create`.
+    Command(String),
+    /// Use our own keys.
+    Keys,
+    /// The server does not have this command, or it was renamed.
+    Unknown(String),
+}
+
+/// The right that a reply to this command says is missing; `None` for every other error. A command
+/// within a script is found by the line that failed, where the reply does not name it.
+pub(crate) fn missing_right(
+    error: &RedisError,
+    command: &str,
+    script: Option<&Script>,
+) -> Option<Right> {
+    let text = error.detail().unwrap_or_default();
+    let says = |words: &str| text.contains(words);
+    if says("no permissions to access") || says("can't access at least one of the keys") {
+        return Some(Right::Keys);
+    }
+    let named = text.split_once("run the '").and_then(|(_, rest)| rest.split('\'').next());
+    let within = || script?.command_in(failed_line(error)?);
+    let command = named.map(str::to_owned).or_else(within).unwrap_or_else(|| command.to_owned());
+    if says("no permissions to run") || says("can't run this command") {
+        return Some(Right::Command(command));
+    }
+    let is_unknown = says("unknown command")
+        || says("Unknown Redis command")
+        || says("command is not allowed from script");
+    is_unknown.then_some(Right::Unknown(command))
+}
+
+/// What this user may not do, and how to allow it, in a sentence.
+pub(crate) fn sentence(missing: &[Right], user: &str, prefix: &str) -> String {
+    let commands: Vec<&str> = missing
+        .iter()
+        .filter_map(|right| match right {
+            Right::Command(command) => Some(command.as_str()),
+            _ => None,
+        })
+        .collect();
+    let unknown = missing.iter().find_map(|right| match right {
+        Right::Unknown(command) => Some(command.to_uppercase()),
+        _ => None,
+    });
+    if let Some(command) = unknown {
+        return format!("Redis does not have the command {command}, or it was renamed");
+    }
+    if missing.contains(&Right::Keys) {
+        return format!(
+            "Redis user {user} may not use the keys of this service: grant ~{prefix}:*"
+        );
+    }
+    let names = commands.join(", ").to_uppercase().replace('|', " ");
+    let rules: Vec<String> = commands.iter().map(|command| format!("+{command}")).collect();
+    format!("Redis user {user} may not run {names}: grant {}", rules.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_right_is_found_in_the_words_of_old_and_new_servers() {
+        let script = Script::new("local a = 1\nlocal t = redis.call('XGROUP', 'CREATE', a)\n");
+        let within = "script: 0a1b, on @user_script:2.";
+        let create = Some(Right::Command("xgroup|create".to_owned()));
+        for (code, text, expected) in [
+            ("NOPERM", "this user has no permissions to run the 'time' command", "time"),
+            (
+                "NOPERM",
+                "User m3 has no permissions to run the 'xinfo|groups' command",
+                "xinfo|groups",
+            ),
+            (
+                "NOPERM",
+                "ACL failure in script: User m3 has no permissions to run the 'time' command",
+                "time",
+            ),
+        ] {
+            let error = ::redis::make_extension_error(code.to_owned(), Some(text.to_owned()));
+            let found = missing_right(&error, "eval", Some(&script));
+            assert_eq!(found, Some(Right::Command(expected.to_owned())), "{text}");
+        }
+        let old = format!("The user executing the script can't run this command {within}");
+        let error = ::redis::make_extension_error("ERR".to_owned(), Some(old));
+        assert_eq!(missing_right(&error, "eval", Some(&script)), create);
+        let other = ::redis::make_extension_error("OOM".to_owned(), Some("no memory".to_owned()));
+        assert_eq!(missing_right(&other, "eval", Some(&script)), None);
+    }
+}
