@@ -2,7 +2,7 @@
 # .make/ensure.
 
 .DEFAULT_GOAL := help
-.PHONY: run test lint bench k6 clean help
+.PHONY: run test lint chaos compat bench k6 clean help
 
 run: ## start the server with nothing set up: own Redis, SQLite, a coupon `welcome` (ARGS="..." adds flags)
 	@.make/ensure cargo redis
@@ -16,6 +16,14 @@ lint: ## check the formatting and the lints
 	@.make/ensure cargo lint
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
+
+chaos: ## kill, stop and cut everything for four minutes, and hold the promises against it (SECONDS=240)
+	@.make/ensure cargo redis postgres
+	FIRSTCOME_CHAOS_SECONDS=$(or $(SECONDS),240) cargo test --locked --test it -- --nocapture chaos::
+
+compat: ## run the tests against Redis 8.2, Valkey 8 and 9 and PgBouncer 1.24 (ARGS="valkey-9" runs one)
+	@.make/ensure cargo redis postgres
+	tests/compat/run $(ARGS)
 
 bench: ## measure issuing against the constant reply and the usual designs, and judge it (ARGS="..." goes to bench/run)
 	@.make/ensure cargo redis postgres wrk

@@ -81,20 +81,25 @@ impl OwnPostgres {
     /// Starts it again as a standby of nobody: it answers, and takes no writes.
     pub fn restart_as_standby(&self) {
         std::fs::write(self.0.folder.join("data/standby.signal"), "").expect("write the signal");
-        self.control("restart");
+        self.control("restart", "fast");
+    }
+
+    /// Ends it at once, as a crash would, and starts it again on its data.
+    pub fn crash_and_restart(&self) {
+        self.control("restart", "immediate");
     }
 
     /// Makes it the primary again, without a restart.
     pub fn promote(&self) {
-        self.control("promote");
+        self.control("promote", "fast");
     }
 
-    fn control(&self, verb: &str) {
+    fn control(&self, verb: &str, mode: &str) {
         let program = programs().expect(MISSING).join("pg_ctl").into_os_string();
         let mut words = as_unprivileged(&self.0.folder);
         words.push(program);
         let mut control = Command::new(&words[0]);
-        control.args(&words[1..]).arg(verb).args(["-w", "-m", "fast"]).current_dir("/");
+        control.args(&words[1..]).arg(verb).args(["-w", "-m", mode]).current_dir("/");
         control.arg("-D").arg(self.0.folder.join("data"));
         control.arg("-l").arg(self.0.folder.join("data/log")).stdout(Stdio::null());
         assert!(control.status().expect("pg_ctl").success(), "{verb}");

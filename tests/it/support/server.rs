@@ -59,6 +59,11 @@ impl Server {
     /// Starts `firstcome serve` with its own data directory and these variables, and waits until it
     /// listens. Nothing of the test's own environment is passed on.
     pub async fn start(data_dir: &Path, variables: &[(&str, &str)]) -> Self {
+        Self::start_now(data_dir, variables)
+    }
+
+    /// As [`Server::start`], where nothing can be awaited.
+    pub fn start_now(data_dir: &Path, variables: &[(&str, &str)]) -> Self {
         let mut command = command(data_dir, variables);
         command.arg("serve");
         Self::start_from(command)
@@ -175,6 +180,11 @@ impl Server {
         let text = self.get_as_admin("/metrics").await.body;
         let values = text.lines().filter_map(|line| line.strip_prefix(name_and_labels));
         values.filter_map(|rest| rest.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    }
+
+    /// Whether it has not ended.
+    pub fn is_alive(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
     }
 
     /// Threads that it has right now.

@@ -1,0 +1,213 @@
+//! What goes wrong, one thing after another.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use super::random::Random;
+use crate::support::eventually::eventually_holds;
+use crate::support::postgres::OwnPostgres;
+use crate::support::processes;
+use crate::support::redis::PrivateRedis;
+use crate::support::server::Server;
+
+const SERVERS: usize = 3;
+
+/// Where the servers listen right now: (users, admins).
+#[derive(Clone, Default)]
+pub struct Addresses(Arc<Mutex<Vec<(String, String)>>>);
+
+impl Addresses {
+    /// Where users may ask.
+    pub fn any(&self, random: &mut Random) -> String {
+        let known = self.0.lock().unwrap();
+        known[random.below(known.len() as u64) as usize].0.clone()
+    }
+
+    /// Where admins may ask.
+    pub fn any_admin(&self, random: &mut Random) -> String {
+        let known = self.0.lock().unwrap();
+        known[random.below(known.len() as u64) as usize].1.clone()
+    }
+}
+
+/// The servers, and what they stand on.
+pub struct Faults {
+    redis: PrivateRedis,
+    postgres: OwnPostgres,
+    servers: Vec<Server>,
+    dirs: Vec<tempfile::TempDir>,
+    addresses: Addresses,
+    random: Random,
+    done: BTreeMap<&'static str, u64>,
+}
+
+impl Faults {
+    /// Starts everything.
+    pub async fn start(random: Random) -> Self {
+        let mut faults = Self {
+            redis: PrivateRedis::start().await,
+            postgres: OwnPostgres::start().await,
+            servers: Vec::new(),
+            dirs: (0..SERVERS).map(|_| tempfile::tempdir().unwrap()).collect(),
+            addresses: Addresses::default(),
+            random,
+            done: BTreeMap::new(),
+        };
+        for number in 0..SERVERS {
+            let server = faults.new_server(number).await;
+            faults.servers.push(server);
+        }
+        faults.tell_addresses();
+        for server in &faults.servers {
+            ready(server).await;
+        }
+        faults
+    }
+
+    /// Where the servers listen, also after they were started again.
+    pub fn addresses(&self) -> Addresses {
+        self.addresses.clone()
+    }
+
+    /// One of the servers.
+    pub fn any_server(&self) -> &Server {
+        &self.servers[0]
+    }
+
+    /// How often each fault was done.
+    pub fn done(&self) -> &BTreeMap<&'static str, u64> {
+        &self.done
+    }
+
+    /// One fault after another for this long.
+    pub async fn run(&mut self, lasts: Duration) {
+        let end = Instant::now() + lasts;
+        while Instant::now() < end {
+            self.step().await;
+            let calm_ms = 500 + self.random.below(2_500);
+            pass(calm_ms).await;
+        }
+    }
+
+    /// Waits until all servers are ready again; none of them ended by itself.
+    pub async fn all_well(&mut self) {
+        for server in &mut self.servers {
+            assert!(server.is_alive(), "a server ended by itself");
+            ready(server).await;
+        }
+    }
+
+    async fn step(&mut self) {
+        let number = self.random.below(SERVERS as u64) as usize;
+        let short_ms = 300 + self.random.below(3_000);
+        let long_ms = 300 + self.random.below(8_000);
+        let fault = match self.random.below(35) {
+            0..=8 => self.stop_redis(short_ms).await,
+            9..=12 => self.stop_server(number, long_ms).await,
+            13..=15 => self.kill_redis().await,
+            16..=18 => self.kill_server(number).await,
+            19..=20 => self.kill_postgres().await,
+            21..=23 => self.hang_postgres(long_ms).await,
+            24..=26 => {
+                self.tell_redis("CLIENT KILL TYPE normal SKIPME yes", "connections cut").await
+            }
+            27..=29 => self.flush_scripts().await,
+            30..=31 => self.tell_redis("BGREWRITEAOF", "file rewritten").await,
+            _ => self.end_server(number).await,
+        };
+        *self.done.entry(fault).or_default() += 1;
+    }
+
+    async fn stop_redis(&mut self, ms: u64) -> &'static str {
+        let id = self.redis.info("process_id").await.parse().unwrap();
+        processes::signal(id, Signal::STOP);
+        pass(ms).await;
+        processes::signal(id, Signal::CONT);
+        "Redis stopped"
+    }
+
+    async fn stop_server(&mut self, number: usize, ms: u64) -> &'static str {
+        self.servers[number].signal(Signal::STOP);
+        pass(ms).await;
+        self.servers[number].signal(Signal::CONT);
+        "server stopped"
+    }
+
+    async fn kill_redis(&mut self) -> &'static str {
+        self.redis.crash_and_restart().await;
+        "Redis killed"
+    }
+
+    async fn kill_server(&mut self, number: usize) -> &'static str {
+        self.servers[number].kill();
+        self.replace(number).await;
+        "server killed"
+    }
+
+    async fn end_server(&mut self, number: usize) -> &'static str {
+        self.servers[number].terminate();
+        let status = self.servers[number].ended().await;
+        assert!(status.success(), "{status}");
+        self.replace(number).await;
+        "server ended"
+    }
+
+    async fn kill_postgres(&mut self) -> &'static str {
+        tokio::task::block_in_place(|| self.postgres.crash_and_restart());
+        "PostgreSQL killed"
+    }
+
+    async fn hang_postgres(&mut self, ms: u64) -> &'static str {
+        self.postgres.hang();
+        pass(ms).await;
+        self.postgres.go_on();
+        "PostgreSQL stopped"
+    }
+
+    async fn flush_scripts(&mut self) -> &'static str {
+        for _ in 0..20 {
+            self.tell_redis("SCRIPT FLUSH", "").await;
+            pass(20).await;
+        }
+        "scripts flushed"
+    }
+
+    async fn tell_redis(&mut self, words: &str, fault: &'static str) -> &'static str {
+        let mut words = words.split(' ');
+        let mut command = redis::cmd(words.next().unwrap());
+        command.arg(words.collect::<Vec<_>>());
+        let _: redis::Value = self.redis.ask(&command).await;
+        fault
+    }
+
+    async fn replace(&mut self, number: usize) {
+        let server = self.new_server(number).await;
+        self.servers[number] = server;
+        self.tell_addresses();
+    }
+
+    async fn new_server(&self, number: usize) -> Server {
+        let url = self.postgres.url();
+        let variables = [("REDIS_URL", self.redis.url()), ("DATABASE_URL", url.as_str())];
+        let dir = self.dirs[number].path();
+        // It waits for the first words of the server with its whole thread.
+        tokio::task::block_in_place(|| Server::start_now(dir, &variables))
+    }
+
+    fn tell_addresses(&self) {
+        let told = self.servers.iter().map(|server| (server.public.clone(), server.admin.clone()));
+        *self.addresses.0.lock().unwrap() = told.collect();
+    }
+}
+
+/// The time that a fault or a calm lasts is chosen by chance: there is nothing to wait for.
+async fn pass(ms: u64) {
+    tokio::time::sleep(Duration::from_millis(ms)).await;
+}
+
+async fn ready(server: &Server) {
+    eventually_holds("readiness", async || server.get("/readyz").await.status == 200).await;
+}

@@ -1,0 +1,63 @@
+//! Chaos: three servers, PostgreSQL and one Redis under a crowd that asks again and admins who
+//! change their minds, while everything is killed, stopped, cut and restarted.
+//!
+//! Afterwards nothing told is lost, doubled, over-issued or contested. It runs for a short while
+//! among the other tests, and for as long as FIRSTCOME_CHAOS_SECONDS says (`make chaos`: four
+//! minutes). FIRSTCOME_CHAOS_SEED repeats the sequence of its faults.
+
+mod admins;
+mod crowd;
+mod faults;
+mod history;
+mod random;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use admins::Admins;
+use crowd::Crowd;
+use faults::Faults;
+use history::History;
+use random::Random;
+
+/// The coupon that everybody wants.
+const COUPON: &str = "summer";
+/// Its tickets at the beginning; admins add more.
+const TOTAL: u64 = 2_000;
+/// Those who ask at once.
+const CLIENTS: usize = 48;
+
+fn number_from(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kills_stops_cuts_and_restocks_on_three_servers_break_no_promise_i1_i2_i3_i5_i9_i10() {
+    let lasts = Duration::from_secs(number_from("FIRSTCOME_CHAOS_SECONDS").unwrap_or(30));
+    let seed = number_from("FIRSTCOME_CHAOS_SEED").unwrap_or_else(random::seed);
+    println!("FIRSTCOME_CHAOS_SEED={seed}");
+    let history = Arc::new(History::default());
+    let mut faults = Faults::start(Random::new(seed)).await;
+    faults.any_server().prepare(COUPON, TOTAL).await;
+
+    let end = CancellationToken::new();
+    let mut tasks = Vec::new();
+    for number in 0..CLIENTS {
+        let random = Random::new(seed ^ (number as u64 + 1));
+        let crowd = Crowd::new(faults.addresses(), history.clone(), random);
+        tasks.push(tokio::spawn(crowd.run(end.clone())));
+    }
+    let admins = Admins::new(faults.addresses(), history.clone(), Random::new(seed ^ 0xad));
+    tasks.push(tokio::spawn(admins.run(end.clone())));
+
+    faults.run(lasts).await;
+    end.cancel();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    faults.all_well().await;
+    println!("{}; faults: {:?}", history.summary(), faults.done());
+    history.assert_kept(faults.any_server(), COUPON).await;
+}
