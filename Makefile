@@ -8,8 +8,8 @@ run: ## start the server with nothing set up: own Redis, SQLite, a coupon `welco
 	@.make/ensure cargo redis
 	cargo run --locked --release --bin firstcome -- serve --demo $(ARGS)
 
-test: ## run all tests against real Redis, SQLite and PostgreSQL (ARGS="..." goes to cargo test)
-	@.make/ensure cargo redis postgres
+test: ## run all tests against real Redis, SQLite, PostgreSQL and PgBouncer (ARGS="..." goes to cargo test)
+	@.make/ensure cargo redis postgres pgbouncer
 	cargo test --locked $(ARGS)
 
 lint: ## check the formatting and the lints

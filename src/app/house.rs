@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Failure, now};
 use crate::auth::AdminToken;
-use crate::config::{RedisTopology, Settings, kept, secrets};
+use crate::config::{RedisTopology, Settings, Switch, kept, secrets};
 use crate::domain::code::CodeKeys;
 use crate::observe::{Gauges, Observer};
 use crate::prepare::Preparer;
@@ -14,7 +14,7 @@ use crate::reconcile::{Prover, Topology};
 use crate::redis::local::LocalRedis;
 use crate::redis::{self, Redis};
 use crate::settle::Settler;
-use crate::store::{self, Store};
+use crate::store::{self, Migrations, Store};
 use crate::telemetry::health::Health;
 
 /// Everything that is open. [`House::close`] closes it in reverse.
@@ -35,13 +35,22 @@ pub struct House {
     settings: Settings,
 }
 
+/// What becomes of a database that does not answer. One that does not suit is always a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Database {
+    /// It is a failure.
+    Needed,
+    /// It is waited for while everything else begins, or done without.
+    MayBeAway,
+}
+
 impl House {
     /// Opens the house as the owner of its data directory: a private Redis is started here, and a
     /// living owner is a failure.
     ///
     /// # Errors
     /// With the exit code of what is missing, unreachable, in use or used wrongly.
-    pub async fn own(settings: &Settings) -> Result<Self, Failure> {
+    pub async fn own(settings: &Settings, database: Database) -> Result<Self, Failure> {
         settings.check().map_err(Failure::Usage)?;
         kept::claim(&settings.data_dir)?;
         let (url, local) = match &settings.redis_url {
@@ -52,7 +61,7 @@ impl House {
                 (local.url().to_owned(), Some(local))
             }
         };
-        Self::open(settings, &url, local).await
+        Self::open(settings, &url, local, database).await
     }
 
     /// Opens the house for a single command: beside the living owner of the data directory, or,
@@ -60,14 +69,14 @@ impl House {
     ///
     /// # Errors
     /// As [`House::own`].
-    pub async fn visit(settings: &Settings) -> Result<Self, Failure> {
+    pub async fn visit(settings: &Settings, database: Database) -> Result<Self, Failure> {
         kept::claim(&settings.data_dir)?;
         let house = match settings.has_private_redis() {
             true => match LocalRedis::attach(&settings.data_dir).await {
-                Some(url) => Self::open(settings, &url, None).await?,
-                None => Self::own(settings).await?,
+                Some(url) => Self::open(settings, &url, None, database).await?,
+                None => Self::own(settings, database).await?,
             },
-            false => Self::own(settings).await?,
+            false => Self::own(settings, database).await?,
         };
         house.prover().step().await;
         Ok(house)
@@ -77,6 +86,7 @@ impl House {
         settings: &Settings,
         redis_url: &str,
         local: Option<LocalRedis>,
+        database: Database,
     ) -> Result<Self, Failure> {
         let bounds = &settings.bounds;
         let redis = Redis::new(&redis::Settings {
@@ -86,11 +96,15 @@ impl House {
             response_timeout: Duration::from_millis(bounds.redis_timeout_ms),
             pool_max_connections: bounds.redis_pool_max_connections as usize,
         })?;
-        let database_url = match &settings.database_url {
-            Some(url) => url.clone(),
-            None => secrets::database_url(&settings.data_dir)?,
-        };
-        let store = store::open(&database_url, bounds.database_pool_max_connections).await?;
+        let store = store::new(&database_settings(settings)?).await?;
+        match store.ping().await {
+            Err(error @ (store::Error::Unavailable(_) | store::Error::ReadOnly(_)))
+                if database == Database::MayBeAway =>
+            {
+                tracing::warn!(%error, "the database is waited for");
+            }
+            reached => reached?,
+        }
         let keys = Arc::new(match &settings.code_keys {
             Some(text) => CodeKeys::parse(text).map_err(Failure::Usage)?,
             None => secrets::code_keys(&settings.data_dir)?,
@@ -171,4 +185,18 @@ fn authorities(settings: &Settings) -> Result<Option<Vec<u8>>, Failure> {
     let read = std::fs::read(path);
     let fault = |error| format!("FIRSTCOME_REDIS_CA_FILE: cannot read {}: {error}", path.display());
     read.map(Some).map_err(|error| Failure::Usage(fault(error)))
+}
+
+fn database_settings(settings: &Settings) -> Result<store::Settings, Failure> {
+    let url = match &settings.database_url {
+        Some(url) => url.clone(),
+        None => secrets::database_url(&settings.data_dir)?,
+    };
+    let migrations = match (settings.migrate, &settings.database_migrate_url) {
+        (Switch::Off, _) => Migrations::ByOthers,
+        (Switch::On, Some(url)) => Migrations::At(url.clone()),
+        (Switch::On, None) => Migrations::Here,
+    };
+    let pool_max_connections = settings.bounds.database_pool_max_connections;
+    Ok(store::Settings { url, pool_max_connections, migrations })
 }

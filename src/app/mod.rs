@@ -8,7 +8,7 @@ mod serve;
 mod signals;
 
 pub use failure::Failure;
-pub use house::House;
+pub use house::{Database, House};
 pub use serve::{serve, work};
 
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::banner::{DEMO_COUPON, Ready};
 use super::loops::{Loops, keep_alive};
 use super::signals::told_to_stop;
-use super::{Failure, House};
+use super::{Database, Failure, House};
 use crate::auth::{AdminToken, Users};
 use crate::config::open_files::{self, Shares};
 use crate::config::{Auth, Settings, Switch};
@@ -38,12 +38,16 @@ pub async fn serve(settings: &Settings, with_demo: bool) -> Result<(), Failure> 
 async fn open_server(settings: &Settings, with_demo: bool) -> Result<Opened, Failure> {
     let metrics = metrics::install().map_err(Failure::Missing)?;
     let shares = shares(settings)?;
-    let house = House::own(settings).await?;
+    let house = House::own(settings, Database::MayBeAway).await?;
     let (admin_token, token_text) = house.admin_token()?;
     let mut prover = house.prover();
     prover.step().await;
     let gauges = house.gauges().await;
-    let has_demo = with_demo && demo(&house).await?;
+    let has_demo = with_demo
+        && demo(&house).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the demo's coupon is not made");
+            false
+        });
 
     let services = services(settings, &house, admin_token, metrics);
     let verdicts = Arc::new(Verdicts::default());
@@ -90,7 +94,7 @@ pub async fn work(settings: &Settings) -> Result<(), Failure> {
 
 async fn open_worker(settings: &Settings) -> Result<Opened, Failure> {
     let metrics = metrics::install().map_err(Failure::Missing)?;
-    let house = House::visit(settings).await?;
+    let house = House::visit(settings, Database::MayBeAway).await?;
     let (admin_token, _) = house.admin_token()?;
     let services = services(settings, &house, admin_token, metrics);
     let (admin, admin_at) =

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use clap::Subcommand;
 
 use super::{coupon_id, print_json};
-use crate::app::{Failure, House};
+use crate::app::{Database, Failure, House};
 use crate::domain::act::{Applied, Change, IdempotencyKey};
 use crate::domain::coupon::{Coupon, CouponId, Definition, Kind, Supply};
 use crate::domain::limits::PAGE_MAX_ROWS;
@@ -106,6 +106,16 @@ pub(super) enum Verb {
         #[arg(long, default_value = "csv", value_parser = format)]
         format: Format,
     },
+}
+
+impl Verb {
+    /// A coupon is stopped at once also while the database is away: that is what it is for.
+    pub(super) fn database(&self) -> Database {
+        match self {
+            Self::Pause { now: true, .. } | Self::Close { now: true, .. } => Database::MayBeAway,
+            _ => Database::Needed,
+        }
+    }
 }
 
 /// A coupon's id.

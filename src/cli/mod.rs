@@ -9,8 +9,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::app::{self, Failure, House};
-use crate::config::{LogFormat, Settings, kept};
+use crate::app::{self, Database, Failure, House};
+use crate::config::{LogFormat, Settings, Switch, kept};
 use crate::domain::coupon::CouponId;
 use crate::domain::ticket::TicketId;
 use crate::telemetry::logs;
@@ -110,11 +110,12 @@ async fn perform(cli: Cli) -> Result<(), Failure> {
         Verb::Doctor { new_key: false } => doctor::examine(settings).await,
         Verb::Migrate => {
             // Opening the house migrates.
-            House::visit(settings).await?.close().await;
+            let settings = Settings { migrate: Switch::On, ..settings.clone() };
+            House::visit(&settings, Database::Needed).await?.close().await;
             Ok(())
         }
         Verb::Coupon(verb) => {
-            let house = visit(settings).await?;
+            let house = visit_with(settings, verb.database()).await?;
             let done = coupon::perform(&house, verb).await;
             house.close().await;
             done
@@ -143,7 +144,11 @@ async fn perform(cli: Cli) -> Result<(), Failure> {
 
 /// The house for a single command that needs Redis too.
 async fn visit(settings: &Settings) -> Result<House, Failure> {
-    let house = House::visit(settings).await?;
+    visit_with(settings, Database::Needed).await
+}
+
+async fn visit_with(settings: &Settings, database: Database) -> Result<House, Failure> {
+    let house = House::visit(settings, database).await?;
     match house.reach_redis().await {
         Ok(()) => Ok(house),
         Err(failure) => {

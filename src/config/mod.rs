@@ -72,6 +72,14 @@ pub struct Settings {
     #[arg(long, env = "DATABASE_URL", global = true, hide_env_values = true)]
     pub database_url: Option<String>,
 
+    /// The database for migrations only: past a pooler, or as its owner [default: DATABASE_URL]
+    #[arg(long, env = "DATABASE_MIGRATE_URL", global = true, hide_env_values = true)]
+    pub database_migrate_url: Option<String>,
+
+    /// Whether `serve`, `worker` and commands bring the schema up to date, or leave it to `migrate`
+    #[arg(long, env = "FIRSTCOME_MIGRATE", value_enum, default_value = "on", global = true)]
+    pub migrate: Switch,
+
     /// The secrets that may stand in files.
     #[command(flatten)]
     pub files: SecretFiles,

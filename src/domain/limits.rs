@@ -112,6 +112,8 @@ pub const GIVE_WAY: Duration = Duration::from_secs(5);
 pub const LOCK_WAIT: Duration = Duration::from_secs(5);
 /// Servers that start at once wait this long for the one that creates the SQLite file.
 pub const CREATION_WAIT: Duration = Duration::from_secs(30);
+/// A server that starts waits this long for another one that migrates.
+pub const MIGRATION_WAIT: Duration = Duration::from_secs(30);
 /// A statement of the database may take this long.
 pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A transaction that hears nothing for this long is ended by the database: a host that vanished in

@@ -36,7 +36,7 @@ impl Persister {
         }
         match self.commit(&good).await {
             Ok(()) => Ok(self.acknowledge(accepted, &good).await),
-            Err(store::Error::Unavailable(error)) => Err(self.away(&error)),
+            Err(error) if error.is_away() => Err(self.away(&error)),
             Err(error) => {
                 metrics::persist_failed("data");
                 tracing::debug!(%error, records = good.len(), "a batch is tried record by record");
@@ -54,7 +54,7 @@ impl Persister {
         for entry in entries {
             match self.commit(std::slice::from_ref(&entry)).await {
                 Ok(()) => persisted += self.acknowledge(accepted, &[entry]).await,
-                Err(store::Error::Unavailable(error)) => return Err(self.away(&error)),
+                Err(error) if error.is_away() => return Err(self.away(&error)),
                 Err(error) => self.refused.add(&entry, &error.to_string()),
             }
         }

@@ -89,7 +89,7 @@ impl Refusal {
     /// a damaged coupon brings forth is that coupon's.
     pub(super) fn concerns_all(&self) -> bool {
         match self {
-            Self::Store(error) => matches!(**error, store::Error::Unavailable(_)),
+            Self::Store(error) => error.is_away(),
             Self::Redis(error) => error.doubts_connection(),
             _ => false,
         }

@@ -30,6 +30,29 @@ impl Error {
     pub fn late() -> Self {
         Self::Unavailable(sqlx::Error::PoolTimedOut)
     }
+
+    /// Whether the database takes nothing at all now, so that the very values are not at fault.
+    pub fn is_away(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::ReadOnly(_) | Self::Open(_))
+    }
+
+    /// Away for a reason that no driver names.
+    pub(super) fn away(sentence: &str) -> Self {
+        Self::Unavailable(sqlx::Error::Io(std::io::Error::other(sentence.to_owned())))
+    }
+
+    /// The same once more, for another caller; its source is only its text.
+    pub(super) fn again(&self) -> Self {
+        match self {
+            Self::Unavailable(sqlx::Error::Io(error)) => Self::away(&error.to_string()),
+            Self::Unavailable(sqlx::Error::Database(refusal)) => Self::away(refusal.message()),
+            Self::Unavailable(error) => Self::away(&error.to_string()),
+            Self::Data(error) => Self::Data(sqlx::Error::Encode(error.to_string().into())),
+            Self::Corrupt(what) => Self::Corrupt(what),
+            Self::ReadOnly(why) => Self::ReadOnly(why),
+            Self::Open(sentence) => Self::Open(sentence.clone()),
+        }
+    }
 }
 
 impl From<sqlx::Error> for Error {

@@ -24,7 +24,7 @@ use crate::domain::time::UnixMs;
 use crate::domain::user::{Claim, UserId};
 
 pub use error::Error;
-pub use open::open;
+pub use open::{Migrations, Settings, new, open};
 
 /// The result of a call to the database.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -122,7 +122,8 @@ pub trait Store: Send + Sync {
     /// Connections of its pools: (in use, idle).
     fn pool_connections(&self) -> (usize, usize);
 
-    /// Fails when the database does not answer.
+    /// Fails when the database does not answer, or does not suit ([`Error::Open`]). As every other
+    /// call it opens the database first where that was not done.
     async fn ping(&self) -> Result<()>;
 
     /// Fails when the database takes no rows, although it may answer: inserts a ticket and takes it

@@ -2,29 +2,70 @@
 
 use std::sync::Arc;
 
+use sqlx::error::DatabaseError;
 use sqlx::migrate::MigrateError;
 
 use super::postgres::PostgresStore;
 use super::sqlite::SqliteStore;
 use super::{Error, Result, Store};
 
-/// Connects to the database of this URL and migrates it; any number of servers may do so at once.
-/// `pool_max_connections` bounds the connections of this process (on SQLite those that read; one
-/// more writes).
+/// Who brings the schema up to date.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Migrations {
+    /// Whoever opens the database, by the same URL.
+    Here,
+    /// Whoever opens it, by this URL: past a pooler, or as its owner.
+    At(String),
+    /// Others; a schema that is behind is refused. A SQLite file has no others.
+    ByOthers,
+}
+
+/// Which database, and how it is used.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `postgres:`, `postgresql:` or `sqlite:`.
+    pub url: String,
+    /// Connections of this process, 1 or more; on SQLite those that read, and one more writes.
+    pub pool_max_connections: u32,
+    /// Who migrates it.
+    pub migrations: Migrations,
+}
+
+/// The database of these settings. PostgreSQL is opened by its first call, and by every further one
+/// until it is there; any number of servers may do so at once. A SQLite file is opened here.
 ///
 /// # Errors
-/// [`Error::Open`] for a URL that is none of `postgres:`, `postgresql:`, `sqlite:`, for a database
-/// that refuses the connection, and for a schema that this program does not know;
-/// [`Error::Unavailable`] when trying again may help. No text holds the URL: it may hold a
-/// password.
-pub async fn open(url: &str, pool_max_connections: u32) -> Result<Arc<dyn Store>> {
-    match url.split_once(':').map(|(scheme, _)| scheme) {
-        Some("postgres" | "postgresql") => {
-            Ok(Arc::new(PostgresStore::open(url, pool_max_connections).await?))
+/// [`Error::Open`] for a URL that is none of `postgres:`, `postgresql:`, `sqlite:`; for SQLite as
+/// [`open`]. No text holds the URL: it may hold a password.
+pub async fn new(settings: &Settings) -> Result<Arc<dyn Store>> {
+    match settings.url.split_once(':').map(|(scheme, _)| scheme) {
+        Some("postgres" | "postgresql") => Ok(Arc::new(PostgresStore::new(settings)?)),
+        Some("sqlite") => {
+            let readers_max = settings.pool_max_connections;
+            Ok(Arc::new(SqliteStore::open(&settings.url, readers_max).await?))
         }
-        Some("sqlite") => Ok(Arc::new(SqliteStore::open(url, pool_max_connections).await?)),
         _ => Err(Error::Open("the database URL must begin with postgres: or sqlite:".to_owned())),
     }
+}
+
+/// Opens the database of this URL, with at most so many connections, and migrates it.
+///
+/// # Errors
+/// [`Error::Open`] as [`new`], for a database that refuses the connection or does not suit, and for
+/// a schema that this program does not know; [`Error::Unavailable`] when trying again may help.
+pub async fn open(url: &str, pool_max_connections: u32) -> Result<Arc<dyn Store>> {
+    let migrations = Migrations::Here;
+    let store = new(&Settings { url: url.to_owned(), pool_max_connections, migrations }).await?;
+    store.ping().await?;
+    Ok(store)
+}
+
+/// Whether only this connection failed, and another one may do the same at once: its server, or a
+/// pooler, lost a prepared statement (26000), has it already (42P05), was told of it what belongs
+/// to another (08P01), or its plan is out of date (0A000).
+pub(super) fn belongs_to_a_connection(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|refusal| refusal.code());
+    code.is_some_and(|code| ["26000", "42P05", "08P01", "0A000"].contains(&code.as_ref()))
 }
 
 /// A failure of the first connection: what comes from the network or from a busy database passes,
@@ -32,11 +73,7 @@ pub async fn open(url: &str, pool_max_connections: u32) -> Result<Arc<dyn Store>
 pub(super) fn connect_failure(error: sqlx::Error) -> Error {
     let passes = match &error {
         sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => true,
-        sqlx::Error::Database(refusal) => refusal.code().is_some_and(|code| {
-            // PostgreSQL: connection, resources, shutting down or starting. SQLite: busy, locked.
-            ["08", "53", "57"].iter().any(|class| code.len() == 5 && code.starts_with(class))
-                || ["5", "6", "261", "517"].contains(&code.as_ref())
-        }),
+        sqlx::Error::Database(refusal) => may_pass(refusal.as_ref()),
         _ => false,
     };
     if passes {
@@ -44,6 +81,19 @@ pub(super) fn connect_failure(error: sqlx::Error) -> Error {
     } else {
         Error::Open(format!("cannot open the database: {error}"))
     }
+}
+
+fn may_pass(refusal: &dyn DatabaseError) -> bool {
+    let Some(code) = refusal.code() else { return false };
+    if code == "08P01" {
+        // A pooler has one code for everything.
+        let for_good = ["unsupported startup parameter", "no such", "authentication", "SASL"];
+        return !for_good.iter().any(|words| refusal.message().contains(words));
+    }
+    // PostgreSQL: connection, resources, closed to all or locked, shutting down or starting.
+    // SQLite: busy, locked.
+    ["08", "53", "55", "57"].iter().any(|class| code.len() == 5 && code.starts_with(class))
+        || ["25006", "5", "6", "261", "517"].contains(&code.as_ref())
 }
 
 /// A failure of the migration.

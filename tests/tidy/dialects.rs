@@ -6,13 +6,16 @@ use crate::tree::{self, Finding, Tree};
 
 const STORE: &str = "src/store/";
 /// Files that one dialect alone needs: its folder, the file, and why.
-const ALONE: [(&str, &str, &str); 2] = [
+const ALONE: [(&str, &str, &str); 5] = [
     (
         "sqlite",
         "bulk.rs",
         "PostgreSQL binds arrays (UNNEST); only SQLite spells VALUES of many rows",
     ),
     ("postgres", "hosts.rs", "a file has no host"),
+    ("postgres", "opening.rs", "a file is there, or is made; a server is waited for"),
+    ("postgres", "migrations.rs", "a file has no other who could migrate it"),
+    ("postgres", "pooler.rs", "no pooler stands before a file"),
 ];
 
 /// Files that one dialect has and another has not.

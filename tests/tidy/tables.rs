@@ -34,7 +34,13 @@ pub fn is_variable(word: &str) -> bool {
     let named = word.strip_prefix("FIRSTCOME_").is_some_and(|rest| {
         !rest.is_empty() && !rest.bytes().any(|byte| byte.is_ascii_lowercase())
     });
-    let urls = ["REDIS_URL", "REDIS_URL_FILE", "DATABASE_URL", "DATABASE_URL_FILE"];
+    let urls = [
+        "REDIS_URL",
+        "REDIS_URL_FILE",
+        "DATABASE_URL",
+        "DATABASE_URL_FILE",
+        "DATABASE_MIGRATE_URL",
+    ];
     named || urls.contains(&word)
 }
 

@@ -1,50 +1,62 @@
-//! How connections to the server are made, and how the database is migrated.
+//! How connections to the server are made, and what becomes of those that are doubted.
 
-use sqlx::ConnectOptions;
-use sqlx::migrate::Migrator;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions};
 
 use crate::domain::limits::{CONNECTION_WAIT, STATEMENT_TIMEOUT, TRANSACTION_IDLE};
 use crate::store::Result;
-use crate::store::open::{connect_failure, migrate_failure};
-use crate::store::rehearsal::LastCommit;
+use crate::store::open::connect_failure;
 
-use super::{PostgresStore, Transaction, hosts};
+use super::Transaction;
 
-static MIGRATIONS: Migrator = sqlx::migrate!("src/store/postgres/migrations");
+/// A connection of one's own, bounded by [`CONNECTION_WAIT`].
+pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection> {
+    let waited = tokio::time::timeout(CONNECTION_WAIT, options.connect()).await;
+    waited.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(connect_failure)
+}
 
-impl PostgresStore {
-    /// Migrates the database and makes the pool; see [`crate::store::open`].
-    pub(in crate::store) async fn open(url: &str, pool_max_connections: u32) -> Result<Self> {
-        let options = hosts::writable(&hosts::hosts(url)?).await?;
-        migrate(&options).await?;
-        let (statement_ms, idle_ms) = (STATEMENT_TIMEOUT.as_millis(), TRANSACTION_IDLE.as_millis());
-        let pool = PgPoolOptions::new()
-            .max_connections(pool_max_connections)
-            .acquire_timeout(CONNECTION_WAIT)
-            .connect_lazy_with(options.options([
-                ("statement_timeout", statement_ms),
-                ("idle_in_transaction_session_timeout", idle_ms),
-            ]));
-        Ok(Self { pool, last_commit: LastCommit::default() })
+/// A pool that is told later where to connect to, and lends no connection that is doubted.
+pub(super) fn pool(max_connections: u32, doubt: &Doubt) -> PgPool {
+    let doubt = doubt.clone();
+    PgPoolOptions::new()
+        .max_connections(max_connections)
+        .acquire_timeout(CONNECTION_WAIT)
+        .before_acquire(move |_, met| {
+            let is_sound = !doubt.covers(met.age);
+            Box::pin(async move { Ok(is_sound) })
+        })
+        .connect_lazy_with(PgConnectOptions::new_without_pgpass())
+}
+
+/// Connections that may remember what their server has forgotten: a statement that was deallocated,
+/// a plan of a table that has changed. All that are older than the doubt are closed.
+#[derive(Clone, Default)]
+pub(super) struct Doubt(Arc<Mutex<Option<Instant>>>);
+
+impl Doubt {
+    /// Doubts every connection that was made until now.
+    pub(super) fn raise(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    fn covers(&self, age: Duration) -> bool {
+        let raised = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        raised.is_some_and(|raised| raised.elapsed() <= age)
     }
 }
 
-/// Migrates on a connection of its own without a statement time-out: an index over many rows takes
-/// longer than any other statement may. The migrator holds an advisory lock, so servers that start
-/// at once do it in turn.
-async fn migrate(options: &PgConnectOptions) -> Result<()> {
-    let waited = tokio::time::timeout(CONNECTION_WAIT, options.connect()).await;
-    let connected = waited.unwrap_or(Err(sqlx::Error::PoolTimedOut));
-    let mut connection = connected.map_err(connect_failure)?;
-    MIGRATIONS.run_direct(None, &mut connection, false).await.map_err(migrate_failure)?;
-    // The lock goes with the connection; a failed farewell changes nothing.
-    let _ = sqlx::Connection::close(connection).await;
-    Ok(())
-}
-
 /// Begins a transaction in which every statement sees what was committed before it, whatever the
-/// server's default is: a comparison after a conflict must see the row that it met.
+/// server's default is: a comparison after a conflict must see the row that it met. Its time-outs
+/// come with it in one message, so they hold behind a pooler too, where a connection is no session.
 pub(super) async fn begin(pool: &PgPool) -> Result<Transaction> {
-    Ok(pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE").await?)
+    let begin = format!(
+        "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL statement_timeout = {}; \
+         SET LOCAL idle_in_transaction_session_timeout = {}",
+        STATEMENT_TIMEOUT.as_millis(),
+        TRANSACTION_IDLE.as_millis()
+    );
+    Ok(pool.begin_with(AssertSqlSafe(begin)).await?)
 }

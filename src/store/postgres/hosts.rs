@@ -56,7 +56,9 @@ pub(super) fn hosts(url: &str) -> Result<Vec<PgConnectOptions>> {
         query.extend(other_host.as_deref());
         query.extend(port.as_deref());
         let one = format!("{scheme}://{user}{}{path}?{}", host_at(place), query.join("&"));
-        hosts.push(PgConnectOptions::from_str(&one).map_err(connect_failure)?);
+        let host = PgConnectOptions::from_str(&one).map_err(connect_failure)?;
+        // A start-up parameter that `PgBouncer` refuses, and that no column of ours needs.
+        hosts.push(host.extra_float_digits(None));
     }
     Ok(hosts)
 }

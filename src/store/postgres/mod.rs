@@ -5,7 +5,10 @@ mod connect;
 mod coupons;
 mod generations;
 mod hosts;
+mod migrations;
+mod opening;
 mod persist;
+mod pooler;
 mod tickets;
 
 use std::time::Duration;
@@ -13,9 +16,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::postgres::PgPool;
 
+use self::connect::Doubt;
+use self::opening::Opening;
+use super::open::belongs_to_a_connection;
 use super::rehearsal::LastCommit;
 use super::{
-    Cancelled, Counts, Error, Intended, Persisted, Result, Store, TicketRow, UserCursor, pool,
+    Cancelled, Counts, Error, Intended, Migrations, Persisted, Result, Settings, Store, TicketRow,
+    UserCursor, pool,
 };
 use crate::domain::act::{Act, ActResult, NewAct};
 use crate::domain::coupon::{Coupon, CouponId, Definition};
@@ -28,10 +35,13 @@ use crate::domain::user::UserId;
 
 type Transaction = sqlx::Transaction<'static, sqlx::Postgres>;
 
-/// A pool of connections to one PostgreSQL database.
+/// A pool of connections to one PostgreSQL database, which opens itself: the first call connects,
+/// checks and migrates, and while the database is away every call tries again.
 pub struct PostgresStore {
     pool: PgPool,
     last_commit: LastCommit,
+    opening: Opening,
+    doubt: Doubt,
 }
 
 /// The server ends its own slow statements; this is for a server that is gone without a word.
@@ -39,9 +49,38 @@ pub struct PostgresStore {
 const GONE_AFTER: Duration =
     Duration::from_secs(CONNECTION_WAIT.as_secs() + 6 * STATEMENT_TIMEOUT.as_secs());
 
-async fn bounded<T>(call: impl Future<Output = Result<T>>) -> Result<T> {
-    let waited = tokio::time::timeout(GONE_AFTER, call).await;
-    waited.unwrap_or(Err(Error::Unavailable(sqlx::Error::PoolTimedOut)))
+impl PostgresStore {
+    /// Connects to nothing yet; see [`crate::store::new`].
+    pub(in crate::store) fn new(settings: &Settings) -> Result<Self> {
+        let hosts = hosts::hosts(&settings.url)?;
+        let migrates = match &settings.migrations {
+            Migrations::Here => Some(hosts.clone()),
+            Migrations::At(url) => Some(hosts::hosts(url)?),
+            Migrations::ByOthers => None,
+        };
+        let doubt = Doubt::default();
+        let pool = connect::pool(settings.pool_max_connections, &doubt);
+        let last_commit = LastCommit::default();
+        Ok(Self { pool, opening: Opening::new(hosts, migrates), doubt, last_commit })
+    }
+
+    /// Calls when the database is open. What failed only because of its connection is called once
+    /// more, on a new one: nothing of it was committed.
+    async fn call<T, F: Future<Output = Result<T>>>(&self, call: impl Fn() -> F) -> Result<T> {
+        let called = async {
+            self.opening.done(&self.pool).await?;
+            match call().await {
+                Err(Error::Unavailable(error)) if belongs_to_a_connection(&error) => {
+                    tracing::warn!(%error, "connections to the database are made anew");
+                    self.doubt.raise();
+                    call().await
+                }
+                done => done,
+            }
+        };
+        let waited = tokio::time::timeout(GONE_AFTER, called).await;
+        waited.unwrap_or(Err(Error::Unavailable(sqlx::Error::PoolTimedOut)))
+    }
 }
 
 #[async_trait]
@@ -55,7 +94,7 @@ impl Store for PostgresStore {
     }
 
     async fn ping(&self) -> Result<()> {
-        bounded(async {
+        self.call(|| async {
             sqlx::query("SELECT 1").execute(&self.pool).await?;
             Ok(())
         })
@@ -63,24 +102,23 @@ impl Store for PostgresStore {
     }
 
     async fn version(&self) -> Result<String> {
-        let version =
-            sqlx::query_scalar("SELECT 'PostgreSQL ' || current_setting('server_version')");
-        bounded(async { Ok(version.fetch_one(&self.pool).await?) }).await
+        let sql = "SELECT 'PostgreSQL ' || current_setting('server_version')";
+        self.call(|| async { Ok(sqlx::query_scalar(sql).fetch_one(&self.pool).await?) }).await
     }
 
     async fn rehearse(&self) -> Result<()> {
         match self.last_commit.is_recent() {
             true => Ok(()),
-            false => bounded(persist::rehearse(&self.pool)).await,
+            false => self.call(|| persist::rehearse(&self.pool)).await,
         }
     }
 
     async fn unsafe_settings(&self) -> Result<Vec<String>> {
-        let named = sqlx::query_scalar(
-            "SELECT name FROM pg_settings WHERE setting = 'off'
-             AND name IN ('fsync', 'full_page_writes', 'synchronous_commit') ORDER BY name",
-        );
-        let off: Vec<String> = bounded(async { Ok(named.fetch_all(&self.pool).await?) }).await?;
+        let sql = "SELECT name FROM pg_settings WHERE setting = 'off'
+             AND name IN ('fsync', 'full_page_writes', 'synchronous_commit') ORDER BY name";
+        let off: Vec<String> = self
+            .call(|| async { Ok(sqlx::query_scalar(sql).fetch_all(&self.pool).await?) })
+            .await?;
         let sentence = |name| {
             format!("PostgreSQL runs with {name} = off: a crash can lose committed tickets.")
         };
@@ -88,54 +126,52 @@ impl Store for PostgresStore {
     }
 
     async fn tls_version(&self) -> Result<Option<String>> {
-        let asked = sqlx::query_scalar(
-            "SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid() AND ssl",
-        );
-        bounded(async { Ok(asked.fetch_optional(&self.pool).await?) }).await
+        let sql = "SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid() AND ssl";
+        self.call(|| async { Ok(sqlx::query_scalar(sql).fetch_optional(&self.pool).await?) }).await
     }
 
     async fn insert_coupon(&self, coupon: &Coupon) -> Result<bool> {
-        bounded(coupons::insert(&self.pool, coupon)).await
+        self.call(|| coupons::insert(&self.pool, coupon)).await
     }
 
     async fn find_coupon(&self, id: &CouponId) -> Result<Option<Coupon>> {
-        bounded(coupons::find(&self.pool, id)).await
+        self.call(|| coupons::find(&self.pool, id)).await
     }
 
     async fn list_coupons(&self, after: Option<&CouponId>, limit_rows: u32) -> Result<Vec<Coupon>> {
-        bounded(coupons::list(&self.pool, after, limit_rows)).await
+        self.call(|| coupons::list(&self.pool, after, limit_rows)).await
     }
 
     async fn has_preloaded_coupon(&self) -> Result<bool> {
-        bounded(coupons::has_preloaded(&self.pool)).await
+        self.call(|| coupons::has_preloaded(&self.pool)).await
     }
 
     async fn key_ids(&self) -> Result<Vec<String>> {
-        bounded(coupons::key_ids(&self.pool)).await
+        self.call(|| coupons::key_ids(&self.pool)).await
     }
 
     async fn update_draft(&self, definition: &Definition, version: u64) -> Result<Option<Coupon>> {
-        bounded(coupons::update_draft(&self.pool, definition, version)).await
+        self.call(|| coupons::update_draft(&self.pool, definition, version)).await
     }
 
     async fn rename_coupon(&self, id: &CouponId, name: &str) -> Result<bool> {
-        bounded(coupons::rename(&self.pool, id, name)).await
+        self.call(|| coupons::rename(&self.pool, id, name)).await
     }
 
     async fn delete_draft(&self, id: &CouponId) -> Result<bool> {
-        bounded(coupons::delete_draft(&self.pool, id)).await
+        self.call(|| coupons::delete_draft(&self.pool, id)).await
     }
 
     async fn intend_act(&self, act: &NewAct) -> Result<Intended> {
-        bounded(acts::intend(&self.pool, act)).await
+        self.call(|| acts::intend(&self.pool, act)).await
     }
 
     async fn settle_act(&self, act: &Act, result: &ActResult) -> Result<()> {
-        bounded(acts::settle(&self.pool, act, result)).await
+        self.call(|| acts::settle(&self.pool, act, result)).await
     }
 
     async fn find_act(&self, id: &CouponId, act_no: u64) -> Result<Option<Act>> {
-        bounded(acts::find(&self.pool, id, act_no)).await
+        self.call(|| acts::find(&self.pool, id, act_no)).await
     }
 
     async fn unsettled_acts(
@@ -144,7 +180,7 @@ impl Store for PostgresStore {
         after: Option<&CouponId>,
         limit_rows: u32,
     ) -> Result<Vec<Act>> {
-        bounded(acts::unsettled(&self.pool, now, after, limit_rows)).await
+        self.call(|| acts::unsettled(&self.pool, now, after, limit_rows)).await
     }
 
     async fn cancel_tickets(
@@ -154,19 +190,19 @@ impl Store for PostgresStore {
         who: &str,
         at: UnixMs,
     ) -> Result<Cancelled> {
-        bounded(acts::cancel_tickets(&self.pool, id, serials, who, at)).await
+        self.call(|| acts::cancel_tickets(&self.pool, id, serials, who, at)).await
     }
 
     async fn last_generation(&self) -> Result<Option<Generation>> {
-        bounded(generations::last(&self.pool)).await
+        self.call(|| generations::last(&self.pool)).await
     }
 
     async fn append_generation(&self, generation: &Generation) -> Result<bool> {
-        bounded(generations::append(&self.pool, generation)).await
+        self.call(|| generations::append(&self.pool, generation)).await
     }
 
     async fn beat(&self, generation_no: u64, heartbeat: u64, seen_at: UnixMs) -> Result<bool> {
-        bounded(generations::beat(&self.pool, generation_no, heartbeat, seen_at)).await
+        self.call(|| generations::beat(&self.pool, generation_no, heartbeat, seen_at)).await
     }
 
     async fn last_serials(
@@ -174,17 +210,17 @@ impl Store for PostgresStore {
         after: Option<&CouponId>,
         limit_rows: u32,
     ) -> Result<Vec<(CouponId, Serial)>> {
-        bounded(tickets::last_serials(&self.pool, after, limit_rows)).await
+        self.call(|| tickets::last_serials(&self.pool, after, limit_rows)).await
     }
 
     async fn persist(&self, records: &[Record], now_ms: fn() -> i64) -> Result<Persisted> {
-        let persisted = bounded(persist::persist(&self.pool, records, now_ms)).await?;
+        let persisted = self.call(|| persist::persist(&self.pool, records, now_ms)).await?;
         self.last_commit.is_now();
         Ok(persisted)
     }
 
     async fn find_ticket(&self, id: &TicketId) -> Result<Option<TicketRow>> {
-        bounded(tickets::find(&self.pool, id)).await
+        self.call(|| tickets::find(&self.pool, id)).await
     }
 
     async fn tickets_of_user(
@@ -193,7 +229,7 @@ impl Store for PostgresStore {
         after: Option<&UserCursor>,
         limit_rows: u32,
     ) -> Result<Vec<TicketRow>> {
-        bounded(tickets::of_user(&self.pool, user_id, after, limit_rows)).await
+        self.call(|| tickets::of_user(&self.pool, user_id, after, limit_rows)).await
     }
 
     async fn tickets_of_coupon(
@@ -202,11 +238,11 @@ impl Store for PostgresStore {
         after: Serial,
         limit_rows: u32,
     ) -> Result<Vec<TicketRow>> {
-        bounded(tickets::of_coupon(&self.pool, coupon_id, after, limit_rows)).await
+        self.call(|| tickets::of_coupon(&self.pool, coupon_id, after, limit_rows)).await
     }
 
     async fn counts(&self, coupon_id: &CouponId) -> Result<Counts> {
-        bounded(tickets::counts(&self.pool, coupon_id)).await
+        self.call(|| tickets::counts(&self.pool, coupon_id)).await
     }
 
     async fn close(&self) {

@@ -37,12 +37,14 @@ pub(super) async fn persist(
     Ok(batch::account(records, inserted, &contested, now_ms()))
 }
 
+/// Why a database is read-only, and what to do.
+pub(super) const STANDBY: &str =
+    "it is a standby; promote it, or let DATABASE_URL name the primary";
+
 /// Inserts a ticket and takes it back.
 pub(super) async fn rehearse(pool: &PgPool) -> Result<()> {
     if sqlx::query_scalar("SELECT pg_is_in_recovery()").fetch_one(pool).await? {
-        return Err(Error::ReadOnly(
-            "it is a standby; promote it, or let DATABASE_URL name the primary",
-        ));
+        return Err(Error::ReadOnly(STANDBY));
     }
     let mut transaction = begin(pool).await?;
     let serial = rehearsal::serial();

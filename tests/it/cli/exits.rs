@@ -2,6 +2,8 @@
 
 use std::net::TcpListener;
 
+use crate::support::eventually::eventually_ok;
+use crate::support::postgres::{close_to_all, fresh_database, fresh_database_in, open_to_all};
 use crate::support::server::{Server, command};
 
 use super::{done, run, run_with};
@@ -95,10 +97,10 @@ fn what_is_missing_or_unreachable_ends_with_3() {
         [("REDIS_URL", "redis+unix:///nonexistent/redis.sock")],
         [("FIRSTCOME_DATA_DIR", file.to_str().unwrap())],
     ] {
-        let is_server_missing = variables[0].0 != "REDIS_URL";
+        let is_awaited = variables[0].0 == "REDIS_URL" || variables[0].1.starts_with("postgres:");
         for verb in ["coupon list", "audit summer", "doctor", "serve"] {
-            // A server waits for its Redis to come up; a command has nobody to wait for.
-            if verb == "serve" && !is_server_missing {
+            // A server waits for Redis and PostgreSQL to come up; a command for nobody.
+            if verb == "serve" && is_awaited {
                 continue;
             }
             let ended = run_with(command(&dir.path().join("new"), &variables), verb);
@@ -125,5 +127,69 @@ async fn a_directory_in_use_ends_with_4_and_a_port_in_use_with_3_and_the_owner_g
         let ended = run_with(command(other.path(), &[(name, &address)]), "serve");
         assert_eq!(ended.code, Some(3), "{name}: {ended:?}");
         assert!(ended.err.contains(&address), "{name}: {ended:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_refuses_the_set_up_ends_a_server_and_a_worker_with_3_and_one_sentence() {
+    let right = fresh_database().await;
+    let encoded = fresh_database_in("EUC_KR").await;
+    let no_role = right.replace("firstcome@", "nobody:secret@");
+    for (url, why) in [(encoded, "createdb --encoding=UTF8"), (no_role, "nobody")] {
+        for verb in ["serve", "worker", "migrate", "coupon pause summer --now"] {
+            let dir = tempfile::tempdir().unwrap();
+            let ended = run_with(command(dir.path(), &[("DATABASE_URL", &url)]), verb);
+            assert_eq!((ended.code, ended.out.as_str()), (Some(3), ""), "{verb}: {ended:?}");
+            assert!(ended.err.contains(why) && !ended.err.contains("secret"), "{ended:?}");
+        }
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let by_others = [("DATABASE_URL", right.as_str()), ("FIRSTCOME_MIGRATE", "off")];
+    let behind = run_with(command(dir.path(), &by_others), "serve");
+    assert_eq!(behind.code, Some(3), "{behind:?}");
+    assert!(behind.err.contains("firstcome migrate"), "{behind:?}");
+    let migrated = run_with(command(dir.path(), &by_others), "migrate");
+    assert_eq!(migrated.code, Some(0), "{migrated:?}");
+    drop(Server::start(dir.path(), &by_others).await.ready().await);
+}
+
+#[tokio::test]
+async fn a_server_whose_database_is_away_listens_waits_and_issues_when_it_comes() {
+    let url = fresh_database().await;
+    close_to_all(&url).await;
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), &[("DATABASE_URL", &url)]).await;
+    assert_eq!(server.get("/healthz").await.status, 200);
+    let readiness = server.get("/readyz").await;
+    assert_eq!(readiness.status, 503, "{readiness:?}");
+    assert!(readiness.body.contains("database"), "{readiness:?}");
+    open_to_all(&url).await;
+    let server = server.ready().await;
+    server.prepare("summer", 2).await;
+    assert_eq!(server.issue("summer", "ada").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_coupon_is_stopped_by_a_command_while_the_database_is_away() {
+    let url = fresh_database().await;
+    let dir = tempfile::tempdir().unwrap();
+    let variables = [("DATABASE_URL", url.as_str())];
+    let server = Server::start(dir.path(), &variables).await.ready().await;
+    for (verb, answer) in [("pause", "paused"), ("close", "closed")] {
+        server.prepare(verb, 2).await;
+        assert_eq!(server.issue(verb, "ada").await.status, 200);
+        close_to_all(&url).await;
+        let words = format!("coupon {verb} {verb} --now");
+        let ended = run_with(command(dir.path(), &variables), &words);
+        assert_eq!(ended.code, Some(0), "{verb}: {ended:?}");
+        assert_eq!(server.issue(verb, "bob").await.code(), answer);
+        let without = run_with(command(dir.path(), &variables), &format!("coupon {verb} {verb}"));
+        assert_eq!(without.code, Some(3), "only --now does without the database: {without:?}");
+        open_to_all(&url).await;
+        eventually_ok("the database's return", async || {
+            let again = run_with(command(dir.path(), &variables), "coupon list");
+            if again.code == Some(0) { Ok(()) } else { Err(again.err) }
+        })
+        .await;
     }
 }

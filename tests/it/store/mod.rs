@@ -9,6 +9,7 @@ mod opening;
 mod persisting;
 mod reading;
 mod rehearsal;
+mod suited;
 
 use std::sync::Arc;
 

@@ -130,6 +130,18 @@ pub async fn fresh_database() -> String {
     format!("postgres://firstcome@localhost/{name}?host={}", server.folder.display())
 }
 
+/// The URL of a fresh, empty database in this encoding.
+pub async fn fresh_database_in(encoding: &str) -> String {
+    let url = fresh_database().await;
+    let name = format!("{}_{}", name_of(&url), encoding.to_lowercase());
+    as_owner(&[format!(
+        "CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' LC_COLLATE 'C' \
+         LC_CTYPE 'C'"
+    )])
+    .await;
+    url.replace(&format!("/{}?", name_of(&url)), &format!("/{name}?"))
+}
+
 /// Cuts every connection to the database of this URL and lets nobody in: an outage.
 pub async fn close_to_all(url: &str) {
     let name = name_of(url);
@@ -197,7 +209,7 @@ impl Server {
 }
 
 /// What root puts before a command to run it as the unprivileged user, who is given the folder.
-fn as_unprivileged(folder: &Path) -> Vec<OsString> {
+pub(super) fn as_unprivileged(folder: &Path) -> Vec<OsString> {
     if !rustix::process::geteuid().is_root() {
         return Vec::new();
     }

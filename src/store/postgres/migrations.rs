@@ -1,0 +1,66 @@
+//! The schema: whether it stands, and how it is brought up to date.
+
+use sqlx::migrate::Migrator;
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Connection as _};
+
+use crate::domain::limits::MIGRATION_WAIT;
+use crate::store::open::{connect_failure, migrate_failure};
+use crate::store::{Error, Result};
+
+/// The lock that servers which start at once take in turn: `firstcom` as a number.
+const LOCK: i64 = 0x6669_7273_7463_6f6d;
+
+fn migrations() -> Migrator {
+    let mut migrations = sqlx::migrate!("src/store/postgres/migrations");
+    // Its own lock belongs to a session, and behind a pooler nobody has one: it would never be
+    // given back.
+    migrations.set_locking(false);
+    migrations
+}
+
+/// Whether every migration was made.
+///
+/// # Errors
+/// [`Error::Open`] when the database has one that this program does not know.
+pub(super) async fn stand(connection: &mut PgConnection) -> Result<bool> {
+    let made = sqlx::query_as("SELECT version, checksum FROM _sqlx_migrations WHERE success");
+    let made: Vec<(i64, Vec<u8>)> = match made.persistent(false).fetch_all(connection).await {
+        Ok(made) => made,
+        Err(sqlx::Error::Database(refusal)) if is_code(&*refusal, "42P01") => return Ok(false),
+        Err(error) => return Err(connect_failure(error)),
+    };
+    let known = migrations();
+    for (version, checksum) in &made {
+        let same = known.iter().find(|migration| migration.version == *version);
+        let same = same.ok_or(sqlx::migrate::MigrateError::VersionMissing(*version));
+        if *same.map_err(migrate_failure)?.checksum != **checksum {
+            let changed = sqlx::migrate::MigrateError::VersionMismatch(*version);
+            return Err(migrate_failure(changed));
+        }
+    }
+    Ok(known.iter().all(|migration| made.iter().any(|(version, _)| *version == migration.version)))
+}
+
+/// Makes all migrations that are missing in one transaction, under a lock that ends with it. No
+/// statement time-out: an index over many rows takes longer than any other statement may.
+pub(super) async fn run(connection: &mut PgConnection) -> Result<()> {
+    let begin = format!(
+        "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL statement_timeout = 0; \
+         SET LOCAL lock_timeout = {}; SELECT pg_advisory_xact_lock({LOCK})",
+        MIGRATION_WAIT.as_millis()
+    );
+    let begun = connection.begin_with(AssertSqlSafe(begin)).await;
+    let mut transaction = begun.map_err(|error| match error {
+        sqlx::Error::Database(refusal) if is_code(&*refusal, "55P03") => Error::away(
+            "another process migrates it, or holds the lock of the migration, since 30 s or more",
+        ),
+        error => connect_failure(error),
+    })?;
+    migrations().run_direct(None, &mut *transaction, false).await.map_err(migrate_failure)?;
+    transaction.commit().await.map_err(connect_failure)
+}
+
+fn is_code(refusal: &dyn sqlx::error::DatabaseError, code: &str) -> bool {
+    refusal.code().is_some_and(|own| own == code)
+}

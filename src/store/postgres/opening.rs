@@ -1,0 +1,134 @@
+//! What must be true of a database before anything is asked of it: looked at once, by whoever asks
+//! first, and again until it is there.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use sqlx::Connection as _;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
+use tokio::sync::OnceCell;
+
+use super::connect::connect;
+use super::{hosts, migrations, persist, pooler};
+use crate::domain::limits::MIGRATION_WAIT;
+use crate::store::open::connect_failure;
+use crate::store::{Error, Result};
+
+/// As long as this after a failure nobody looks again: many who ask at once wait once.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(200);
+
+/// Rows of text are compared, ordered and cut by the house; only UTF8 holds every user id.
+const ENCODING: &str = "UTF8";
+/// PostgreSQL 14.
+const VERSION_MIN: i32 = 140_000;
+
+/// Connects, checks and migrates, once for all who ask.
+pub(super) struct Opening {
+    hosts: Vec<PgConnectOptions>,
+    /// Where to migrate; `None` when others do it.
+    migrates: Option<Vec<PgConnectOptions>>,
+    done: OnceCell<()>,
+    failed: Mutex<Option<(Instant, Error)>>,
+}
+
+impl Opening {
+    pub(super) fn new(
+        hosts: Vec<PgConnectOptions>,
+        migrates: Option<Vec<PgConnectOptions>>,
+    ) -> Self {
+        Self { hosts, migrates, done: OnceCell::new(), failed: Mutex::default() }
+    }
+
+    /// Returns at once when it was done before.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] while the database is away, [`Error::Open`] for one that never suits.
+    pub(super) async fn done(&self, pool: &PgPool) -> Result<()> {
+        self.done.get_or_try_init(|| self.look(pool)).await.copied()
+    }
+
+    async fn look(&self, pool: &PgPool) -> Result<()> {
+        if let Some((at, failure)) = &*self.failed.lock().unwrap_or_else(PoisonError::into_inner)
+            && at.elapsed() < LOOK_AGAIN_AFTER
+        {
+            return Err(failure.again());
+        }
+        let waited = tokio::time::timeout(MIGRATION_WAIT * 2, self.open(pool)).await;
+        let opened = waited.unwrap_or(Err(Error::Unavailable(sqlx::Error::PoolTimedOut)));
+        if let Err(failure) = &opened {
+            let failed = Some((Instant::now(), failure.again()));
+            *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = failed;
+        }
+        opened
+    }
+
+    async fn open(&self, pool: &PgPool) -> Result<()> {
+        let host = hosts::writable(&self.hosts).await?;
+        let mut first = connect(&host).await?;
+        check(&mut first).await?;
+        pooler::check(&mut first, &host).await?;
+        if let Some(hosts) = &self.migrates
+            && !migrations::stand(&mut first).await?
+        {
+            let mut connection = connect(&hosts::writable(hosts).await?).await?;
+            check(&mut connection).await?;
+            migrations::run(&mut connection).await?;
+            farewell(connection).await;
+        }
+        if !migrations::stand(&mut first).await? {
+            let sentence = match self.migrates {
+                None => {
+                    "the database's schema is behind, and FIRSTCOME_MIGRATE is off: run `firstcome \
+                     migrate`"
+                }
+                Some(_) => "DATABASE_MIGRATE_URL migrates another database than DATABASE_URL names",
+            };
+            return Err(Error::Open(sentence.to_owned()));
+        }
+        farewell(first).await;
+        pool.set_connect_options(host);
+        match persist::rehearse(pool).await {
+            Err(Error::Unavailable(error)) => Err(connect_failure(error)),
+            rehearsed => rehearsed,
+        }
+    }
+}
+
+/// What no later moment can mend is refused; a standby may be promoted, and is waited for.
+async fn check(connection: &mut PgConnection) -> Result<()> {
+    let (encoding, client, version, is_standby): (String, String, i32, bool) = sqlx::query_as(
+        "SELECT current_setting('server_encoding'), current_setting('client_encoding'),
+             current_setting('server_version_num')::integer, pg_is_in_recovery()",
+    )
+    .persistent(false)
+    .fetch_one(connection)
+    .await
+    .map_err(connect_failure)?;
+    if encoding != ENCODING {
+        return Err(Error::Open(format!(
+            "the database's encoding is {encoding}, which cannot hold every user id: make one in \
+             {ENCODING}, createdb --encoding=UTF8 --locale=C --template=template0 firstcome"
+        )));
+    }
+    if client != ENCODING {
+        return Err(Error::Open(format!(
+            "the database is spoken to in {client} instead of {ENCODING}: a pooler ignores \
+             client_encoding"
+        )));
+    }
+    if version < VERSION_MIN {
+        return Err(Error::Open(format!(
+            "PostgreSQL {} is too old: 14 or later is needed",
+            version / 10_000
+        )));
+    }
+    if is_standby {
+        return Err(Error::ReadOnly(persist::STANDBY));
+    }
+    Ok(())
+}
+
+/// A failed farewell changes nothing.
+pub(super) async fn farewell(connection: PgConnection) {
+    let _ = connection.close().await;
+}

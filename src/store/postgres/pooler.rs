@@ -1,0 +1,44 @@
+//! Whether a connection is a session, or a pooler in between that cannot be worked with.
+//!
+//! `PgBouncer` in transaction mode lends a connection of the server for one transaction. Since 1.21
+//! it keeps account of prepared statements; before, a name means another client's statement, and
+//! its rows would be believed.
+
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{Connection as _, Executor as _};
+
+use super::connect::connect;
+use super::opening::farewell;
+use crate::store::open::{belongs_to_a_connection, connect_failure};
+use crate::store::{Error, Result};
+
+/// Prepared by name, as all statements of the house are.
+const WHO: &str = "SELECT pg_backend_pid()";
+
+/// Prepares the same statement on two connections, the second one in a transaction, which keeps the
+/// connection that the pooler lent last, so that the first one is lent another.
+///
+/// # Errors
+/// [`Error::Open`] for a pooler that mixes the statements of its clients up.
+pub(super) async fn check(first: &mut PgConnection, options: &PgConnectOptions) -> Result<()> {
+    let mut second = connect(options).await?;
+    let asked = ask_in_turn(first, &mut second).await;
+    farewell(second).await;
+    match asked {
+        Err(error) if belongs_to_a_connection(&error) => Err(Error::Open(
+            "a pooler in transaction mode mixes prepared statements up: PgBouncer needs version \
+             1.21 or later with max_prepared_statements above 0, or pool_mode = session"
+                .to_owned(),
+        )),
+        Err(error) => Err(connect_failure(error)),
+        Ok(()) => Ok(()),
+    }
+}
+
+async fn ask_in_turn(first: &mut PgConnection, second: &mut PgConnection) -> sqlx::Result<()> {
+    first.execute(sqlx::query(WHO)).await?;
+    let mut transaction = second.begin().await?;
+    transaction.execute(sqlx::query(WHO)).await?;
+    first.execute(sqlx::query(WHO)).await?;
+    transaction.rollback().await
+}
