@@ -204,6 +204,7 @@ fn issuer(
         queue_max_requests: settings.bounds.queue_max_requests as usize,
         group_max_requests: settings.bounds.group_max_requests as usize,
         backlog_max_tickets: settings.bounds.backlog_max_tickets,
+        queue_max_wait: settings.bounds.queue_max_wait(),
         reopen_wait: Duration::from_millis(settings.bounds.reopen_wait_ms),
     };
     let (redis, store, keys) = (house.redis.clone(), house.store.clone(), house.keys.clone());

@@ -1,5 +1,7 @@
 //! The bounds that an operator may change, each with its unit in its name.
 
+use std::time::Duration;
+
 use clap::Args;
 
 use crate::domain::limits::{
@@ -28,6 +30,16 @@ pub struct Bounds {
         global = true
     )]
     pub queue_max_requests: u64,
+
+    /// How long a request may wait in the queue; after that it is answered `overloaded`, unsent
+    /// [default: half of the Redis time-out]
+    #[arg(
+        long,
+        env = "FIRSTCOME_QUEUE_MAX_WAIT_MS",
+        value_parser = clap::value_parser!(u64).range(1..=30_000),
+        global = true
+    )]
+    pub queue_max_wait_ms: Option<u64>,
 
     /// Requests that one script call answers
     #[arg(
@@ -129,4 +141,13 @@ pub struct Bounds {
         global = true
     )]
     pub shutdown_grace_ms: u64,
+}
+
+impl Bounds {
+    /// How long a request may wait in the queue: at most half of the time-out of Redis, so that what
+    /// is sent afterwards is answered in time.
+    pub fn queue_max_wait(&self) -> Duration {
+        let half = self.redis_timeout_ms / 2;
+        Duration::from_millis(self.queue_max_wait_ms.map_or(half, |ms| ms.min(half)))
+    }
 }

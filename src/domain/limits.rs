@@ -29,6 +29,8 @@ pub const SHARDS: u8 = 16;
 pub const GROUP_MAX_REQUESTS: usize = 512;
 /// Calls of one round: coupons served in one turn of the batcher.
 pub const ROUND_MAX_GROUPS: usize = 64;
+/// Requests that a round carries however slow Redis is: else nobody would get through.
+pub const ROUND_MIN_REQUESTS: usize = 16;
 /// Requests that may wait in the queue of one actix worker; beyond it the answer is `overloaded`.
 pub const QUEUE_MAX_REQUESTS: usize = 8_192;
 /// Tickets of one shard that may wait for the database; beyond it the answer is `backlog_full`.

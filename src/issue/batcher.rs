@@ -13,7 +13,8 @@ use tokio::sync::Notify;
 
 use super::moment::Moment;
 use super::outcome::{Outcome, of_answer};
-use super::queue::{Group, Queue};
+use super::queue::{Group, Queue, RoundBounds};
+use super::round_limit::RoundLimit;
 use super::{Bounds, UnknownIds, Verdicts};
 use crate::domain::code::CodeKeys;
 use crate::domain::generation::Durability;
@@ -40,6 +41,7 @@ pub(super) struct Batcher {
     pub(super) key_ids: String,
     pub(super) metrics: Rc<IssueMetrics>,
     pub(super) bounds: Bounds,
+    pub(super) limit: RoundLimit,
     /// When a failed call was last logged.
     pub(super) complained: Cell<Option<Instant>>,
 }
@@ -60,9 +62,16 @@ impl Batcher {
             return ControlFlow::Continue(());
         };
         let Some(queue) = self.queue.upgrade() else { return ControlFlow::Break(()) };
-        let round = queue.take_round(self.bounds.group_max_requests);
+        let taken = Moment::now();
+        let round = queue.take_round(&RoundBounds {
+            group_max_requests: self.bounds.group_max_requests,
+            max_requests: self.limit.max_requests(),
+            since: taken.minus_ms(self.bounds.longest_wait().as_millis() as u64),
+        });
         drop(queue);
+        let requests = round.iter().map(|group| group.waiting.len()).sum();
         join_all(round.into_iter().map(|group| self.serve(group, open.clone()))).await;
+        self.limit.learn(requests, Moment::now() - taken);
         ControlFlow::Continue(())
     }
 
@@ -79,8 +88,10 @@ impl Batcher {
     /// waits for an outage twice.
     fn refuse_round(&self) {
         let Some(queue) = self.queue.upgrade() else { return };
+        let group_max_requests = self.bounds.group_max_requests;
+        let all = RoundBounds { group_max_requests, max_requests: usize::MAX, since: Moment(0) };
         while !queue.is_empty() {
-            for group in queue.take_round(self.bounds.group_max_requests) {
+            for group in queue.take_round(&all) {
                 answer_each(group, &Outcome::Recovering);
             }
         }

@@ -12,6 +12,7 @@ mod holders_filter;
 mod moment;
 mod outcome;
 mod queue;
+mod round_limit;
 mod unknown;
 mod verdicts;
 
@@ -37,6 +38,7 @@ pub use filter_builder::FilterBuilder;
 use moment::Moment;
 pub use outcome::{Issued, Outcome};
 use queue::Queue;
+use round_limit::RoundLimit;
 pub use unknown::UnknownIds;
 pub use verdicts::Verdicts;
 
@@ -49,8 +51,18 @@ pub struct Bounds {
     pub group_max_requests: usize,
     /// Unpersisted tickets of a shard beyond which nothing is issued.
     pub backlog_max_tickets: u64,
+    /// How long a request may wait in the queue before it is `overloaded`. Rounds are kept so small
+    /// that Redis answers them in half of it; so it must be well below the time-out of Redis.
+    pub queue_max_wait: Duration,
     /// How long a request may wait in the queue for a connection to open again.
     pub reopen_wait: Duration,
+}
+
+impl Bounds {
+    /// Whoever waited for Redis to come back may have waited longer than for their turn.
+    fn longest_wait(&self) -> Duration {
+        self.queue_max_wait.max(self.reopen_wait)
+    }
 }
 
 /// The hot path of one actix worker; cheap to clone on its thread.
@@ -89,6 +101,7 @@ impl Issuer {
             keys,
             metrics: metrics.clone(),
             bounds: bounds.clone(),
+            limit: RoundLimit::new(bounds.queue_max_wait / 2),
             complained: Cell::new(None),
         };
         tokio::task::spawn_local(async move {

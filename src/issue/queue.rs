@@ -1,4 +1,5 @@
-//! The bounded queue of one actix worker: requests grouped by coupon, coupons in turn.
+//! The queue of one actix worker, bounded by count and by time: requests grouped by coupon, coupons
+//! in turn.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
@@ -45,6 +46,16 @@ pub(super) struct Group {
     pub(super) holders: Vec<(UserId, Claim)>,
     /// Their requests, in the same order.
     pub(super) waiting: Vec<Waiting>,
+}
+
+/// How large a round may be, and whom it may still carry.
+pub(super) struct RoundBounds {
+    /// Requests of one coupon.
+    pub(super) group_max_requests: usize,
+    /// Requests of all coupons.
+    pub(super) max_requests: usize,
+    /// Who waits since before this is `overloaded`: it was not sent, and nothing happened.
+    pub(super) since: Moment,
 }
 
 /// What waits, by coupon.
@@ -125,16 +136,21 @@ impl Queue {
         self.inner.borrow().requests == 0
     }
 
-    /// The next round: the longest waiting requests of each coupon in turn, at most
-    /// `group_max_requests` a coupon. Requests whose handler has gone are dropped: they were never
-    /// sent.
-    pub(super) fn take_round(&self, group_max_requests: usize) -> Vec<Group> {
+    /// The next round: the longest waiting requests of each coupon in turn. Requests whose handler
+    /// has gone are dropped: they were never sent.
+    pub(super) fn take_round(&self, bounds: &RoundBounds) -> Vec<Group> {
         let mut inner = self.inner.borrow_mut();
-        let mut round = Vec::new();
+        let (mut round, mut room) = (Vec::new(), bounds.max_requests);
         for _ in 0..inner.turns.len().min(ROUND_MAX_GROUPS) {
+            if room == 0 {
+                break;
+            }
             let Some(coupon_id) = inner.turns.pop_front() else { break };
             let Some(requests) = inner.by_coupon.get_mut(&coupon_id) else { continue };
-            let taken = requests.len().min(group_max_requests);
+            let is_late = |request: &Request| request.1.since < bounds.since;
+            let late = requests.iter().take_while(|request| is_late(request)).count();
+            requests.drain(..late).for_each(|(_, waiting)| waiting.answer(Outcome::Overloaded));
+            let taken = requests.len().min(bounds.group_max_requests).min(room);
             let (holders, waiting): (Vec<_>, Vec<_>) =
                 requests.drain(..taken).filter(|(_, waiting)| !waiting.is_gone()).unzip();
             if requests.is_empty() {
@@ -142,8 +158,9 @@ impl Queue {
             } else {
                 inner.turns.push_back(coupon_id.clone());
             }
-            inner.requests -= taken;
-            self.metrics.queued(-(taken as i64));
+            room -= taken;
+            inner.requests -= late + taken;
+            self.metrics.queued(-((late + taken) as i64));
             if !waiting.is_empty() {
                 round.push(Group { coupon_id, holders, waiting });
             }
@@ -189,12 +206,45 @@ mod tests {
         Ok(answer)
     }
 
+    fn round_of(queue: &Queue, group_max_requests: usize) -> Vec<Group> {
+        let since = Moment(0);
+        queue.take_round(&RoundBounds { group_max_requests, max_requests: 100, since })
+    }
+
+    #[test]
+    fn who_waited_for_too_long_is_overloaded_and_was_not_sent_i4() {
+        let queue = queue(10);
+        let mut late = push(&queue, "a", "u1").unwrap();
+        let since = Moment(Moment::now().0 + 1);
+        while Moment::now() < since {}
+        let mut early = push(&queue, "a", "u2").unwrap();
+        let bounds = RoundBounds { group_max_requests: 5, max_requests: 5, since };
+        let round = queue.take_round(&bounds);
+        assert_eq!(late.try_recv(), Ok(Outcome::Overloaded));
+        assert_eq!((round.len(), round[0].holders.len()), (1, 1));
+        assert!(early.try_recv().is_err() && queue.is_empty());
+    }
+
+    #[test]
+    fn a_round_has_a_bound_over_all_coupons_and_who_is_left_comes_next() {
+        let queue = queue(10);
+        let users = [("a", "u1"), ("a", "u2"), ("b", "u3"), ("c", "u4")];
+        let answers: Vec<_> =
+            users.iter().map(|(coupon, user)| push(&queue, coupon, user)).collect();
+        let bounds = RoundBounds { group_max_requests: 5, max_requests: 3, since: Moment(0) };
+        let first = queue.take_round(&bounds);
+        assert_eq!(first.iter().map(|group| group.holders.len()).collect::<Vec<_>>(), [2, 1]);
+        let second = queue.take_round(&bounds);
+        assert_eq!(second[0].coupon_id.to_string(), "c");
+        drop(answers);
+    }
+
     #[test]
     fn a_full_queue_refuses_at_once() {
         let queue = queue(2);
         let _answers = (push(&queue, "a", "u1").unwrap(), push(&queue, "b", "u2").unwrap());
         assert!(push(&queue, "a", "u3").is_err());
-        assert_eq!(queue.take_round(512).len(), 2);
+        assert_eq!(round_of(&queue, 512).len(), 2);
         assert!(push(&queue, "a", "u3").is_ok());
     }
 
@@ -220,10 +270,10 @@ mod tests {
             };
             round.iter().map(users).collect()
         };
-        assert_eq!(names(&queue.take_round(2)), ["hot: u0 u1", "cold: u9"]);
-        assert_eq!(names(&queue.take_round(2)), ["hot: u2 u3"]);
+        assert_eq!(names(&round_of(&queue, 2)), ["hot: u0 u1", "cold: u9"]);
+        assert_eq!(names(&round_of(&queue, 2)), ["hot: u2 u3"]);
         drop((answers, cold));
-        assert_eq!(names(&queue.take_round(2)).len(), 0, "u4 has gone and was never sent");
+        assert_eq!(names(&round_of(&queue, 2)).len(), 0, "u4 has gone and was never sent");
         assert!(queue.is_empty());
     }
 }

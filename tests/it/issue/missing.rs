@@ -30,6 +30,7 @@ async fn a_batcher_that_ends_is_noticed_and_lets_nobody_wait() {
         queue_max_requests: 16,
         group_max_requests: 16,
         backlog_max_tickets: 16,
+        queue_max_wait: Duration::from_secs(1),
         reopen_wait: Duration::ZERO,
     };
     let (redis, verdicts) = (&site.redis.redis, Arc::new(Verdicts::default()));

@@ -6,6 +6,7 @@ mod exactly;
 mod filters;
 mod lease;
 mod missing;
+mod overload;
 mod queue;
 mod shutdown;
 mod threads;

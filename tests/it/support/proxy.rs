@@ -1,12 +1,14 @@
-//! A line between a server and its Redis whose replies a test can hold back.
+//! A line between a server and its Redis whose replies a test can hold back, and that it can
+//! make slow.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
 const CHUNK_BYTES: usize = 1024;
 
@@ -21,6 +23,10 @@ pub struct Proxy {
 struct Flow {
     is_held: watch::Sender<bool>,
     held_bytes: AtomicUsize,
+    /// 0 when there is no bound.
+    bytes_per_second: AtomicU64,
+    /// Whoever has it may pass something on: all connections share the bound.
+    turn: Mutex<()>,
 }
 
 impl Proxy {
@@ -30,8 +36,12 @@ impl Proxy {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let url = format!("redis://{}", listener.local_addr().unwrap());
-        let flow =
-            Arc::new(Flow { is_held: watch::Sender::new(false), held_bytes: AtomicUsize::new(0) });
+        let flow = Arc::new(Flow {
+            is_held: watch::Sender::new(false),
+            held_bytes: AtomicUsize::new(0),
+            bytes_per_second: AtomicU64::new(0),
+            turn: Mutex::new(()),
+        });
         let thread = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let passing = flow.clone();
         thread.spawn(async move {
@@ -60,6 +70,11 @@ impl Proxy {
         self.flow.held_bytes.load(Ordering::SeqCst) > 0
     }
 
+    /// Passes so many bytes of all requests together in a second.
+    pub fn slow_down(&self, bytes_per_second: u64) {
+        self.flow.bytes_per_second.store(bytes_per_second, Ordering::SeqCst);
+    }
+
     /// Lets the replies go that were held back, and those to come.
     pub fn release_replies(&self) {
         self.flow.is_held.send_replace(false);
@@ -67,6 +82,13 @@ impl Proxy {
 }
 
 impl Flow {
+    async fn wait_for_turn(&self, bytes: usize) {
+        let _turn = self.turn.lock().await;
+        if let bound @ 1.. = self.bytes_per_second.load(Ordering::SeqCst) {
+            tokio::time::sleep(Duration::from_secs(bytes as u64) / bound as u32).await;
+        }
+    }
+
     async fn pass(self: Arc<Self>, mut near: TcpStream, mut far: UnixStream) {
         near.set_nodelay(true).unwrap();
         let (mut from_near, mut to_near) = near.split();
@@ -74,6 +96,7 @@ impl Flow {
         let requests = async {
             let mut chunk = [0; CHUNK_BYTES];
             while let Ok(bytes @ 1..) = from_near.read(&mut chunk).await {
+                self.wait_for_turn(bytes).await;
                 if to_far.write_all(&chunk[..bytes]).await.is_err() {
                     return;
                 }
