@@ -57,7 +57,8 @@ end
 
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
-local ripe = now_ms >= held_until_ms
+-- A hold of more than 150 ms was made before a clock stepped back.
+local ripe = now_ms >= held_until_ms or held_until_ms - now_ms > 150
 local available = remaining + (ripe and held or 0)
 
 local closing_ms = closes_at_ms ~= '' and tonumber(closes_at_ms) - now_ms or 100

@@ -83,7 +83,7 @@ async fn a_coupon_that_somebody_can_win_is_stale_i4_i8() {
 
     let act = stage.act(2);
     restock(stage.redis(), &RestockArgs { act, delta: 1 }).await.unwrap();
-    hold::stretch(&stage).await;
+    hold::renew(&stage).await;
     for stock_version in [1, 2] {
         assert_eq!(turn(&stage, stock_version, "0").await, Reply::Stale, "stock is held back");
     }

@@ -16,13 +16,6 @@ pub async fn held_until(stage: &Stage) -> UnixMs {
     UnixMs(stage.field("held_until_ms").await.parse().unwrap())
 }
 
-/// Makes the hold last longer than the test.
-pub async fn stretch(stage: &Stage) -> UnixMs {
-    let until = UnixMs(stage.balance().await.now.0 + LONG_MS);
-    stage.set_field("held_until_ms", until.0).await;
-    until
-}
-
 /// Begins the hold anew: for 150 ms from now. Says until when.
 pub async fn renew(stage: &Stage) -> UnixMs {
     let mut eval = cmd("EVAL");
