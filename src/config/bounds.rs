@@ -144,8 +144,8 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// How long a request may wait in the queue: at most half of the time-out of Redis, so that what
-    /// is sent afterwards is answered in time.
+    /// How long a request may wait in the queue: at most half of the time-out of Redis, so that
+    /// what is sent afterwards is answered in time.
     pub fn queue_max_wait(&self) -> Duration {
         let half = self.redis_timeout_ms / 2;
         Duration::from_millis(self.queue_max_wait_ms.map_or(half, |ms| ms.min(half)))
