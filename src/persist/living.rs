@@ -18,14 +18,14 @@ impl Persister {
     /// # Errors
     /// When Redis cannot be reached.
     pub(super) async fn look_around(&mut self, accepted: &Accepted) -> redis::Result<()> {
-        self.look_at = Instant::now() + self.bounds.take_over_every;
-        self.readable.clear();
+        let mut readable = Vec::new();
         let mut taken = 0;
         for shard in Shard::all() {
             match self.attend(accepted, shard, READ_MAX_RECORDS).await {
                 Ok(Reply::Taken(records)) => {
                     taken += records;
-                    self.readable.push(shard);
+                    self.is_pass_due |= records > 0;
+                    readable.push(shard);
                     self.unreadable.remove(&shard);
                 }
                 Ok(Reply::Absent) => drop(self.unreadable.remove(&shard)),
@@ -45,8 +45,10 @@ impl Persister {
         }
         if taken > 0 {
             tracing::info!(records = taken, "took over records of a silent persister");
-            self.is_pass_due = true;
         }
+        // Only now: a look that is cut off in the middle is done again.
+        self.readable = readable;
+        self.look_at = Instant::now() + self.bounds.take_over_every;
         if self.pending_after.is_none() && (self.is_pass_due || self.refused.is_due()) {
             self.is_pass_due = false;
             self.pending_after = Some(from_the_beginning());

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use firstcome::persist::{Bounds, Step};
+use firstcome::redis::depth::Depth;
 use firstcome::redis::stream::Reader;
 
 use super::{BOUNDS, Ground, stream, summer, until_empty};
@@ -119,6 +120,23 @@ async fn a_persister_that_is_told_to_stop_drains_and_retires_i3() {
     tokio::join!(ground.persister("early").run(shutdown.clone(), GRACE), stop);
     ground.assert_rows(2_010).await;
     assert_eq!(consumers(&ground).await, 0);
+}
+
+#[tokio::test]
+async fn a_stop_at_any_moment_of_a_step_drains_everything_i3() {
+    let ground = Ground::start(Dialect::Sqlite).await;
+    for round in 0..40 {
+        // A first step looks at every shard, and that is where most of them are cut off.
+        let bounds = Bounds { take_over_every: Duration::from_secs(60), ..BOUNDS };
+        let mut persister = ground.persister_with("one", bounds);
+        ground.issue(round..round + 1).await;
+        let moment = Duration::from_micros(250 * round as u64);
+        // Whether the step ends or is cut off: the drain has to find the record.
+        let _ = tokio::time::timeout(moment, persister.step()).await;
+        persister.drain().await;
+        assert_eq!(ground.depth().await, Depth::default(), "cut off after {moment:?}");
+    }
+    ground.assert_rows(40).await;
 }
 
 #[tokio::test]
