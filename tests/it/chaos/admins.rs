@@ -11,6 +11,7 @@ use super::COUPON;
 use super::faults::Addresses;
 use super::history::History;
 use super::random::Random;
+use crate::support::eventually::let_pass;
 use crate::support::server::{Answer, TOKEN, send};
 
 /// Between two changes.
@@ -38,7 +39,7 @@ impl Admins {
     pub async fn run(mut self, end: CancellationToken) {
         while !end.is_cancelled() {
             self.step().await;
-            tokio::time::sleep(PAUSE).await;
+            let_pass(PAUSE).await;
         }
     }
 
@@ -101,7 +102,7 @@ impl Admins {
                 }
                 Err(_) => {}
             }
-            tokio::time::sleep(PAUSE).await;
+            let_pass(PAUSE).await;
         }
         None
     }

@@ -10,6 +10,7 @@ use super::COUPON;
 use super::faults::Addresses;
 use super::history::History;
 use super::random::Random;
+use crate::support::eventually::let_pass;
 use crate::support::server::send;
 
 /// Longer than a server ever takes, shorter than a patient user waits.
@@ -48,7 +49,7 @@ impl Crowd {
         match send(request.header("X-User-Id", &user)).await {
             Ok(answer) => self.history.answered(&user, was_winner, &answer),
             // Nobody is there: the next one looks elsewhere, and does not hammer.
-            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            Err(_) => let_pass(Duration::from_millis(20)).await,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use super::random::Random;
-use crate::support::eventually::eventually_holds;
+use crate::support::eventually::{eventually_holds, let_pass};
 use crate::support::postgres::OwnPostgres;
 use crate::support::processes;
 use crate::support::redis::PrivateRedis;
@@ -88,7 +88,7 @@ impl Faults {
         while Instant::now() < end {
             self.step().await;
             let calm_ms = 500 + self.random.below(2_500);
-            pass(calm_ms).await;
+            let_pass(Duration::from_millis(calm_ms)).await;
         }
     }
 
@@ -124,14 +124,14 @@ impl Faults {
     async fn stop_redis(&mut self, ms: u64) -> &'static str {
         let id = self.redis.info("process_id").await.parse().unwrap();
         processes::signal(id, Signal::STOP);
-        pass(ms).await;
+        let_pass(Duration::from_millis(ms)).await;
         processes::signal(id, Signal::CONT);
         "Redis stopped"
     }
 
     async fn stop_server(&mut self, number: usize, ms: u64) -> &'static str {
         self.servers[number].signal(Signal::STOP);
-        pass(ms).await;
+        let_pass(Duration::from_millis(ms)).await;
         self.servers[number].signal(Signal::CONT);
         "server stopped"
     }
@@ -162,7 +162,7 @@ impl Faults {
 
     async fn hang_postgres(&mut self, ms: u64) -> &'static str {
         self.postgres.hang();
-        pass(ms).await;
+        let_pass(Duration::from_millis(ms)).await;
         self.postgres.go_on();
         "PostgreSQL stopped"
     }
@@ -170,7 +170,7 @@ impl Faults {
     async fn flush_scripts(&mut self) -> &'static str {
         for _ in 0..20 {
             self.tell_redis("SCRIPT FLUSH", "").await;
-            pass(20).await;
+            let_pass(Duration::from_millis(20)).await;
         }
         "scripts flushed"
     }
@@ -201,11 +201,6 @@ impl Faults {
         let told = self.servers.iter().map(|server| (server.public.clone(), server.admin.clone()));
         *self.addresses.0.lock().unwrap() = told.collect();
     }
-}
-
-/// The time that a fault or a calm lasts is chosen by chance: there is nothing to wait for.
-async fn pass(ms: u64) {
-    tokio::time::sleep(Duration::from_millis(ms)).await;
 }
 
 async fn ready(server: &Server) {

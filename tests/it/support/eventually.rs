@@ -41,3 +41,9 @@ pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>)
 pub async fn eventually_holds(what: &str, mut look: impl AsyncFnMut() -> bool) {
     eventually(what, async || look().await.then_some(())).await;
 }
+
+/// Lets a time pass that chance has chosen: how long a fault lasts, or a client rests. Nothing is
+/// expected to be true afterwards; whatever a test waits for, it waits for by looking.
+pub async fn let_pass(duration: Duration) {
+    tokio::time::sleep(duration).await;
+}
