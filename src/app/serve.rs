@@ -243,8 +243,7 @@ fn shares(settings: &Settings) -> Result<Shares, Failure> {
         ))
     })?;
     if shares.workers < wanted {
-        let workers = shares.workers;
-        tracing::warn!(workers, wanted, open_files, "fewer workers: open files are scarce");
+        tracing::warn!(shares.workers, wanted, open_files, "fewer workers: open files are scarce");
     }
     Ok(shares)
 }
