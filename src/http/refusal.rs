@@ -1,7 +1,8 @@
 //! What the verbs refuse, as problems.
 
 use super::problem::{Code, Problem};
-use crate::{observe, prepare, settle, store};
+use crate::domain::blame::Blame;
+use crate::{observe, prepare, settle};
 
 impl From<prepare::Refusal> for Problem {
     fn from(refusal: prepare::Refusal) -> Self {
@@ -24,7 +25,7 @@ impl From<prepare::Refusal> for Problem {
             Refusal::Diverged => Code::Diverged,
             Refusal::ActInProgress => Code::ActInProgress,
             Refusal::Recovering(_) => Code::Recovering,
-            Refusal::Store(error) => return of_the_store(error, detail),
+            Refusal::Store(error) => return of_the_store(error.blame(), detail),
             Refusal::Redis(_) => return unavailable(Code::RedisUnavailable, &detail),
         };
         let problem = Self::new(code, detail);
@@ -41,7 +42,7 @@ impl From<observe::Error> for Problem {
         match error {
             observe::Error::CouponNotFound => Self::new(Code::CouponNotFound, detail),
             observe::Error::Recovering => Self::new(Code::Recovering, detail),
-            observe::Error::Store(error) => of_the_store(&error, detail),
+            observe::Error::Store(error) => of_the_store(error.blame(), detail),
             observe::Error::Redis(_) => unavailable(Code::RedisUnavailable, &detail),
         }
     }
@@ -58,7 +59,7 @@ impl From<settle::Error> for Problem {
             }
             settle::Error::Busy => Self::new(Code::Overloaded, detail),
             settle::Error::Export(_) => Self::new(Code::Internal, detail),
-            settle::Error::Store(error) => of_the_store(&error, detail),
+            settle::Error::Store(error) => of_the_store(error.blame(), detail),
             settle::Error::Redis(_) => unavailable(Code::RedisUnavailable, &detail),
         }
     }
@@ -66,14 +67,14 @@ impl From<settle::Error> for Problem {
 
 /// A value that the database can never hold, or a row that nobody can read, is no outage: asking
 /// again would not help.
-fn of_the_store(error: &store::Error, detail: String) -> Problem {
-    match error {
-        store::Error::Data(_) => Problem::new(Code::ValidationFailed, detail),
-        store::Error::Corrupt(_) => {
+fn of_the_store(blame: Blame, detail: String) -> Problem {
+    match blame {
+        Blame::Value => Problem::new(Code::ValidationFailed, detail),
+        Blame::Row => {
             tracing::error!(%detail, "a row cannot be read");
             Problem::new(Code::Internal, detail)
         }
-        _ => unavailable(Code::DatabaseUnavailable, &detail),
+        Blame::Outage => unavailable(Code::DatabaseUnavailable, &detail),
     }
 }
 

@@ -163,6 +163,8 @@ impl Persister {
     /// consumer out of the group.
     pub async fn drain(&mut self) {
         self.pending_after = Some(from_the_beginning());
+        // A shard whose first coupon was preloaded since the last look is drained too.
+        self.look_at = Instant::now();
         // Whoever proves a generation stops at the same time, so nothing is waited for.
         while self.redis.generation().current().is_ok() {
             let is_idle = self.step_with(false).await == Step::Idle;

@@ -108,13 +108,17 @@ impl Preparer {
         }
     }
 
-    /// Writes and applies the act of a change that came first. Whoever changed the coupon since its
-    /// row was read has the last word.
+    /// Writes and applies the act of a change that came first. When the coupon's row has changed since
+    /// it was read, also by an older act that was finished on the way, the relay looks again.
     pub(super) async fn write_first(&self, coupon: &Coupon, change: Change) -> Result<(), Refusal> {
         let if_version = Some(coupon.version);
         let request = Request { if_version, who: "relay".to_owned(), ..Request::default() };
         match self.act(&coupon.definition.id, change, &request).await {
-            Ok(_) | Err(Refusal::VersionConflict { .. } | Refusal::AlreadyClosed) => Ok(()),
+            Ok(_) | Err(Refusal::AlreadyClosed) => Ok(()),
+            Err(Refusal::VersionConflict { .. }) => {
+                self.redis_may_be_ahead.store(true, Ordering::Relaxed);
+                Ok(())
+            }
             Err(refusal) => Err(refusal),
         }
     }

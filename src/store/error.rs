@@ -3,6 +3,8 @@
 use sqlx::error::DatabaseError;
 use sqlx::sqlite::SqliteError;
 
+use crate::domain::blame::Blame;
+
 /// A failed call to the database. Nothing of it was committed, unless the commit itself was
 /// interrupted; so every call can be made again.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +35,16 @@ impl Error {
 
     /// Whether the database takes nothing at all now, so that the very values are not at fault.
     pub fn is_away(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::ReadOnly(_) | Self::Open(_))
+        self.blame() == Blame::Outage
+    }
+
+    /// Whose fault it is.
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::Data(_) => Blame::Value,
+            Self::Corrupt(_) => Blame::Row,
+            Self::Unavailable(_) | Self::ReadOnly(_) | Self::Open(_) => Blame::Outage,
+        }
     }
 
     /// Away for a reason that no driver names.
