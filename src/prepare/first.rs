@@ -108,8 +108,8 @@ impl Preparer {
         }
     }
 
-    /// Writes and applies the act of a change that came first. When the coupon's row has changed since
-    /// it was read, also by an older act that was finished on the way, the relay looks again.
+    /// Writes and applies the act of a change that came first. When the coupon's row has changed
+    /// since it was read, also by an older act that was finished on the way, the relay looks again.
     pub(super) async fn write_first(&self, coupon: &Coupon, change: Change) -> Result<(), Refusal> {
         let if_version = Some(coupon.version);
         let request = Request { if_version, who: "relay".to_owned(), ..Request::default() };

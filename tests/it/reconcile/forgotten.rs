@@ -46,6 +46,11 @@ async fn a_redis_that_is_flushed_before_any_coupon_was_in_it_lost_nothing() {
     let site = Site::start(Dialect::Sqlite).await;
     let server = site.server(&[]).await;
     let () = site.redis.ask(&redis::cmd("FLUSHALL")).await;
+    // Seconds are counted again as soon as the empty Redis was noticed and accepted.
+    eventually_holds("the flush is noticed", async || {
+        site.redis.ask::<bool>(redis::cmd("EXISTS").arg("fc:heartbeat")).await
+    })
+    .await;
     let server = server.ready().await;
     server.prepare("summer", 5).await;
     assert_eq!(server.issue("summer", "ada").await.status, StatusCode::OK);
