@@ -29,6 +29,15 @@ pub const SHARDS: u8 = 16;
 pub const GROUP_MAX_REQUESTS: usize = 512;
 /// Calls of one round: coupons served in one turn of the batcher.
 pub const ROUND_MAX_GROUPS: usize = 64;
+/// Calls of one round for ids of which nobody knows whether they are coupons, while known coupons
+/// wait: anybody can make up ids.
+pub const ROUND_MAX_STRANGERS: usize = 8;
+/// The part of a round and of a queue, one in so many, that such ids may have.
+pub const STRANGERS_PART: usize = 8;
+/// Such ids that may wait in one queue.
+pub const STRANGERS_MAX: usize = 256;
+/// Coupons that a queue knows.
+pub const KNOWN_COUPONS_MAX: usize = 4_096;
 /// Requests that a round carries however slow Redis is: else nobody would get through.
 pub const ROUND_MIN_REQUESTS: usize = 16;
 /// Requests that may wait in the queue of one actix worker; beyond it the answer is `overloaded`.

@@ -114,6 +114,12 @@ impl Batcher {
         };
         let reply = issue(&mut open, self.redis.keys(), &args).await;
         self.metrics.called(group.holders.len(), Moment::now() - sent);
+        if let Ok(Reply::Answered(_)) = reply
+            && !group.is_known
+            && let Some(queue) = self.queue.upgrade()
+        {
+            queue.know(&group.coupon_id);
+        }
         match reply {
             Ok(Reply::Answered(answered)) => {
                 // What a connection says after it was given back teaches nothing (P1 step 5).

@@ -167,3 +167,35 @@ async fn a_hot_coupon_does_not_starve_a_quiet_one() {
     let place = records.iter().position(|(_, fields)| fields.contains(&quiet)).unwrap();
     assert!(records.len() > HOT / 8 && place <= 3, "{place} of {}", records.len());
 }
+
+#[tokio::test]
+async fn a_flood_of_ids_that_nobody_knows_leaves_room_for_a_coupon() {
+    let site = Site::start(Dialect::Sqlite).await;
+    let variables = [
+        ("FIRSTCOME_WORKERS", "1"),
+        ("FIRSTCOME_QUEUE_MAX_REQUESTS", "64"),
+        ("FIRSTCOME_REDIS_TIMEOUT_MS", "20000"),
+    ];
+    let server = site.server(&variables).await;
+    server.prepare("hot", 50).await;
+    assert_eq!(server.issue("hot", "first").await.status, StatusCode::OK);
+    let calls = async || server.metric("firstcome_issue_wait_seconds_count").await;
+    let before = calls().await;
+    let redis = redis_pid(&site).await;
+    signal(redis, Signal::STOP);
+    let mut under_way = ask(&server, "hot", "second").await;
+    eventually_holds("a call is in flight", async || calls().await > before).await;
+    let flood = (0..200).map(async |id| ask(&server, &format!("none{id}"), "eve").await);
+    let _flood = join_all(flood).await;
+    let overloaded = "firstcome_issue_requests_total{outcome=\"overloaded\"}";
+    let is_there = async || server.metric(overloaded).await >= 136.0;
+    eventually_holds("the flood is there", is_there).await;
+    let users = (0..40).map(|number| format!("u{number}"));
+    let rush = join_all(users.map(async |user| ask(&server, "hot", &user).await)).await;
+    signal(redis, Signal::CONT);
+    assert_eq!(under_way.answer().await.unwrap().status, StatusCode::OK);
+    for mut line in rush {
+        let answer = line.answer().await.unwrap();
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    }
+}

@@ -1,0 +1,266 @@
+//! The queue of one actix worker, bounded by count and by time: requests grouped by coupon, coupons
+//! in turn. Anybody can make up ids, and each costs a call: ids of which nobody knows yet whether
+//! Redis has such a coupon are *strangers*, and have a bounded part of the queue and of each round.
+
+use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
+use std::rc::Rc;
+
+use tokio::sync::{Notify, oneshot};
+
+use super::moment::Moment;
+use super::outcome::Outcome;
+use crate::domain::coupon::CouponId;
+use crate::domain::limits::{
+    KNOWN_COUPONS_MAX, ROUND_MAX_GROUPS, ROUND_MAX_STRANGERS, STRANGERS_MAX, STRANGERS_PART,
+};
+use crate::domain::user::{Claim, UserId};
+use crate::telemetry::metrics::IssueMetrics;
+
+/// The queue is at its bound; the request was not taken.
+#[derive(Debug)]
+pub(super) struct Full;
+
+/// A request that waits for its answer.
+pub(super) struct Waiting {
+    /// Since when.
+    pub(super) since: Moment,
+    /// Whether it met another generation before: it is sent again once, not for ever.
+    was_sent_back: bool,
+    reply: oneshot::Sender<Outcome>,
+}
+
+impl Waiting {
+    /// Tells the handler; one that has gone does not mind.
+    pub(super) fn answer(self, outcome: Outcome) {
+        let _ = self.reply.send(outcome);
+    }
+
+    fn is_gone(&self) -> bool {
+        self.reply.is_closed()
+    }
+}
+
+/// The requests that one script call answers.
+pub(super) struct Group {
+    /// The coupon of all of them.
+    pub(super) coupon_id: CouponId,
+    /// Who asks; several may be the same.
+    pub(super) holders: Vec<(UserId, Claim)>,
+    /// Their requests, in the same order.
+    pub(super) waiting: Vec<Waiting>,
+    /// Whether Redis is known to have the coupon.
+    pub(super) is_known: bool,
+}
+
+/// How large a round may be, and whom it may still carry.
+pub(super) struct RoundBounds {
+    /// Requests of one coupon.
+    pub(super) group_max_requests: usize,
+    /// Requests of all coupons.
+    pub(super) max_requests: usize,
+    /// Who waits since before this is `overloaded`: it was not sent, and nothing happened.
+    pub(super) since: Moment,
+}
+
+/// What waits, by coupon.
+pub(super) struct Queue {
+    inner: RefCell<Inner>,
+    max_requests: usize,
+    arrivals: Rc<Notify>,
+    metrics: Rc<IssueMetrics>,
+}
+
+type Request = ((UserId, Claim), Waiting);
+
+/// Who waits for one coupon.
+struct Line {
+    requests: VecDeque<Request>,
+    is_known: bool,
+}
+
+#[derive(Default)]
+struct Inner {
+    /// Known coupons, also those that nobody waits for, and strangers that somebody waits for.
+    by_coupon: HashMap<CouponId, Line>,
+    known: usize,
+    /// Known coupons that somebody waits for.
+    turns: VecDeque<CouponId>,
+    strangers: VecDeque<CouponId>,
+    requests: usize,
+    is_closed: bool,
+    /// The place of the last coupon that waits no more: the next one need not grow its own.
+    spare: VecDeque<Request>,
+}
+
+impl Queue {
+    /// An empty queue for at most this many requests.
+    pub(super) fn new(max_requests: usize, metrics: Rc<IssueMetrics>) -> Self {
+        let arrivals = Rc::new(Notify::new());
+        Self { inner: RefCell::default(), max_requests, arrivals, metrics }
+    }
+
+    /// Signals every arrival, and the end of the queue.
+    pub(super) fn arrivals(&self) -> Rc<Notify> {
+        self.arrivals.clone()
+    }
+
+    /// Takes a request in; at the bound, and at the bound of strangers, it is refused at once and
+    /// nothing happened.
+    pub(super) fn push(
+        &self,
+        since: Moment,
+        coupon_id: CouponId,
+        holder: (UserId, Claim),
+        reply: oneshot::Sender<Outcome>,
+    ) -> Result<(), Full> {
+        let mut inner = self.inner.borrow_mut();
+        if inner.is_closed || inner.requests >= self.max_requests {
+            return Err(Full);
+        }
+        let most = STRANGERS_MAX.min(self.max_requests.div_ceil(STRANGERS_PART));
+        if inner.strangers.len() >= most && !inner.by_coupon.contains_key(&coupon_id) {
+            return Err(Full);
+        }
+        inner.append(coupon_id, (holder, Waiting { since, was_sent_back: false, reply }));
+        self.metrics.queued(1);
+        self.arrivals.notify_one();
+        Ok(())
+    }
+
+    /// Puts requests back that Redis certainly did not serve; they were inside the bound before.
+    /// One that was put back before is told `recovering`.
+    pub(super) fn put_back(&self, group: Group) {
+        let mut inner = self.inner.borrow_mut();
+        for (holder, mut waiting) in group.holders.into_iter().zip(group.waiting) {
+            if waiting.was_sent_back {
+                waiting.answer(Outcome::Recovering);
+                continue;
+            }
+            waiting.was_sent_back = true;
+            self.metrics.queued(1);
+            inner.append(group.coupon_id.clone(), (holder, waiting));
+        }
+        self.arrivals.notify_one();
+    }
+
+    /// Nobody takes from it any more: whoever waits is let go, and nobody is taken in.
+    pub(super) fn close(&self) {
+        let mut inner = self.inner.borrow_mut();
+        self.metrics.queued(-(inner.requests as i64));
+        *inner = Inner { is_closed: true, ..Inner::default() };
+    }
+
+    /// Whether nothing waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.inner.borrow().requests == 0
+    }
+
+    /// Redis has this coupon: from now on it takes its turns before strangers. At the bound, those
+    /// that nobody waits for are strangers again.
+    pub(super) fn know(&self, coupon_id: &CouponId) {
+        let inner = &mut *self.inner.borrow_mut();
+        if inner.known >= KNOWN_COUPONS_MAX {
+            inner.by_coupon.retain(|_, line| !line.requests.is_empty());
+            inner.known = inner.by_coupon.values().filter(|line| line.is_known).count();
+        }
+        let requests = VecDeque::new();
+        let line = inner.by_coupon.entry(coupon_id.clone());
+        let line = line.or_insert(Line { requests, is_known: false });
+        if std::mem::replace(&mut line.is_known, true) {
+            return;
+        }
+        inner.known += 1;
+        if !line.requests.is_empty() {
+            inner.strangers.retain(|stranger| stranger != coupon_id);
+            inner.turns.push_back(coupon_id.clone());
+        }
+    }
+
+    /// The next round: the longest waiting requests of each coupon in turn, known ones first.
+    /// Requests whose handler has gone are dropped: they were never sent.
+    pub(super) fn take_round(&self, bounds: &RoundBounds) -> Vec<Group> {
+        let inner = &mut *self.inner.borrow_mut();
+        let before = inner.requests;
+        let mut round = Vec::new();
+        let kept = bounds.max_requests / STRANGERS_PART * usize::from(!inner.strangers.is_empty());
+        let has_known = !inner.turns.is_empty();
+        let room = bounds.max_requests - kept;
+        let room = inner.take_turns(true, ROUND_MAX_GROUPS, room, bounds, &mut round);
+        let most = if has_known { ROUND_MAX_STRANGERS } else { ROUND_MAX_GROUPS };
+        inner.take_turns(false, most, room + kept, bounds, &mut round);
+        self.metrics.queued(inner.requests as i64 - before as i64);
+        round
+    }
+}
+
+impl Inner {
+    fn append(&mut self, coupon_id: CouponId, request: Request) {
+        self.requests += 1;
+        if let Some(line) = self.by_coupon.get_mut(&coupon_id) {
+            if line.requests.is_empty() {
+                std::mem::swap(&mut line.requests, &mut self.spare);
+                self.turns.push_back(coupon_id);
+            }
+            line.requests.push_back(request);
+            return;
+        }
+        self.strangers.push_back(coupon_id.clone());
+        let mut requests = std::mem::take(&mut self.spare);
+        requests.push_back(request);
+        self.by_coupon.insert(coupon_id, Line { requests, is_known: false });
+    }
+
+    fn turns_of(&mut self, are_known: bool) -> &mut VecDeque<CouponId> {
+        if are_known { &mut self.turns } else { &mut self.strangers }
+    }
+
+    /// Takes so many groups at most, while there is room, and says how much room is left.
+    fn take_turns(
+        &mut self,
+        are_known: bool,
+        groups_max: usize,
+        mut room: usize,
+        bounds: &RoundBounds,
+        round: &mut Vec<Group>,
+    ) -> usize {
+        for _ in 0..self.turns_of(are_known).len().min(groups_max) {
+            if room == 0 {
+                break;
+            }
+            let Some(coupon_id) = self.turns_of(are_known).pop_front() else { break };
+            let Some(line) = self.by_coupon.get_mut(&coupon_id) else { continue };
+            let requests = &mut line.requests;
+            let is_late = |request: &Request| request.1.since < bounds.since;
+            let late = requests.iter().take_while(|request| is_late(request)).count();
+            requests.drain(..late).for_each(|(_, waiting)| waiting.answer(Outcome::Overloaded));
+            let taken = requests.len().min(bounds.group_max_requests).min(room);
+            let (holders, waiting): (Vec<_>, Vec<_>) =
+                requests.drain(..taken).filter(|(_, waiting)| !waiting.is_gone()).unzip();
+            room -= taken;
+            self.requests -= late + taken;
+            if !requests.is_empty() {
+                self.turns_of(are_known).push_back(coupon_id.clone());
+            } else {
+                self.spare = std::mem::take(requests);
+                if !are_known {
+                    self.by_coupon.remove(&coupon_id);
+                }
+            }
+            if !waiting.is_empty() {
+                round.push(Group { coupon_id, holders, waiting, is_known: are_known });
+            }
+        }
+        room
+    }
+}
+
+impl Drop for Queue {
+    /// Wakes the batcher, so that it sees the end.
+    fn drop(&mut self) {
+        self.arrivals.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests;
