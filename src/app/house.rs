@@ -42,6 +42,8 @@ pub enum Database {
     Needed,
     /// It is waited for while everything else begins, or done without.
     MayBeAway,
+    /// It is asked later, as Redis is: see [`House::examine`].
+    Unasked,
 }
 
 impl House {
@@ -78,7 +80,9 @@ impl House {
             },
             false => Self::own(settings, database).await?,
         };
-        house.prover().step().await;
+        if database != Database::Unasked {
+            house.prover().step().await;
+        }
         Ok(house)
     }
 
@@ -97,13 +101,15 @@ impl House {
             pool_max_connections: bounds.redis_pool_max_connections as usize,
         })?;
         let store = store::new(&database_settings(settings)?).await?;
-        match store.ping().await {
-            Err(error @ (store::Error::Unavailable(_) | store::Error::ReadOnly(_)))
-                if database == Database::MayBeAway =>
-            {
-                tracing::warn!(%error, "the database is waited for");
+        if database != Database::Unasked {
+            match store.ping().await {
+                Err(error @ (store::Error::Unavailable(_) | store::Error::ReadOnly(_)))
+                    if database == Database::MayBeAway =>
+                {
+                    tracing::warn!(%error, "the database is waited for");
+                }
+                reached => reached?,
             }
-            reached => reached?,
         }
         let keys = Arc::new(match &settings.code_keys {
             Some(text) => CodeKeys::parse(text).map_err(Failure::Usage)?,

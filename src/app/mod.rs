@@ -1,12 +1,14 @@
 //! Wires everything: machines first, then verbs, then the door; and stops in reverse.
 
 mod banner;
+mod examine;
 mod failure;
 mod house;
 mod loops;
 mod serve;
 mod signals;
 
+pub use examine::Examination;
 pub use failure::Failure;
 pub use house::{Database, House};
 pub use serve::{serve, work};

@@ -1,7 +1,6 @@
 //! `firstcome doctor`: is this set-up safe to issue from?
 
-use super::visit;
-use crate::app::Failure;
+use crate::app::{Database, Examination, Failure, House};
 use crate::config::{Settings, secrets};
 
 /// Prints a key for `FIRSTCOME_CODE_KEYS`. Its id has four random digits, so that two keys seldom
@@ -13,15 +12,18 @@ pub(super) fn print_new_key() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Prints what is wrong, and what could be better; fails when something is wrong.
+/// Prints what is wrong, and what could be better; fails when something is wrong. A server that is
+/// not reached is told in its place, and what the other one says is told too.
 pub(super) async fn examine(settings: &Settings) -> Result<(), Failure> {
-    let house = visit(settings).await?;
-    let told = house.gauges().await.told();
-    let readiness = house.observer.readiness();
-    let encryption = house.observer.encryption().await;
+    let house = House::visit(settings, Database::Unasked).await?;
+    let Examination { redis, database, told, readiness } = house.examine().await;
     house.close().await;
-    println!("Redis: {}", encryption.redis);
-    println!("database: {}", encryption.database);
+    for (name, reached) in [("Redis", &redis), ("database", &database)] {
+        match reached {
+            Ok(encryption) => println!("{name}: {encryption}"),
+            Err(failure) => println!("{name}: not reached: {failure}"),
+        }
+    }
     println!("durability: {}", readiness.durability);
     for line in told {
         println!("{line}");
@@ -32,6 +34,7 @@ pub(super) async fn examine(settings: &Settings) -> Result<(), Failure> {
     for warning in &readiness.warnings {
         println!("unsafe: {warning}");
     }
+    redis.and(database)?;
     if readiness.reasons.is_empty() && readiness.warnings.is_empty() {
         println!("all is well");
         return Ok(());

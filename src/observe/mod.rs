@@ -6,6 +6,7 @@ mod gauges;
 mod ready;
 mod remembered;
 mod rows;
+mod stuck;
 
 use std::sync::Arc;
 
@@ -20,7 +21,6 @@ use crate::store::{self, Counts, Store};
 use crate::telemetry::health::Health;
 
 pub use balance::Audit;
-pub use encryption::Encryption;
 pub use gauges::Gauges;
 pub use ready::Readiness;
 

@@ -13,6 +13,7 @@ pub mod presence;
 pub(crate) mod right;
 pub mod script;
 pub mod stream;
+pub mod stuck;
 mod tls;
 
 use std::sync::Arc;

@@ -108,6 +108,18 @@ fn entries_of(reply: &Value, streams: &[(Shard, String)]) -> Result<Vec<Entry>> 
     Ok(entries)
 }
 
+/// The entry with this id, out of the answer of XRANGE.
+pub(super) fn entry_of(shard: Shard, id: &str, rows: &Value) -> Entry {
+    let fields = match rows {
+        Value::Array(rows) => match rows.first() {
+            Some(Value::Array(row)) => row.get(1),
+            _ => None,
+        },
+        _ => None,
+    };
+    Entry { shard, id: id.to_owned(), record: record_of(fields.unwrap_or(&Value::Nil)) }
+}
+
 /// An entry that was deleted while pending has no fields; it is as malformed as one with others.
 fn record_of(fields: &Value) -> std::result::Result<Record, Malformed> {
     let Value::Array(fields) = fields else { return Err(Malformed("v")) };

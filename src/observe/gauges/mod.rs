@@ -44,7 +44,11 @@ impl Gauges {
     pub fn told(&self) -> Vec<String> {
         let redis = self.redis.seen.as_ref().map(|(facts, _)| facts.version.as_str());
         let versions = redis.into_iter().chain(self.database.version.as_deref());
-        let mut lines = vec![format!("versions: {}", versions.collect::<Vec<_>>().join(", "))];
+        let versions: Vec<&str> = versions.collect();
+        let mut lines = Vec::new();
+        if !versions.is_empty() {
+            lines.push(format!("versions: {}", versions.join(", ")));
+        }
         if let Some((_, depth)) = &self.redis.seen {
             let Depth { unpersisted, records, oldest_age, .. } = depth;
             lines.push(format!(

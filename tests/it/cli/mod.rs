@@ -1,5 +1,6 @@
 //! The command line: every verb, every exit code.
 
+mod doctor;
 mod exits;
 mod secret_files;
 mod serve;

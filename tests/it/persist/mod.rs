@@ -132,6 +132,6 @@ fn summer() -> CouponId {
 }
 
 /// The stream of the coupon's records.
-fn stream() -> String {
+pub fn stream() -> String {
     Keys::new("fc").records(summer().shard())
 }

@@ -1,0 +1,31 @@
+//! Records that some persister holds and cannot write, as anybody can see them in Redis.
+
+use super::Observer;
+use crate::domain::limits::ROWS_LATE;
+use crate::redis::stuck::{STUCK_MAX_OF_SHARD, Stuck};
+
+impl Observer {
+    /// The sentence about them, if there are any or if nobody can tell.
+    pub async fn stuck_records(&self) -> Option<String> {
+        match self.redis.stuck_records(ROWS_LATE).await {
+            Ok(stuck) => stuck.as_ref().map(sentence),
+            Err(error) => Some(format!("it is not known whether records are refused: {error}")),
+        }
+    }
+}
+
+fn sentence(stuck: &Stuck) -> String {
+    let Stuck { records, example } = stuck;
+    let why = match &example.record {
+        Ok(_) => "its record is whole, so the database refuses it or is away".to_owned(),
+        Err(malformed) => malformed.to_string(),
+    };
+    let more = if *records >= STUCK_MAX_OF_SHARD { " or more" } else { "" };
+    format!(
+        "{records}{more} records are held by a persister for more than {} s and have no rows, \
+         among them {} of shard {}: {why}",
+        ROWS_LATE.as_secs(),
+        example.id,
+        example.shard.number()
+    )
+}

@@ -1,0 +1,59 @@
+//! Records that a persister read long ago and that still have no rows: refused, as a rule.
+
+use std::time::Duration;
+
+use ::redis::{RedisError, Value, cmd, pipe};
+
+use super::keys::GROUP;
+use super::stream::{Entry, entry_of};
+use super::{Error, Redis, Result};
+use crate::domain::coupon::Shard;
+
+/// So many of a shard are counted.
+pub const STUCK_MAX_OF_SHARD: usize = 1_000;
+
+/// What is stuck in the streams of all shards.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stuck {
+    /// Records, at most [`STUCK_MAX_OF_SHARD`] of each shard.
+    pub records: usize,
+    /// One of them.
+    pub example: Entry,
+}
+
+/// Id, consumer, time since it was handed out, and how often it was.
+type Pending = (String, Value, Value, Value);
+
+impl Redis {
+    /// Records that were issued longer ago than this, were read by a persister, and still stand in
+    /// the stream; `None` when there are none. Reads, and takes nothing from anybody.
+    ///
+    /// # Errors
+    /// Those of any call.
+    pub async fn stuck_records(&self, older_than: Duration) -> Result<Option<Stuck>> {
+        let mut connection = self.pooled().await?;
+        let (seconds, _): (u64, u64) =
+            cmd("TIME").query_async(&mut connection).await.map_err(Error::of_call)?;
+        let until_ms = seconds.saturating_sub(older_than.as_secs()) * 1_000;
+        let mut question = pipe();
+        for shard in Shard::all() {
+            let stream = self.keys().records(shard);
+            question.cmd("XPENDING").arg(stream).arg(GROUP);
+            question.arg("-").arg(until_ms).arg(STUCK_MAX_OF_SHARD);
+        }
+        // A stream without a group is an error reply, and has nothing pending.
+        question.ignore_errors();
+        let answers: Vec<std::result::Result<Vec<Pending>, RedisError>> =
+            question.query_async(&mut connection).await.map_err(Error::of_call)?;
+        let mut held = Vec::new();
+        for (shard, answer) in Shard::all().zip(answers) {
+            held.extend(answer.into_iter().flatten().map(|(id, ..)| (shard, id)));
+        }
+        let Some((shard, id)) = held.first() else { return Ok(None) };
+        let mut read = cmd("XRANGE");
+        read.arg(self.keys().records(*shard)).arg(id).arg(id);
+        let rows: Value = read.query_async(&mut connection).await.map_err(Error::of_call)?;
+        let example = entry_of(*shard, id, &rows);
+        Ok(Some(Stuck { records: held.len(), example }))
+    }
+}
