@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use actix_web::body::{BoxBody, MessageBody};
+use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
@@ -13,7 +13,7 @@ use actix_web::{Error, HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-use super::crowd::part_when_crowded;
+use super::connection::{Answer, Handled, Turn};
 use super::issue;
 use super::problem::{Code, Problem};
 use super::settings::BODY_WITHIN;
@@ -31,12 +31,13 @@ const DETAIL_MAX_CHARS: usize = 300;
 /// Gives every response the request's `X-Request-Id`, or a new one.
 pub(super) async fn request_id(
     request: ServiceRequest,
-    next: Next<impl MessageBody>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<Answer<BoxBody>>, Error> {
+    let handled = Turn::begin(&request);
     let id = id_of(&request);
     let mut response = next.call(request).await?;
     response.headers_mut().insert(REQUEST_ID, id);
-    Ok(response)
+    Ok(Handled::answer(handled, response))
 }
 
 /// The same on the public listener, where the path that a million people ask for is found before
@@ -45,7 +46,8 @@ pub(super) async fn request_id(
 pub(super) async fn request_id_and_issue(
     request: ServiceRequest,
     next: Next<BoxBody>,
-) -> Result<ServiceResponse, Error> {
+) -> Result<ServiceResponse<Answer<BoxBody>>, Error> {
+    let handled = Turn::begin(&request);
     let id = id_of(&request);
     let mut response = match issue::coupon_of(request.request()) {
         Some(coupon_id) => {
@@ -55,8 +57,7 @@ pub(super) async fn request_id_and_issue(
         None => next.call(request).await?,
     };
     response.headers_mut().insert(REQUEST_ID, id);
-    part_when_crowded(&mut response);
-    Ok(response)
+    Ok(Handled::answer(handled, response))
 }
 
 fn id_of(request: &ServiceRequest) -> HeaderValue {
@@ -68,7 +69,7 @@ fn id_of(request: &ServiceRequest) -> HeaderValue {
 }
 
 /// Unique without a system call: the thread's start and address, and a count.
-fn new_request_id() -> HeaderValue {
+pub(super) fn new_request_id() -> HeaderValue {
     thread_local! {
         static COUNT: Cell<u64> = const { Cell::new(0) };
         static THREAD: [u8; 8] = {

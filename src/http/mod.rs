@@ -1,12 +1,13 @@
 //! The two listeners: the table of routes, and what the handlers share.
 
+mod connection;
 mod coupons;
-mod crowd;
 mod edge;
 mod export;
 mod health;
 mod identity;
 mod issue;
+mod listener;
 mod problem;
 mod refusal;
 mod settings;
@@ -19,7 +20,7 @@ use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
-use actix_web::{App, FromRequest, Handler, HttpRequest, HttpServer, Resource, Responder, web};
+use actix_web::{App, FromRequest, Handler, HttpRequest, Resource, Responder, web};
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::auth::{AdminToken, Users};
@@ -31,7 +32,7 @@ use crate::observe::Observer;
 use crate::prepare::Preparer;
 use crate::settle::Settler;
 
-use crowd::Crowd;
+use listener::Listener;
 
 /// Handles to the verbs, for both listeners.
 #[derive(Clone)]
@@ -72,8 +73,16 @@ pub fn serve_public(
     services: Services,
     issuer: impl Fn() -> Issuer + Clone + Send + 'static,
 ) -> std::io::Result<(Server, SocketAddr)> {
-    let crowd = Crowd::new(shares.workers * shares.worker_connections_max);
-    let server = HttpServer::new(move || {
+    let listener = Listener {
+        listen,
+        workers: shares.workers,
+        worker_connections_max: shares.worker_connections_max,
+        keep_alive: bounds.keep_alive,
+        grace: bounds.grace,
+        // Who closes a connection has gone: a request that still waits then takes no ticket.
+        answers_half_closed: false,
+    };
+    listener.serve(move || {
         App::new()
             .app_data(issuer())
             .app_data(services.users.clone())
@@ -82,19 +91,6 @@ pub fn serve_public(
             .default_service(web::to(edge::not_found))
             .wrap(from_fn(edge::request_id_and_issue))
     })
-    .on_connect(crowd.counting())
-    .workers(shares.workers)
-    .max_connections(shares.worker_connections_max)
-    .backlog(settings::ACCEPT_BACKLOG)
-    .client_request_timeout(settings::HEADERS_WITHIN)
-    .keep_alive(bounds.keep_alive)
-    // Who closes a connection has gone: a request that still waits then takes no ticket.
-    .h1_allow_half_closed(false)
-    .shutdown_timeout(bounds.grace.as_secs().max(1))
-    .disable_signals()
-    .bind(listen)?;
-    let address = server.addrs().first().copied().unwrap_or(listen);
-    Ok((server.run(), address))
 }
 
 /// Starts the admin listener.
@@ -106,22 +102,21 @@ pub fn serve_admin(
     bounds: Bounds,
     services: Services,
 ) -> std::io::Result<(Server, SocketAddr)> {
-    let server = HttpServer::new(move || {
+    let listener = Listener {
+        listen,
+        workers: 1,
+        worker_connections_max: ADMIN_CONNECTIONS_MAX,
+        keep_alive: bounds.keep_alive,
+        grace: bounds.grace,
+        answers_half_closed: true,
+    };
+    listener.serve(move || {
         App::new()
             .app_data(web::ThinData(services.clone()))
             .configure(admin_routes)
             .default_service(web::to(edge::not_found))
             .wrap(from_fn(edge::request_id))
     })
-    .workers(1)
-    .max_connections(ADMIN_CONNECTIONS_MAX)
-    .client_request_timeout(settings::HEADERS_WITHIN)
-    .keep_alive(bounds.keep_alive)
-    .shutdown_timeout(bounds.grace.as_secs().max(1))
-    .disable_signals()
-    .bind(listen)?;
-    let address = server.addrs().first().copied().unwrap_or(listen);
-    Ok((server.run(), address))
 }
 
 /// What a path takes that only shows something.

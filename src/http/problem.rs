@@ -37,6 +37,10 @@ pub(super) enum Code {
     TooEarly,
     NotFound,
     MethodNotAllowed,
+    MalformedRequest,
+    PathTooLong,
+    HeadersTooLarge,
+    HeadersTooSlow,
     InvalidJson,
     ValidationFailed,
     BodyTooLarge,
@@ -93,6 +97,10 @@ impl Code {
             Self::TooEarly => ("too_early", 425, "Too early", Some(0)),
             Self::NotFound => ("not_found", 404, "Not found", None),
             Self::MethodNotAllowed => ("method_not_allowed", 405, "Method not allowed", None),
+            Self::MalformedRequest => ("malformed_request", 400, "Malformed request", None),
+            Self::PathTooLong => ("path_too_long", 414, "Path too long", None),
+            Self::HeadersTooLarge => ("headers_too_large", 431, "Headers too large", None),
+            Self::HeadersTooSlow => ("headers_too_slow", 408, "Headers too slow", None),
             Self::InvalidJson => ("invalid_json", 400, "Malformed JSON", None),
             Self::ValidationFailed => ("validation_failed", 422, "Validation failed", None),
             Self::BodyTooLarge => ("body_too_large", 413, "Body too large", None),
@@ -216,8 +224,13 @@ impl Problem {
         written(self).into()
     }
 
+    /// The status.
+    pub(super) fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
     fn builder(&self) -> HttpResponseBuilder {
-        let mut response = builder(self.status_code());
+        let mut response = builder(self.status());
         if let Some(seconds) = self.0.retry_after_seconds {
             response.insert_header((RETRY_AFTER, seconds.to_string()));
         }
@@ -246,7 +259,7 @@ impl std::fmt::Display for Problem {
 
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
-        StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        self.status()
     }
 
     fn error_response(&self) -> HttpResponse {

@@ -9,7 +9,9 @@ mod identity;
 mod ids;
 mod numbers;
 mod observed;
+mod refusals;
 mod secrets;
+mod shared;
 mod socket;
 
 use std::time::Duration;

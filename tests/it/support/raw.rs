@@ -26,7 +26,8 @@ pub async fn get(base: &str, path: &str, headers: &[u8]) -> Answer {
     exchange(base, &bytes).await.unwrap_or_else(|| panic!("no answer to GET {path}"))
 }
 
-async fn converse(base: &str, bytes: &[u8]) -> Vec<u8> {
+/// Sends these bytes and reads everything until the server closes the connection.
+pub async fn converse(base: &str, bytes: &[u8]) -> Vec<u8> {
     let address = base.strip_prefix("http://").unwrap();
     let (mut reader, mut writer) = TcpStream::connect(address).await.unwrap().into_split();
     let mut read = Vec::new();
@@ -35,7 +36,8 @@ async fn converse(base: &str, bytes: &[u8]) -> Vec<u8> {
     read
 }
 
-fn answer(read: &[u8]) -> Option<Answer> {
+/// The first answer of these bytes.
+pub fn answer(read: &[u8]) -> Option<Answer> {
     let text = String::from_utf8_lossy(read).into_owned();
     let (head, body) = text.split_once("\r\n\r\n")?;
     let mut lines = head.lines();

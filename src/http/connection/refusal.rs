@@ -1,0 +1,53 @@
+//! What is told of bytes that are no request: the refusals of the parser, which have no body, are
+//! told as every other.
+
+use std::time::SystemTime;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::HttpDate;
+
+use super::head::TooLarge;
+use crate::http::edge::new_request_id;
+use crate::http::problem::{Code, Problem};
+
+/// The refusal for a head that is too large.
+pub(super) fn of_too_large(part: TooLarge) -> Vec<u8> {
+    match part {
+        TooLarge::Path => told(Code::PathTooLong, "The first line of the request is too long."),
+        TooLarge::Fields => told(Code::HeadersTooLarge, HEADERS_TOO_LARGE),
+    }
+}
+
+/// The refusal for a head that did not arrive in time.
+pub(super) fn of_too_slow() -> Vec<u8> {
+    told(Code::HeadersTooSlow, "The headers did not arrive in time.")
+}
+
+/// The refusal in place of the parser's, which begins with these bytes.
+pub(super) fn in_place_of(answer: &[u8]) -> Vec<u8> {
+    let status = answer.get(9..12).and_then(|digits| StatusCode::from_bytes(digits).ok());
+    match status {
+        Some(StatusCode::REQUEST_TIMEOUT) => of_too_slow(),
+        Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE) => {
+            told(Code::HeadersTooLarge, HEADERS_TOO_LARGE)
+        }
+        _ => told(Code::MalformedRequest, "This is no HTTP/1.1 request that has one meaning only."),
+    }
+}
+
+const HEADERS_TOO_LARGE: &str = "The headers are too many, or too large.";
+
+fn told(code: Code, detail: &str) -> Vec<u8> {
+    let problem = Problem::new(code, detail);
+    let (status, body) = (problem.status(), problem.body());
+    let head = format!(
+        "HTTP/1.1 {} {}\r\nContent-Type: application/problem+json\r\nCache-Control: no-store\r\n\
+         X-Request-Id: {}\r\nDate: {}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+        status.as_u16(),
+        status.canonical_reason().unwrap_or_default(),
+        new_request_id().to_str().unwrap_or_default(),
+        HttpDate::from(SystemTime::now()),
+        body.len(),
+    );
+    [head.as_bytes(), &body].concat()
+}
