@@ -96,7 +96,7 @@ mod tests {
         for (text, end) in [
             ("0\r\n\r\nGET", Some(5)),
             ("3\r\nabc\r\n0\r\n\r\nGET", Some(13)),
-            ("03;a=b\r\nabc\r\n0 \t;c\r\n\r\nG", Some(23)),
+            ("03;a=b\r\nabc\r\n0 \t;c\r\n\r\nG", Some(22)),
             ("0\r\nA: b\r\nC: d\r\n\r\nGET", Some(17)),
             ("a\r\n0\r\n\r\n01234\r\n", None),
             ("3\r\nabc\r\n", None),
