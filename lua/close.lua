@@ -10,7 +10,8 @@
 -- it too (allow-oom); it adds a few bytes. And without an act_no it comes before its row, because
 -- the database is away, hangs or has diverged (P9 step 7): then it asks for no generation and no
 -- epoch, so that no life of Redis needs to be proven, and changes state and version. The mark
--- `unwritten` stays until its act is written and applied: until then no resume can undo it.
+-- `unwritten` (`pause`, `close` or `pause close`) stays until its act is written and applied. A
+-- coupon that is closed already is left as it is: that close has its row, or the mark.
 
 local coupon = KEYS[1]
 local generation, epoch, act_no, act_token = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
@@ -22,7 +23,7 @@ if not string.find(replication, 'role:master', 1, true) or not (is_first or is_p
   return 'other_generation'
 end
 local stored = redis.call('HMGET', coupon, 'epoch', 'state', 'act_no', 'act_result', 'version',
-  'total', 'remaining', 'held', 'act_token')
+  'total', 'remaining', 'held', 'act_token', 'unwritten')
 if not stored[1] then return 'unknown' end
 if not is_first and stored[1] ~= epoch then return 'stale_epoch ' .. stored[1] end
 if stored[2] == 'recovering' then return 'recovering' end
@@ -34,12 +35,16 @@ if not is_first then
 end
 
 local version, stock = tonumber(stored[5]) + 1, tonumber(stored[7]) + tonumber(stored[8])
+if is_first and stored[2] == 'closed' then
+  return string.format('applied %s %s %.0f', stored[5], stored[6], stock)
+end
+local is_pause_unwritten = string.find(stored[10] or '', 'pause', 1, true)
 local result = string.format('applied %.0f %s %.0f', version, stored[6], stock)
 if is_first then
   redis.call('HSET', coupon, 'state', 'closed', 'version', string.format('%.0f', version),
-    'unwritten', 'close')
+    'unwritten', is_pause_unwritten and 'pause close' or 'close')
 else
   redis.call('HSET', coupon, 'state', 'closed', 'version', string.format('%.0f', version),
-    'unwritten', '', 'act_no', act_no, 'act_token', act_token, 'act_result', result)
+    'unwritten', is_pause_unwritten and 'pause' or '', 'act_no', act_no, 'act_token', act_token, 'act_result', result)
 end
 return result

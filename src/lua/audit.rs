@@ -65,7 +65,8 @@ pub struct Balance {
     pub act_no: u64,
     /// Its token.
     pub act_token: String,
-    /// The pause or close that came before its row and has none yet (P9 step 7).
+    /// The pause or close that came before its row and has none yet (P9 step 7); of both, the
+    /// pause, whose row comes first.
     pub unwritten: Option<Change>,
     /// Records in the shard's stream.
     pub shard_records: u64,
@@ -110,7 +111,7 @@ fn balance(reply: &[Value]) -> Option<Balance> {
     let available = size(2)?;
     let unwritten = match hash.get("unwritten").copied().unwrap_or_default() {
         "" => None,
-        "pause" => Some(Change::Pause),
+        "pause" | "pause close" => Some(Change::Pause),
         "close" => Some(Change::Close),
         _ => return None,
     };

@@ -71,7 +71,13 @@ impl Preparer {
         };
         let first = if redis_first { Some(self.go_first(id, stop).await?) } else { None };
         // What it had intended when it is given up is carried out by a relay.
-        let row = tokio::time::timeout(ROW_WAIT, self.act(id, change, request)).await;
+        let row = tokio::time::timeout(ROW_WAIT, async {
+            if !redis_first {
+                self.write_what_went_first(id).await?;
+            }
+            self.act(id, change, request).await
+        });
+        let row = row.await;
         let refusal = match row.unwrap_or_else(|_| Err(store::Error::late().into())) {
             Err(refusal) if !refusal.is_final() => refusal,
             told => return told,
@@ -96,29 +102,29 @@ impl Preparer {
         told
     }
 
-    /// Gives a pause or close that came first its act, so that what is asked now comes after it.
+    /// Gives a pause and a close that came first their acts, so that what is asked now comes after
+    /// them.
     async fn write_what_went_first(&self, id: &CouponId) -> Result<(), Refusal> {
-        let coupon = self.find(id).await?;
-        match audit::audit(&self.redis, id).await? {
-            audit::Reply::Balance(balance) => match balance.unwritten {
-                Some(change) => self.write_first(&coupon, change).await,
-                None => Ok(()),
-            },
-            audit::Reply::Unknown => Ok(()),
+        for _ in [Stop::Pause, Stop::Close] {
+            let coupon = self.find(id).await?;
+            let audit::Reply::Balance(balance) = audit::audit(&self.redis, id).await? else {
+                break;
+            };
+            let Some(change) = balance.unwritten else { break };
+            self.write_first(&coupon, change).await?;
         }
+        Ok(())
     }
 
-    /// Writes and applies the act of a change that came first. When the coupon's row has changed
-    /// since it was read, also by an older act that was finished on the way, the relay looks again.
+    /// Writes and applies the act of a change that came first. The relay looks again then: another
+    /// may be left, or the coupon's row has changed since it was read, also by an older act that
+    /// was finished on the way.
     pub(super) async fn write_first(&self, coupon: &Coupon, change: Change) -> Result<(), Refusal> {
         let if_version = Some(coupon.version);
         let request = Request { if_version, who: "relay".to_owned(), ..Request::default() };
+        self.redis_may_be_ahead.store(true, Ordering::Relaxed);
         match self.act(&coupon.definition.id, change, &request).await {
-            Ok(_) | Err(Refusal::AlreadyClosed) => Ok(()),
-            Err(Refusal::VersionConflict { .. }) => {
-                self.redis_may_be_ahead.store(true, Ordering::Relaxed);
-                Ok(())
-            }
+            Ok(_) | Err(Refusal::AlreadyClosed | Refusal::VersionConflict { .. }) => Ok(()),
             Err(refusal) => Err(refusal),
         }
     }

@@ -72,9 +72,10 @@ impl Relay {
         let mut finished = self.finish_left().await?;
         // Another process may have gone first, so it is looked for now and then in any case.
         let is_due = self.looked_at.is_none_or(|at| at.elapsed() >= LOOK_AHEAD_EVERY);
-        if self.preparer.redis_may_be_ahead.swap(false, Ordering::Relaxed) || is_due {
+        let may_be_ahead = self.preparer.redis_may_be_ahead.swap(false, Ordering::Relaxed);
+        if may_be_ahead || is_due {
             self.looked_at = Some(Instant::now());
-            finished += self.look().await?;
+            finished += self.look(may_be_ahead).await?;
         }
         Ok(finished)
     }
@@ -119,14 +120,18 @@ impl Relay {
         }
     }
 
-    /// Compares every live coupon's row with Redis, page by page.
-    async fn look(&mut self) -> Result<usize, Refusal> {
+    /// Compares every live coupon's row with Redis, page by page; also the closed ones if a pause
+    /// may be left whose row did not come before that of its close.
+    async fn look(&mut self, also_closed: bool) -> Result<usize, Refusal> {
         let (mut written, mut after) = (0, None);
         loop {
             let page = self.preparer.list(after.as_ref(), PAGE_DEFAULT_ROWS).await?;
             let Some(last) = page.last() else { return Ok(written) };
             after = Some(last.definition.id.clone());
             for coupon in &page {
+                if coupon.state == State::Closed && !also_closed {
+                    continue;
+                }
                 match self.look_at(coupon).await {
                     Ok(is_written) => written += usize::from(is_written),
                     Err(refusal) if refusal.concerns_all() => return Err(refusal),
@@ -139,7 +144,7 @@ impl Relay {
     /// Writes the act of a pause or close that came first. Says whether there was one.
     async fn look_at(&self, coupon: &Coupon) -> Result<bool, Refusal> {
         let (preparer, id) = (&self.preparer, &coupon.definition.id);
-        if !matches!(coupon.state, State::Open | State::Paused) {
+        if coupon.state == State::Draft {
             return Ok(false);
         }
         let audit::Reply::Balance(balance) = audit::audit(&preparer.redis, id).await? else {

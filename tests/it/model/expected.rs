@@ -27,8 +27,8 @@ pub struct Coupon {
     pub act_result: String,
     /// What the last act changed; none before the first and after the preload.
     pub last: Option<Change>,
-    /// A pause or a close came before its row, and has none yet.
-    pub is_unwritten: bool,
+    /// The pause and the close that came before their rows, and have none yet.
+    pub unwritten: Vec<Change>,
     /// Serial, and whether it was cancelled, by the field of the holders hash.
     pub tickets: BTreeMap<String, (i64, bool)>,
     /// Tickets of each record that nobody has acknowledged.
@@ -96,8 +96,13 @@ impl Coupon {
             (Step::Preload { .. } | Step::Act(_, Numbered::TooFar), last) => {
                 return format!("out_of_order {last}");
             }
+            (Step::Act(change, Numbered::Not), _) if self.has_come_first(change) => {
+                let stock = self.remaining + self.held;
+                return format!("applied {} {} {stock}", self.version, self.total);
+            }
             (Step::Act(change, numbered), _) => {
-                let applied = self.change(change).map(|()| {
+                let is_left = *numbered != Numbered::Not && self.unwritten.contains(change);
+                let applied = self.change(change, is_left).map(|()| {
                     self.version += 1;
                     let is_stock = matches!(change, Change::Restock { .. } | Change::Return { .. });
                     self.stock_version += i64::from(is_stock);
@@ -105,9 +110,10 @@ impl Coupon {
                     format!("applied {} {} {stock}", self.version, self.total)
                 });
                 let result = applied.unwrap_or_else(|reason| format!("refused {reason}"));
-                let is_stop = matches!(change, Change::Pause | Change::Close);
-                if is_stop && result.starts_with("applied") {
-                    self.is_unwritten = *numbered == Numbered::Not;
+                let stops = [Change::Pause, Change::Close];
+                if stops.contains(change) && result.starts_with("applied") {
+                    self.unwritten.retain(|unwritten| unwritten != change);
+                    self.unwritten.extend((*numbered == Numbered::Not).then(|| change.clone()));
                 }
                 if *numbered == Numbered::Not {
                     return result;
@@ -120,13 +126,23 @@ impl Coupon {
         self.act_result.clone()
     }
 
-    fn change(&mut self, change: &Change) -> Result<(), &'static str> {
+    /// Whether this stop, told before its row, is in force by one that was told like this.
+    fn has_come_first(&self, change: &Change) -> bool {
+        match self.state {
+            "closed" => *change == Change::Close,
+            _ => self.unwritten.contains(change),
+        }
+    }
+
+    /// `is_left` when it came first, and this is its own act.
+    fn change(&mut self, change: &Change, is_left: bool) -> Result<(), &'static str> {
         match change {
+            Change::Pause if is_left && self.state == "closed" => {}
             Change::Close => self.state = "closed",
             Change::Pause | Change::Resume | Change::Window { .. } if self.state == "closed" => {
                 return Err("already_closed");
             }
-            Change::Resume if self.is_unwritten => return Err("superseded"),
+            Change::Resume if !self.unwritten.is_empty() => return Err("superseded"),
             Change::Pause => self.state = "paused",
             Change::Resume => self.state = "open",
             Change::Window { opens_at_ms, closes_at_ms, per_user_limit } => {
