@@ -43,6 +43,8 @@ const STREAM_OLDEST: &str = "firstcome_stream_oldest_seconds";
 const READINESS_REASONS: &str = "firstcome_readiness_reasons";
 /// Sentences of `/readyz` that do not.
 const READINESS_WARNINGS: &str = "firstcome_readiness_warnings";
+/// Idle connections of users and admins that made room for others.
+const HTTP_IDLE_CLOSED: &str = "firstcome_http_idle_closed_total";
 /// Connections, by `pool` and `state`.
 const POOL_CONNECTIONS: &str = "firstcome_pool_connections";
 /// Waiting for a pooled connection, by `pool`.
@@ -92,6 +94,7 @@ fn describe() {
     describe_gauge!(STREAM_PENDING, "Records that a persister holds.");
     describe_gauge!(STREAM_UNPERSISTED, "Tickets that wait for the database.");
     describe_gauge!(STREAM_OLDEST, Unit::Seconds, "Age of the oldest record in the streams.");
+    describe_counter!(HTTP_IDLE_CLOSED, "Idle connections that made room for others.");
     describe_gauge!(READINESS_REASONS, "Reasons why /readyz is 503.");
     describe_gauge!(READINESS_WARNINGS, "Warnings of /readyz.");
     describe_gauge!(POOL_CONNECTIONS, "Pooled connections, by pool and state.");
@@ -221,6 +224,11 @@ pub fn persist_failed(reason: &'static str) {
 /// Contested tickets.
 pub fn contested(tickets: usize) {
     counter!(PERSIST_CONTESTED).increment(tickets as u64);
+}
+
+/// Idle connections that made room for others.
+pub fn idle_closed(connections: usize) {
+    counter!(HTTP_IDLE_CLOSED).increment(connections as u64);
 }
 
 /// Records that stay pending because they are refused.

@@ -101,6 +101,10 @@ impl Connection {
             Ok(taken) => {
                 buffer.put_slice(&self.ahead[..taken]);
                 self.ahead.drain(..taken);
+                if self.ahead.is_empty() {
+                    // Few send ahead; who did once does not keep the memory.
+                    self.ahead = Vec::new();
+                }
                 Poll::Ready(Ok(()))
             }
             Err(not_taken) => self.end(not_taken, context),

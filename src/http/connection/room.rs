@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use super::turn::Turn;
+use crate::telemetry::metrics;
 
 /// The part of the room that is kept free: one place in so many.
 const FREE_ONE_IN: usize = 16;
@@ -57,6 +58,7 @@ impl Room {
             idle.select_nth_unstable_by_key(at_once - 1, |turn| turn.idle_since());
             idle.truncate(at_once);
         }
+        metrics::idle_closed(idle.len());
         idle.into_iter().for_each(|turn| turn.close());
     }
 }

@@ -45,6 +45,7 @@ async fn idle_connections_never_keep_out_who_comes_next() {
         let end = tokio::time::timeout(AT_ONCE, stream.read(&mut [0; 16])).await;
         end.is_err()
     };
+    assert!(server.metric("firstcome_http_idle_closed_total").await > 100.0);
     let mut open = Vec::new();
     for stream in &mut kept {
         open.push(is_open(stream).await);
