@@ -109,8 +109,8 @@ pub struct UserCursor {
     pub claim: Claim,
 }
 
-/// What the house asks of a database. Every method is one transaction or one statement, bounded by
-/// the statement time-out; lists are bounded by their `limit_rows`.
+/// What the house asks of a database. Every method is one transaction or one statement, bounded in
+/// time; lists are bounded by their `limit_rows`.
 #[async_trait]
 pub trait Store: Send + Sync {
     /// `postgres` or `sqlite`.
