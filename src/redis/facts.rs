@@ -13,7 +13,7 @@ const MEMORY_NEAR_PERCENT: u64 = 90;
 pub struct Facts {
     /// Its name and version.
     pub version: String,
-    /// `redis_mode`: `standalone`, `cluster` or `sentinel`.
+    /// `redis_mode`, or `server_mode` of Valkey: `standalone`, `cluster` or `sentinel`.
     pub mode: String,
     /// `run_id`: a new one for every process.
     pub run_id: String,
@@ -167,8 +167,9 @@ impl Redis {
             let found = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
             found.map(str::trim).ok_or(Error::Malformed(name))
         };
+        // Valkey has a name of its own for it.
+        let mode = line("redis_mode").or_else(|_| line("server_mode"))?;
         // A Sentinel has no data to tell about.
-        let mode = line("redis_mode")?;
         let of_data = |name| if mode == "sentinel" { Ok("") } else { line(name) };
         let appendfsync = config(&mut connection, "appendfsync").await?;
         let skips_fsync_on_rewrite = config(&mut connection, "no-appendfsync-on-rewrite").await?;

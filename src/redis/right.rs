@@ -25,7 +25,7 @@ pub(crate) fn missing_right(
 ) -> Option<Right> {
     let text = error.detail().unwrap_or_default();
     let says = |words: &str| text.contains(words);
-    if says("no permissions to access") || says("can't access at least one of the keys") {
+    if says("permissions to access") || says("can't access at least one of the keys") {
         return Some(Right::Keys);
     }
     let named = text.split_once("run the '").and_then(|(_, rest)| rest.split('\'').next());
@@ -91,6 +91,14 @@ mod tests {
             let error = ::redis::make_extension_error(code.to_owned(), Some(text.to_owned()));
             let found = missing_right(&error, "eval", Some(&script));
             assert_eq!(found, Some(Right::Command(expected.to_owned())), "{text}");
+        }
+        for (code, text) in [
+            ("NOPERM", "No permissions to access a key"),
+            ("NOPERM", "this user has no permissions to access one of the keys used as arguments"),
+            ("ERR", "The user executing the script can't access at least one of the keys"),
+        ] {
+            let error = ::redis::make_extension_error(code.to_owned(), Some(text.to_owned()));
+            assert_eq!(missing_right(&error, "get", None), Some(Right::Keys), "{text}");
         }
         let old = format!("The user executing the script can't run this command {within}");
         let error = ::redis::make_extension_error("ERR".to_owned(), Some(old));
