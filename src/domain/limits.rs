@@ -115,6 +115,9 @@ pub const LOST_COUPONS_MAX: usize = 1_000;
 
 /// A connection to the database, new or from the pool, is waited for this long.
 pub const CONNECTION_WAIT: Duration = Duration::from_secs(3);
+/// What failed only because of its connection is called again this often. Behind a pooler each time
+/// cleans one of its connections to the server.
+pub const CONNECTION_RETRIES: u32 = 3;
 /// A pause or close waits this long for its row, then it goes to Redis first (P9 step 7).
 pub const ROW_WAIT: Duration = Duration::from_millis(500);
 /// An act gives way to others of its coupon for this long.

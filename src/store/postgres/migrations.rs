@@ -2,7 +2,7 @@
 
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, Connection as _};
+use sqlx::{AssertSqlSafe, Connection as _, FromRow};
 
 use crate::domain::limits::MIGRATION_WAIT;
 use crate::store::open::{connect_failure, migrate_failure};
@@ -24,12 +24,13 @@ fn migrations() -> Migrator {
 /// # Errors
 /// [`Error::Open`] when the database has one that this program does not know.
 pub(super) async fn stand(connection: &mut PgConnection) -> Result<bool> {
-    let made = sqlx::query_as("SELECT version, checksum FROM _sqlx_migrations WHERE success");
-    let made: Vec<(i64, Vec<u8>)> = match made.persistent(false).fetch_all(connection).await {
-        Ok(made) => made,
+    let sql = "SELECT version, checksum FROM _sqlx_migrations WHERE success";
+    let made = match sqlx::raw_sql(sql).fetch_all(connection).await {
+        Ok(rows) => rows.iter().map(FromRow::from_row).collect::<sqlx::Result<Vec<_>>>(),
         Err(sqlx::Error::Database(refusal)) if is_code(&*refusal, "42P01") => return Ok(false),
-        Err(error) => return Err(connect_failure(error)),
+        Err(error) => Err(error),
     };
+    let made: Vec<(i64, Vec<u8>)> = made.map_err(connect_failure)?;
     let known = migrations();
     for (version, checksum) in &made {
         let same = known.iter().find(|migration| migration.version == *version);

@@ -27,7 +27,7 @@ use super::{
 use crate::domain::act::{Act, ActResult, NewAct};
 use crate::domain::coupon::{Coupon, CouponId, Definition};
 use crate::domain::generation::Generation;
-use crate::domain::limits::{CONNECTION_WAIT, STATEMENT_TIMEOUT};
+use crate::domain::limits::{CONNECTION_RETRIES, CONNECTION_WAIT, STATEMENT_TIMEOUT};
 use crate::domain::record::Record;
 use crate::domain::ticket::{Serial, TicketId};
 use crate::domain::time::UnixMs;
@@ -64,19 +64,23 @@ impl PostgresStore {
         Ok(Self { pool, opening: Opening::new(hosts, migrates), doubt, last_commit })
     }
 
-    /// Calls when the database is open. What failed only because of its connection is called once
-    /// more, on a new one: nothing of it was committed.
+    /// Calls when the database is open. What failed only because of its connection is called again
+    /// on a new one: nothing of it was committed.
     async fn call<T, F: Future<Output = Result<T>>>(&self, call: impl Fn() -> F) -> Result<T> {
         let called = async {
             self.opening.done(&self.pool).await?;
-            match call().await {
-                Err(Error::Unavailable(error)) if belongs_to_a_connection(&error) => {
-                    tracing::warn!(%error, "connections to the database are made anew");
-                    self.doubt.raise();
-                    call().await
+            for _ in 0..CONNECTION_RETRIES {
+                match call().await {
+                    Err(Error::Unavailable(error)) if belongs_to_a_connection(&error) => {
+                        tracing::warn!(%error, "connections to the database are made anew");
+                        // What a pooler prepared for its clients outlives their connections.
+                        sqlx::raw_sql("DEALLOCATE ALL").execute(&self.pool).await?;
+                        self.doubt.raise();
+                    }
+                    done => return done,
                 }
-                done => done,
             }
+            call().await
         };
         let waited = tokio::time::timeout(GONE_AFTER, called).await;
         waited.unwrap_or(Err(Error::Unavailable(sqlx::Error::PoolTimedOut)))

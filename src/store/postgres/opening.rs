@@ -4,8 +4,8 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use sqlx::Connection as _;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
+use sqlx::{Connection as _, FromRow};
 use tokio::sync::OnceCell;
 
 use super::connect::connect;
@@ -94,16 +94,14 @@ impl Opening {
     }
 }
 
-/// What no later moment can mend is refused; a standby may be promoted, and is waited for.
+/// What no later moment can mend is refused; a standby may be promoted, and is waited for. Asked
+/// without a prepared statement: what stands behind a pooler is not known yet.
 async fn check(connection: &mut PgConnection) -> Result<()> {
-    let (encoding, client, version, is_standby): (String, String, i32, bool) = sqlx::query_as(
-        "SELECT current_setting('server_encoding'), current_setting('client_encoding'),
-             current_setting('server_version_num')::integer, pg_is_in_recovery()",
-    )
-    .persistent(false)
-    .fetch_one(connection)
-    .await
-    .map_err(connect_failure)?;
+    let sql = "SELECT current_setting('server_encoding'), current_setting('client_encoding'),
+         current_setting('server_version_num')::integer, pg_is_in_recovery()";
+    let row = sqlx::raw_sql(sql).fetch_one(connection).await.map_err(connect_failure)?;
+    let (encoding, client, version, is_standby): (String, String, i32, bool) =
+        FromRow::from_row(&row).map_err(connect_failure)?;
     if encoding != ENCODING {
         return Err(Error::Open(format!(
             "the database's encoding is {encoding}, which cannot hold every user id: make one in \

@@ -7,6 +7,7 @@ mod coupons;
 mod generations;
 mod opening;
 mod persisting;
+mod pooled;
 mod reading;
 mod rehearsal;
 mod suited;

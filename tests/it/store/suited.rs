@@ -4,8 +4,7 @@ use firstcome::store::{Error, Migrations, Settings, new, open};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _};
 
-use super::{coupon_id, draft, find};
-use crate::support::pgbouncer::PgBouncer;
+use super::{draft, find};
 use crate::support::postgres::{close_to_all, fresh_database, fresh_database_in, open_to_all};
 
 fn settings(url: &str, migrations: Migrations) -> Settings {
@@ -100,22 +99,4 @@ async fn a_plan_that_is_out_of_date_costs_one_retry_and_not_an_outage() {
     assert_eq!(find(&*store, "summer").await, draft("summer"));
     owner.close().await.unwrap();
     store.close().await;
-}
-
-#[tokio::test]
-async fn behind_a_pooler_in_session_mode_all_goes_as_it_does_without() {
-    let pooler = PgBouncer::start(&fresh_database().await, "session", 20).await;
-    let store = open(&pooler.url, 4).await.unwrap();
-    assert!(store.insert_coupon(&draft("summer")).await.unwrap());
-    assert!(store.find_coupon(&coupon_id("summer")).await.unwrap().is_some());
-    store.close().await;
-}
-
-#[tokio::test]
-async fn a_pooler_that_mixes_up_prepared_statements_is_refused_and_named() {
-    let pooler = PgBouncer::start(&fresh_database().await, "transaction", 4).await;
-    for _ in 0..3 {
-        let refusal = refusal(&pooler.url).await;
-        assert!(refusal.contains("1.21") && refusal.contains("session"), "{refusal}");
-    }
 }

@@ -19,6 +19,18 @@ kill -TERM "$!" 2>/dev/null
 rm -rf "$FOLDER"
 "#;
 
+/// Prints the version of the same program.
+const VERSION: &str = r#"PATH="$PATH:/usr/sbin"; exec pgbouncer --version"#;
+
+/// The version that the tests run, as `(1, 24)`.
+pub fn version() -> (u32, u32) {
+    let told = Command::new("sh").args(["-c", VERSION]).output().expect("sh");
+    let told = String::from_utf8(told.stdout).unwrap();
+    let number = told.strip_prefix("PgBouncer ").and_then(|rest| rest.split_whitespace().next());
+    let mut parts = number.expect("a version").split('.').map(|part| part.parse().unwrap());
+    (parts.next().unwrap(), parts.next().unwrap())
+}
+
 /// A pooler before one database.
 pub struct PgBouncer {
     /// The URL of the database through it.
@@ -28,8 +40,8 @@ pub struct PgBouncer {
 
 impl PgBouncer {
     /// Starts one in this mode before the database of this URL, with so many connections to the
-    /// server and without any other setting, and waits until it answers.
-    pub async fn start(database_url: &str, pool_mode: &str, pool_size: u32) -> Self {
+    /// server and without any setting but these lines, and waits until it answers.
+    pub async fn start(database_url: &str, pool_mode: &str, pool_size: u32, more: &str) -> Self {
         let (name, server) = database_url
             .strip_prefix("postgres://firstcome@localhost/")
             .and_then(|rest| rest.split_once("?host="))
@@ -39,7 +51,7 @@ impl PgBouncer {
         let settings = format!(
             "[databases]\n{name} = host={server} user=firstcome\n[pgbouncer]\nauth_type = any\n\
              unix_socket_dir = {folder}\nlisten_port = 6432\npool_mode = {pool_mode}\n\
-             default_pool_size = {pool_size}\n",
+             default_pool_size = {pool_size}\n{more}",
             folder = folder.display()
         );
         std::fs::write(folder.join("pgbouncer.ini"), settings).unwrap();
