@@ -120,6 +120,14 @@ pub async fn info_of(url: &str, name: &str) -> String {
     line.unwrap().trim().to_owned()
 }
 
+/// The name and version of the server that the tests run, as the house tells it: `Redis 7.0.15`.
+pub fn server_version() -> String {
+    let told = std::process::Command::new("redis-server").arg("--version").output().unwrap();
+    let told = String::from_utf8(told.stdout).unwrap();
+    let (name, rest) = told.split_once(" server v=").unwrap();
+    format!("{name} {}", rest.split_whitespace().next().unwrap())
+}
+
 /// The house's handle to a Redis.
 pub fn handle(url: &str) -> Redis {
     Redis::new(&Settings {
