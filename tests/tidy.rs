@@ -27,6 +27,8 @@ mod lua;
 mod names;
 #[path = "tidy/owners.rs"]
 mod owners;
+#[path = "tidy/proofs.rs"]
+mod proofs;
 #[path = "tidy/replies.rs"]
 mod replies;
 #[path = "tidy/scripts.rs"]
