@@ -45,6 +45,7 @@ if is_first then
     'unwritten', is_pause_unwritten and 'pause close' or 'close')
 else
   redis.call('HSET', coupon, 'state', 'closed', 'version', string.format('%.0f', version),
-    'unwritten', is_pause_unwritten and 'pause' or '', 'act_no', act_no, 'act_token', act_token, 'act_result', result)
+    'unwritten', is_pause_unwritten and 'pause' or '', 'act_no', act_no, 'act_token', act_token,
+    'act_result', result)
 end
 return result

@@ -131,18 +131,25 @@ end
 
 local first_serial, issued_at_ms = format('%d', last_serial + 1), format('%.0f', now_ms)
 
--- Write, the record first: preload ran all other writes, so only this one can still be denied to
--- us. Redis checks for memory before the first write only.
+-- Write, the record first: a user who holds a ticket without a record would never have a row. Redis
+-- checks for memory before the first write only. A right can be taken away at any time: without
+-- HSET the record goes again, or its serial would be another's too; without INCRBY only the count
+-- of the backlog falls short.
 if taken > 0 then
-  redis.call('XADD', records, '*', 'v', '1', 'coupon_id', coupon_id, 'epoch', epoch,
+  local record = redis.call('XADD', records, '*', 'v', '1', 'coupon_id', coupon_id, 'epoch', epoch,
     'first_serial', first_serial, 'issued_at_ms', issued_at_ms, 'source', source,
     'user_ids', table.concat(new_users, '\n'), 'claims', table.concat(new_claims, ','),
     'codes', '')
-  redis.call('HSET', coupon,
+  local written = redis.pcall('HSET', coupon,
     'remaining', format('%d', available - taken),
     'held', ripe and '0' or stored[6],
     'last_serial', format('%d', last_serial + taken),
     'issued', format('%d', issued + taken))
+  if written ~= 0 and type(written) == 'table' then
+    redis.call('XDEL', records, record)
+    -- Fails as it did before, and tells so.
+    redis.call('HSET', coupon, 'id', coupon_id)
+  end
   redis.call('HSET', holders, unpack(new_holders))
   redis.call('INCRBY', unpersisted, format('%d', taken))
 end

@@ -188,7 +188,14 @@ impl Batcher {
                 Outcome::Recovering
             }
             error if error.is_definite() => Outcome::Overloaded,
-            _ => Outcome::OutcomeUnknown,
+            error => {
+                // A right was taken away that the script needs in its middle: the dry run names it.
+                if error.is_reply() {
+                    self.redis.generation().refused();
+                    self.redis.generation().doubt();
+                }
+                Outcome::OutcomeUnknown
+            }
         };
         if error.doubts_connection() {
             self.connection.lose();

@@ -5,6 +5,7 @@ use super::{Persister, from_the_beginning};
 use crate::domain::coupon::Shard;
 use crate::domain::limits::{READ_FIRST_RECORDS, READ_MAX_RECORDS};
 use crate::redis;
+use crate::redis::generation::Accepted;
 use crate::redis::stream::Entry;
 
 /// The id after which there are only entries that nobody has read.
@@ -21,9 +22,13 @@ fn tickets_in(entries: &[Entry]) -> usize {
 
 impl Persister {
     /// The next entries, none when there is nothing to do now.
-    pub(super) async fn read(&mut self, block: bool) -> redis::Result<Vec<Entry>> {
+    pub(super) async fn read(
+        &mut self,
+        accepted: &Accepted,
+        block: bool,
+    ) -> redis::Result<Vec<Entry>> {
         while let Some(after) = self.pending_after.clone() {
-            let entries = self.gather(&after, false).await?;
+            let entries = self.gather(accepted, &after, false).await?;
             if entries.is_empty() {
                 self.pending_after = None;
                 self.refused.forget_the_gone();
@@ -38,12 +43,12 @@ impl Persister {
         }
         self.read_after = from_the_beginning();
         let new = vec![NEW.to_owned(); Shard::all().count()];
-        let mut entries = self.gather(&new, block).await?;
+        let mut entries = self.gather(accepted, &new, block).await?;
         let tickets = tickets_in(&entries);
         if block && tickets > 0 && tickets < self.bounds.batch_max_tickets / 2 {
             // A batch by age: a transaction costs the same for one ticket and for a hundred.
             tokio::time::sleep(self.bounds.batch_max_age).await;
-            entries.extend(self.gather(&new, false).await?);
+            entries.extend(self.gather(accepted, &new, false).await?);
         }
         Ok(entries)
     }
@@ -51,7 +56,12 @@ impl Persister {
     /// Reads a few entries of every shard, and then more of those shards that have more, as many as
     /// fit into a batch by the size of the largest so far. Records that grow suddenly fill more
     /// than a batch, but never more than [`READ_MAX_RECORDS`] of them are asked for at once.
-    async fn gather(&mut self, after: &[String], block: bool) -> redis::Result<Vec<Entry>> {
+    async fn gather(
+        &mut self,
+        accepted: &Accepted,
+        after: &[String],
+        block: bool,
+    ) -> redis::Result<Vec<Entry>> {
         let mut after = after.to_vec();
         let mut shards = self.readable.clone();
         let mut entries = Vec::new();
@@ -62,7 +72,7 @@ impl Persister {
                 .iter()
                 .map(|shard| (*shard, after[usize::from(shard.number())].as_str()))
                 .collect();
-            let read = self.reader.read(&from, count, block).await?;
+            let read = self.reader.read(accepted, &from, count, block).await?;
             block = false;
             shards
                 .retain(|shard| read.iter().filter(|entry| entry.shard == *shard).count() >= count);
@@ -88,4 +98,22 @@ pub(super) fn advanced(mut after: Vec<String>, entries: &[Entry]) -> Vec<String>
         after[usize::from(entry.shard.number())].clone_from(&entry.id);
     }
     after
+}
+
+/// Cuts entries into batches of at most this many tickets, never through a record.
+pub(super) fn cut(entries: Vec<Entry>, max_tickets: usize) -> Vec<Vec<Entry>> {
+    let mut batches: Vec<Vec<Entry>> = Vec::new();
+    let mut tickets = 0;
+    for entry in entries {
+        let more = tickets_of(&entry);
+        if batches.is_empty() || tickets + more > max_tickets {
+            batches.push(Vec::new());
+            tickets = 0;
+        }
+        tickets += more;
+        if let Some(batch) = batches.last_mut() {
+            batch.push(entry);
+        }
+    }
+    batches
 }

@@ -141,11 +141,13 @@ impl Persister {
 
     /// Repeats [`Persister::step`] until shutdown, then drains within `grace` and retires.
     pub async fn run(mut self, shutdown: CancellationToken, grace: Duration) {
+        let mut preloaded = self.redis.preloaded().new_ones();
         while !shutdown.is_cancelled() {
+            // A cancelled step loses nothing: what it had read is pending, and read again.
             tokio::select! {
                 _ = self.step() => {}
-                // A cancelled step loses nothing: what it had read is pending, and read again
-                // below.
+                // The first ticket of a shard does not wait for the next look.
+                _ = preloaded.changed() => self.begin_anew(),
                 () = shutdown.cancelled() => {}
             }
         }
@@ -162,9 +164,7 @@ impl Persister {
     /// Persists all that stands in the stream by now, own pending entries first, and takes this
     /// consumer out of the group.
     pub async fn drain(&mut self) {
-        self.pending_after = Some(from_the_beginning());
-        // A shard whose first coupon was preloaded since the last look is drained too.
-        self.look_at = Instant::now();
+        self.begin_anew();
         // Whoever proves a generation stops at the same time, so nothing is waited for.
         while self.redis.generation().current().is_ok() {
             let is_idle = self.step_with(false).await == Step::Idle;
@@ -176,6 +176,13 @@ impl Persister {
             }
         }
         tracing::warn!("this life of Redis is not proven; the stream's records stay there");
+    }
+
+    /// Own pending entries come first, and all shards are looked at: also one whose first coupon was
+    /// preloaded since the last look.
+    fn begin_anew(&mut self) {
+        self.pending_after = Some(from_the_beginning());
+        self.look_at = Instant::now();
     }
 
     /// Takes this consumer out of the groups, so that they do not grow with every start.
@@ -217,6 +224,9 @@ impl Persister {
             Ok(entries) => entries,
             Err(error) => {
                 tracing::warn!(%error, "the stream cannot be read");
+                if matches!(error, redis::Error::OtherGeneration) {
+                    self.redis.generation().doubt();
+                }
                 self.look_at = Instant::now();
                 self.is_pass_due = true;
                 return self.back_off().await;
@@ -239,13 +249,13 @@ impl Persister {
         if block && self.readable.is_empty() {
             tokio::time::sleep(self.bounds.take_over_every).await;
         }
-        self.read(block).await
+        self.read(accepted, block).await
     }
 
     async fn write_all(&mut self, accepted: &Accepted, entries: Vec<Entry>) -> Step {
         let mut persisted = 0;
         let mut after = self.read_after.clone();
-        for batch in cut(entries, self.batch_tickets) {
+        for batch in consume::cut(entries, self.batch_tickets) {
             after = consume::advanced(after, &batch);
             match self.write(accepted, batch).await {
                 Ok(tickets) => {
@@ -277,22 +287,4 @@ impl Persister {
 
 fn from_the_beginning() -> Vec<String> {
     vec!["0".to_owned(); Shard::all().count()]
-}
-
-/// Cuts entries into batches of at most this many tickets, never through a record.
-fn cut(entries: Vec<Entry>, max_tickets: usize) -> Vec<Vec<Entry>> {
-    let mut batches: Vec<Vec<Entry>> = Vec::new();
-    let mut tickets = 0;
-    for entry in entries {
-        let more = consume::tickets_of(&entry);
-        if batches.is_empty() || tickets + more > max_tickets {
-            batches.push(Vec::new());
-            tickets = 0;
-        }
-        tickets += more;
-        if let Some(batch) = batches.last_mut() {
-            batch.push(entry);
-        }
-    }
-    batches
 }

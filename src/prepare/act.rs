@@ -97,7 +97,9 @@ impl Preparer {
                     version: coupon.version + 1,
                     token,
                 };
-                lua::preload::preload(redis, &args).await?
+                let reply = lua::preload::preload(redis, &args).await?;
+                redis.preloaded().add(coupon.shard);
+                reply
             }
             Change::Restock { delta } => {
                 let args = lua::restock::Args { act: args, delta: *delta };

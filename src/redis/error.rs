@@ -24,6 +24,9 @@ pub enum Error {
     /// Sent and not answered: it may have happened, or may happen still.
     #[error("the outcome is unknown: {0}")]
     Unknown(#[source] RedisError),
+    /// It lives another life than the one that was proven: what it gives is nobody's here.
+    #[error("Redis lives another life than the one that was proven")]
+    OtherGeneration,
     /// A reply is not what its script's header promises.
     #[error("Redis replied with a malformed {0}")]
     Malformed(&'static str),
@@ -92,6 +95,11 @@ impl Error {
     /// Whether Redis is certain to have changed nothing.
     pub fn is_definite(&self) -> bool {
         !matches!(self, Self::Unknown(_) | Self::Malformed(_))
+    }
+
+    /// Whether Redis replied with it, instead of not at all.
+    pub fn is_reply(&self) -> bool {
+        matches!(self, Self::Refused(error) | Self::Unknown(error) if error.code().is_some())
     }
 
     /// Whether the server behind the connection may be the wrong one, or the connection is broken.

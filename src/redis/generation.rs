@@ -26,6 +26,15 @@ pub struct Accepted {
     pub durability: Durability,
 }
 
+impl Accepted {
+    /// Whether a server that says this of its replication lives this life.
+    pub fn is_told_by(&self, replication: &str) -> bool {
+        let replid = format!("master_replid:{}", self.replid);
+        let says = |wanted: &str| replication.lines().any(|line| line.trim_end() == wanted);
+        says(&replid) && says("role:master")
+    }
+}
+
 /// The accepted generation, or the sentence why there is none; cheap to clone.
 #[derive(Clone)]
 pub struct GenerationWatch {

@@ -120,11 +120,12 @@ impl Supervisor {
             .await
             .map_err(Error::of_call)?;
         let Ok(accepted) = known.clone() else { return Ok(None) };
-        let replid = format!("master_replid:{}", accepted.replid);
-        let is_accepted = replication.lines().any(|line| line.trim_end() == replid)
-            && replication.lines().any(|line| line.trim_end() == "role:master");
         self.probes += 1;
-        Ok(is_accepted.then_some(Open { connection, accepted, number: self.probes }))
+        Ok(accepted.is_told_by(&replication).then_some(Open {
+            connection,
+            accepted,
+            number: self.probes,
+        }))
     }
 
     /// Returns when the connection was given back, does not answer, or another generation was

@@ -71,6 +71,7 @@ pub struct Redis {
     keys: Arc<Keys>,
     generation: GenerationWatch,
     suspects: presence::Suspects,
+    preloaded: presence::Preloaded,
 }
 
 impl Redis {
@@ -109,6 +110,7 @@ impl Redis {
             keys: Arc::new(Keys::new(&settings.key_prefix)),
             generation: GenerationWatch::new(),
             suspects: presence::Suspects::default(),
+            preloaded: presence::Preloaded::default(),
         })
     }
 

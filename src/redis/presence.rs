@@ -1,12 +1,14 @@
-//! Are the keys of a coupon there? And of which coupons somebody doubts it.
+//! Are the keys of a coupon there? Of which coupons somebody doubts it, and which shards have a
+//! stream since this process made it.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ::redis::pipe;
+use tokio::sync::watch;
 
 use super::{Error, Redis, Result};
-use crate::domain::coupon::CouponId;
+use crate::domain::coupon::{CouponId, Shard};
 use crate::domain::limits::SUSPECTS_MAX;
 
 /// Coupons that a script did not find although their rows say that they were preloaded; cheap to
@@ -29,7 +31,39 @@ impl Suspects {
     }
 }
 
+/// Shards of which this process preloaded a coupon, a bit each; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Preloaded(Arc<watch::Sender<u16>>);
+
+impl Default for Preloaded {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(0)))
+    }
+}
+
+impl Preloaded {
+    /// Tells that this shard has its stream.
+    pub fn add(&self, shard: Shard) {
+        let bit = 1 << shard.number();
+        self.0.send_if_modified(|shards| {
+            let is_new = *shards & bit == 0;
+            *shards |= bit;
+            is_new
+        });
+    }
+
+    /// Hears of every shard that is new from now on; of one that was told before, never again.
+    pub fn new_ones(&self) -> watch::Receiver<u16> {
+        self.0.subscribe()
+    }
+}
+
 impl Redis {
+    /// The shards of which this process preloaded a coupon.
+    pub fn preloaded(&self) -> &Preloaded {
+        &self.preloaded
+    }
+
     /// The coupons that are doubted.
     pub fn suspects(&self) -> &Suspects {
         &self.suspects

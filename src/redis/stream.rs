@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
-use ::redis::{Cmd, FromRedisValue, RedisError, Value, cmd};
+use ::redis::{FromRedisValue, Pipeline, RedisError, Value, cmd, pipe};
 
+use super::generation::Accepted;
 use super::keys::GROUP;
 use super::{Error, Redis, Result, text};
 use crate::domain::coupon::Shard;
@@ -40,11 +41,15 @@ impl Reader {
     /// those that nobody has read yet; at most `count` of each shard. Waits for the first new one
     /// if `block`. An empty list means that there are none.
     ///
+    /// A read carries no generation, so the server is asked for its own right behind it: entries of
+    /// another life must not become rows here, where nobody was told of them (I9).
+    ///
     /// # Errors
-    /// Those of any call; also when one of the shards has no stream or no group. Records that were
+    /// [`Error::OtherGeneration`] when they are none of the accepted life. Those of any call; also when one of the shards has no stream or no group. Records that were
     /// handed out in a reply that got lost are pending, and are read again as such.
     pub async fn read(
         &mut self,
+        accepted: &Accepted,
         from: &[(Shard, &str)],
         count: usize,
         block: bool,
@@ -59,14 +64,23 @@ impl Reader {
         let (names, after): (Vec<&str>, Vec<&str>) =
             streams.iter().zip(from).map(|((_, name), (_, after))| (name.as_str(), *after)).unzip();
         read.arg("STREAMS").arg(names).arg(after);
-        let reply = self.query(&read).await?.map_err(Error::of_call)?;
-        entries_of(&reply, &streams)
+        let mut question = pipe();
+        question.add_command(read).cmd("INFO").arg("replication").ignore_errors();
+        let replies: [std::result::Result<Value, RedisError>; 2] =
+            self.query(&question).await?.map_err(Error::of_call)?;
+        let [reply, replication] = replies;
+        let reply = reply.map_err(Error::of_call)?;
+        let replication = replication.map_err(Error::of_call)?;
+        match text(&replication).is_some_and(|told| accepted.is_told_by(told)) {
+            true => entries_of(&reply, &streams),
+            false => Err(Error::OtherGeneration),
+        }
     }
 
     /// Sends a command; forgets the connection when it failed, so that the next call makes one.
     async fn query<T: FromRedisValue>(
         &mut self,
-        question: &Cmd,
+        question: &Pipeline,
     ) -> Result<std::result::Result<T, RedisError>> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,

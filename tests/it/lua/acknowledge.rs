@@ -25,7 +25,10 @@ async fn with_records() -> (Stage, Vec<(String, usize)>) {
 
 async fn read_as(stage: &Stage, consumer: &str, count: usize) -> Vec<(String, usize)> {
     let mut reader = Reader::new(stage.redis().clone(), consumer, Duration::from_millis(1));
-    let entries = reader.read(&[(stage.coupon_id.shard(), ">")], count, false).await.unwrap();
+    let entries = reader
+        .read(&stage.accepted, &[(stage.coupon_id.shard(), ">")], count, false)
+        .await
+        .unwrap();
     entries.into_iter().map(|entry| (entry.id, entry.record.unwrap().holders.len())).collect()
 }
 

@@ -28,7 +28,7 @@ async fn it_tells_the_balance_of_one_instant_and_changes_nothing_i1_i2_i4_i5() {
         .await;
         stage.answered(&[("ada", 1), ("ada", 2)]).await;
         let mut reader = Reader::new(stage.redis().clone(), "one", Duration::from_millis(1));
-        reader.read(&[(stage.coupon_id.shard(), ">")], 10, false).await.unwrap();
+        reader.read(&stage.accepted, &[(stage.coupon_id.shard(), ">")], 10, false).await.unwrap();
         stage.answered(&[("bob", 1)]).await;
         let returns = [Return { serial: 3, holder: "bob".to_owned() }];
         let args = Args { act: stage.act(2), returns: &returns };

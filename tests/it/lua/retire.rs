@@ -18,7 +18,7 @@ async fn a_consumer_goes_only_when_it_holds_nothing_i3() {
     let shard = stage.coupon_id.shard();
     stage.issue("ada").await;
     let mut reader = Reader::new(stage.redis().clone(), "one", std::time::Duration::from_secs(1));
-    let held = reader.read(&[(shard, ">")], 16, false).await.unwrap();
+    let held = reader.read(&stage.accepted, &[(shard, ">")], 16, false).await.unwrap();
     assert_eq!(held.len(), 1);
 
     let before = stage.world().await;

@@ -25,7 +25,8 @@ pub async fn taken_by(stage: &Stage, consumer: &str, silent: Duration) -> Reply 
 
 async fn read_one(stage: &Stage, consumer: &str) {
     let mut reader = Reader::new(stage.redis().clone(), consumer, Duration::from_millis(1));
-    let read = reader.read(&[(stage.coupon_id.shard(), ">")], 1, false).await.unwrap();
+    let read =
+        reader.read(&stage.accepted, &[(stage.coupon_id.shard(), ">")], 1, false).await.unwrap();
     assert_eq!(read.len(), 1);
 }
 

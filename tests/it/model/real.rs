@@ -203,7 +203,8 @@ impl Real {
     /// Reads records, compares them with what was told, and acknowledges them twice.
     async fn acknowledge(&mut self, count: usize, before: &Coupon) {
         let shard = self.stage.coupon_id.shard();
-        let entries = self.reader.read(&[(shard, ">")], count, false).await.unwrap();
+        let entries =
+            self.reader.read(&self.stage.accepted, &[(shard, ">")], count, false).await.unwrap();
         let sizes: Vec<i64> = entries.iter().map(|entry| self.persist(entry)).collect();
         assert!(sizes.iter().eq(before.records.iter().take(count)));
         if entries.is_empty() {

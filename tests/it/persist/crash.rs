@@ -17,7 +17,8 @@ const GRACE: Duration = Duration::from_secs(20);
 /// Reads everything that is new, as a persister with this name, and dies.
 async fn read_and_die(ground: &Ground, consumer: &str) -> Vec<firstcome::domain::record::Record> {
     let mut reader = Reader::new(ground.site.redis.redis.clone(), consumer, BOUNDS.read_block);
-    let entries = reader.read(&[(summer().shard(), ">")], 512, true).await.unwrap();
+    let accepted = ground.site.redis.accepted().await;
+    let entries = reader.read(&accepted, &[(summer().shard(), ">")], 512, true).await.unwrap();
     entries.into_iter().map(|entry| entry.record.unwrap()).collect()
 }
 

@@ -4,6 +4,8 @@ mod acknowledged;
 mod bad_records;
 mod bounded;
 mod crash;
+mod first_look;
+mod foreign;
 mod living;
 mod outage;
 mod slow;

@@ -1,5 +1,6 @@
 //! A Redis that lost a key or holds another type under its name: nothing is written (I4).
 
+use firstcome::lua::audit::Balance;
 use firstcome::lua::issue::{Answer, Reply};
 use redis::cmd;
 
@@ -50,6 +51,35 @@ async fn a_key_of_another_type_is_an_error_before_the_first_write_i4() {
         stage.ask(&[("bob", 1)]).await.unwrap_err();
         assert!(stage.world().await == before, "key {position}");
     }
+}
+
+#[tokio::test]
+async fn a_right_that_is_taken_away_leaves_no_record_of_a_ticket_that_nobody_has_i4_i9() {
+    for right in ["xadd", "hset"] {
+        let stage = Stage::with(10).await;
+        stage.issue("ada").await;
+        let before = stage.balance().await;
+        stage.allow(&format!("-{right}")).await;
+        for _ in 0..2 {
+            let error = stage.ask(&[("bob", 1), ("cyd", 1)]).await.unwrap_err();
+            assert!(error.is_reply(), "{right}: {error}");
+        }
+        stage.allow(&format!("+{right}")).await;
+        let after = stage.balance().await;
+        assert_eq!(Balance { now: before.now, ..after }, before, "{right}");
+        assert!(matches!(stage.issue("dan").await, Answer::Issued(next) if next.serial.0 == 2));
+    }
+}
+
+#[tokio::test]
+async fn without_the_right_to_count_the_backlog_a_ticket_is_whole_and_told_at_the_retry_i3_i10() {
+    let stage = Stage::with(10).await;
+    stage.allow("-incrby").await;
+    stage.ask(&[("ada", 1)]).await.unwrap_err();
+    let told = stage.issue("ada").await;
+    assert!(matches!(told, Answer::Replayed(holding) if holding.serial.0 == 1), "{told:?}");
+    let balance = stage.balance().await;
+    assert_eq!((balance.issued, balance.holders, balance.shard_records), (1, 1, 1));
 }
 
 #[tokio::test]

@@ -30,7 +30,10 @@ pub fn told(stage: &Stage, group: &[(&str, u8)], answered: &Answered) -> Vec<Tic
 /// The records that nobody has read yet.
 pub async fn records(stage: &Stage) -> Vec<Record> {
     let mut reader = Reader::new(stage.redis().clone(), "one", Duration::from_millis(1));
-    let entries = reader.read(&[(stage.coupon_id.shard(), ">")], 1_000, false).await.unwrap();
+    let entries = reader
+        .read(&stage.accepted, &[(stage.coupon_id.shard(), ">")], 1_000, false)
+        .await
+        .unwrap();
     entries.into_iter().map(|entry| entry.record.unwrap()).collect()
 }
 
