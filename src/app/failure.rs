@@ -14,7 +14,7 @@ pub enum Failure {
     #[error("{0}")]
     Refused(String),
     /// 1: a part of the process ended by itself, so all of it was stopped.
-    #[error("a part of the process ended by itself, so it was stopped; start it again")]
+    #[error("a part of the process failed, so the whole process was stopped; start it again")]
     Fallen,
     /// 2: used wrongly.
     #[error("{0}")]

@@ -86,6 +86,19 @@ impl House {
         Ok(house)
     }
 
+    /// Brings the database's schema up to date. It needs the database only.
+    ///
+    /// # Errors
+    /// [`Failure::Missing`] when the database is away or does not suit.
+    pub async fn migrate(settings: &Settings) -> Result<(), Failure> {
+        kept::claim(&settings.data_dir)?;
+        let settings = Settings { migrate: Switch::On, ..settings.clone() };
+        let store = store::new(&database_settings(&settings)?).await?;
+        let migrated = store.ping().await;
+        store.close().await;
+        Ok(migrated?)
+    }
+
     async fn open(
         settings: &Settings,
         redis_url: &str,
@@ -106,7 +119,7 @@ impl House {
                 Err(error @ (store::Error::Unavailable(_) | store::Error::ReadOnly(_)))
                     if database == Database::MayBeAway =>
                 {
-                    tracing::warn!(%error, "the database is waited for");
+                    tracing::warn!(%error, "the database is away; waiting for it");
                 }
                 reached => reached?,
             }
@@ -175,7 +188,7 @@ impl House {
     /// Waits for running statements, closes the database and stops a private Redis.
     pub async fn close(self) {
         if tokio::time::timeout(self.settings.grace(), self.store.close()).await.is_err() {
-            tracing::warn!("a connection to the database does not end; it is left");
+            tracing::warn!("the database did not close its connections in time");
         }
         if let Some(local) = self.local
             && let Err(error) = local.stop().await

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
+use futures_util::future::join_all;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -160,9 +161,7 @@ async fn until_told_to_stop(
         tracing::error!("a part of this process ended by itself: all of it stops");
     }
     tracing::info!("stopping: no new requests; those that have begun end first");
-    for handle in handles {
-        handle.stop(true).await;
-    }
+    join_all(handles.iter().map(|handle| handle.stop(true))).await;
     loops.stop().await;
     shutdown.cancel();
     if let Some(local) = local {
@@ -232,7 +231,7 @@ fn http_bounds(settings: &Settings) -> http::Bounds {
 fn shares(settings: &Settings) -> Result<Shares, Failure> {
     let open_files = open_files::raise_open_files();
     if open_files < open_files::OPEN_FILES_WANTED {
-        tracing::warn!(open_files, "the limit of open files is low: raise it (ulimit -n)");
+        tracing::warn!(open_files, "the limit of open files is low: raise the hard limit (ulimit -Hn)");
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let wanted = settings.bounds.workers.map_or(cores, usize::from);

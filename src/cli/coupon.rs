@@ -80,7 +80,7 @@ pub(super) enum Verb {
         /// The coupon
         #[arg(value_parser = coupon_id)]
         id: CouponId,
-        /// Redis first, the database afterwards
+        /// Stop it in Redis at once; the database is written afterwards and may be away
         #[arg(long)]
         now: bool,
     },
@@ -91,7 +91,7 @@ pub(super) enum Verb {
         /// The coupon
         #[arg(value_parser = coupon_id)]
         id: CouponId,
-        /// Redis first, the database afterwards
+        /// Stop it in Redis at once; the database is written afterwards and may be away
         #[arg(long)]
         now: bool,
     },

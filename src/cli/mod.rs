@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::app::{self, Database, Failure, House};
-use crate::config::{LogFormat, Settings, Switch, kept};
+use crate::config::{LogFormat, Settings, kept};
 use crate::domain::coupon::CouponId;
 use crate::domain::ticket::TicketId;
 use crate::telemetry::logs;
@@ -57,7 +57,8 @@ enum Verb {
         #[arg(long)]
         new_key: bool,
     },
-    /// Bring the database's schema up to date; every server does it at start too
+    /// Bring the database's schema up to date; servers do it at start too, unless
+    /// FIRSTCOME_MIGRATE is off
     Migrate,
 }
 
@@ -108,12 +109,7 @@ async fn perform(cli: Cli) -> Result<(), Failure> {
         Verb::Worker => app::work(settings).await,
         Verb::Doctor { new_key: true } => doctor::print_new_key(),
         Verb::Doctor { new_key: false } => doctor::examine(settings).await,
-        Verb::Migrate => {
-            // Opening the house migrates.
-            let settings = Settings { migrate: Switch::On, ..settings.clone() };
-            House::visit(&settings, Database::Needed).await?.close().await;
-            Ok(())
-        }
+        Verb::Migrate => House::migrate(settings).await,
         Verb::Coupon(verb) => {
             let house = visit_with(settings, verb.database()).await?;
             let done = coupon::perform(&house, verb).await;

@@ -72,7 +72,7 @@ pub struct Settings {
     #[arg(long, env = "DATABASE_URL", global = true, hide_env_values = true)]
     pub database_url: Option<String>,
 
-    /// The database for migrations only: past a pooler, or as its owner [default: DATABASE_URL]
+    /// The URL that migrations use instead of DATABASE_URL: one that goes around a pooler, or of the database's owner [default: DATABASE_URL]
     #[arg(long, env = "DATABASE_MIGRATE_URL", global = true, hide_env_values = true)]
     pub database_migrate_url: Option<String>,
 
@@ -92,7 +92,7 @@ pub struct Settings {
     #[arg(long, env = "FIRSTCOME_ADMIN_LISTEN", default_value = "127.0.0.1:8081", global = true)]
     pub admin_listen: SocketAddr,
 
-    /// Where the embedded set-up keeps everything, and every other process its count of heartbeats
+    /// The folder of the embedded set-up (Redis, SQLite, token, keys); with REDIS_URL it holds the file heartbeat only
     #[arg(long, env = "FIRSTCOME_DATA_DIR", default_value = "./firstcome-data", global = true)]
     pub data_dir: PathBuf,
 
@@ -128,7 +128,7 @@ pub struct Settings {
     #[arg(long, env = "FIRSTCOME_CODE_KEYS", hide_env_values = true, global = true)]
     pub code_keys: Option<String>,
 
-    /// How Redis is run; what its restart can mean
+    /// Whether a failover may replace Redis by another server
     #[arg(
         long,
         env = "FIRSTCOME_REDIS_TOPOLOGY",

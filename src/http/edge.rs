@@ -160,7 +160,7 @@ pub(super) async fn no_body(payload: web::Payload) -> Result<(), Problem> {
     if text.is_empty() || is_object && serde_json::from_slice::<Nothing>(text).is_ok() {
         return Ok(());
     }
-    Err(Problem::new(Code::ValidationFailed, "This path takes no body, or {}."))
+    Err(Problem::new(Code::ValidationFailed, "Send no body to this path, or {}."))
 }
 
 #[derive(serde::Deserialize)]
@@ -173,7 +173,7 @@ async fn body(payload: web::Payload) -> Result<web::Bytes, Problem> {
         Ok(Ok(Ok(body))) => Ok(body),
         Ok(Ok(Err(_))) => Err(Problem::new(Code::InvalidJson, "The body was cut off.")),
         Ok(Err(_)) => {
-            let detail = format!("A body may have {ADMIN_BODY_MAX_BYTES} bytes.");
+            let detail = format!("A body may have at most {ADMIN_BODY_MAX_BYTES} bytes.");
             Err(Problem::new(Code::BodyTooLarge, detail))
         }
         Err(_) => Err(Problem::new(Code::BodyTooSlow, "The body did not arrive in time.")),

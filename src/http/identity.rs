@@ -37,16 +37,18 @@ pub(super) fn caller(request: &HttpRequest) -> Result<Caller, Problem> {
         ),
         Unknown::Joined => Problem::new(
             Code::InvalidUserId,
-            "X-User-Id holds a comma: a proxy joins two headers so, and then it names nobody.",
+            "X-User-Id contains a comma. A proxy may have joined two headers, so it is not clear \
+             which user is meant.",
         ),
         Unknown::LostPlus => Problem::new(
             Code::InvalidUserId,
-            "In a query a + is a blank, and user_id has one where a + is likely. Write %2B for it.",
+            "user_id contains a space where a + was probably meant. In a query, + means a space: \
+             write %2B instead.",
         ),
         Unknown::Missing => Problem::new(Code::Unauthenticated, "X-User-Id is missing."),
         Unknown::Untrusted => Problem::new(
             Code::UntrustedProxy,
-            "Users are named by trusted proxies only; this address is none of them.",
+            "Only trusted proxies may name a user, and this request came from another address.",
         ),
     })
 }

@@ -25,9 +25,9 @@ pub enum Error {
     /// Its coupon's code key is not among this server's.
     #[error("the code key {0} is missing")]
     MissingKey(String),
-    /// Others are writing workbooks.
+    /// Others are writing workbooks, or receiving them.
     #[error(
-        "{} workbooks are being written already; ask again",
+        "{} workbooks are being written or sent already; ask again",
         crate::domain::limits::WORKBOOKS_MAX
     )]
     Busy,

@@ -94,17 +94,15 @@ impl Export {
     /// Those of the database, and of the temporary file. An export that failed in the middle must
     /// not look like a whole one.
     pub async fn next_page(&mut self) -> Result<Option<Vec<u8>>, Error> {
-        if self.format == Format::Xlsx {
-            return self.next_piece().await;
-        }
+        let write: fn(&[Shown], bool) -> std::io::Result<Vec<u8>> = match self.format {
+            Format::Xlsx => return self.next_piece().await,
+            Format::Csv => csv::exact,
+            Format::CsvExcel => csv::for_spreadsheets,
+            Format::Ndjson => |page, _| ndjson(page),
+        };
         let is_first = self.pages.is_first();
         let Some(page) = self.pages.next().await? else { return Ok(None) };
-        let written = match self.format {
-            Format::Csv | Format::Xlsx => csv::exact(&page, is_first),
-            Format::CsvExcel => csv::for_spreadsheets(&page, is_first),
-            Format::Ndjson => ndjson(&page),
-        };
-        written.map(Some).map_err(Error::Export)
+        write(&page, is_first).map(Some).map_err(Error::Export)
     }
 
     async fn next_piece(&mut self) -> Result<Option<Vec<u8>>, Error> {
