@@ -122,7 +122,7 @@ pub struct Bounds {
     )]
     pub batch_max_age_ms: u64,
 
-    /// How long an idle connection of HTTP is kept; must be longer than a balancer in front keeps it
+    /// How long an idle connection of HTTP is kept; longer than a balancer in front keeps it
     #[arg(
         long,
         env = "FIRSTCOME_KEEP_ALIVE_MS",

@@ -72,7 +72,8 @@ pub struct Settings {
     #[arg(long, env = "DATABASE_URL", global = true, hide_env_values = true)]
     pub database_url: Option<String>,
 
-    /// The URL that migrations use instead of DATABASE_URL: one that goes around a pooler, or of the database's owner [default: DATABASE_URL]
+    /// The URL that migrations use: around a pooler, or as the database's owner [default:
+    /// DATABASE_URL]
     #[arg(long, env = "DATABASE_MIGRATE_URL", global = true, hide_env_values = true)]
     pub database_migrate_url: Option<String>,
 
@@ -92,7 +93,7 @@ pub struct Settings {
     #[arg(long, env = "FIRSTCOME_ADMIN_LISTEN", default_value = "127.0.0.1:8081", global = true)]
     pub admin_listen: SocketAddr,
 
-    /// The folder of the embedded set-up (Redis, SQLite, token, keys); with REDIS_URL it holds the file heartbeat only
+    /// The folder of the embedded set-up; with REDIS_URL it holds the file `heartbeat` only
     #[arg(long, env = "FIRSTCOME_DATA_DIR", default_value = "./firstcome-data", global = true)]
     pub data_dir: PathBuf,
 

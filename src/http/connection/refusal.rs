@@ -31,10 +31,11 @@ pub(super) fn in_place_of(answer: &[u8]) -> Vec<u8> {
         Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE) => {
             told(Code::HeadersTooLarge, HEADERS_TOO_LARGE)
         }
-        _ => told(Code::MalformedRequest, "This is not a valid HTTP request, or it could be read in two ways."),
+        _ => told(Code::MalformedRequest, MALFORMED),
     }
 }
 
+const MALFORMED: &str = "This is not a valid HTTP request, or it could be read in two ways.";
 const HEADERS_TOO_LARGE: &str = "There are too many headers, or they are too long.";
 
 fn told(code: Code, detail: &str) -> Vec<u8> {
