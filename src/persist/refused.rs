@@ -111,3 +111,24 @@ impl Refused {
         ))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::record::Malformed;
+
+    #[test]
+    fn what_is_remembered_is_bounded_however_many_records_are_refused() {
+        let mut refused = Refused::new(Duration::from_secs(30));
+        let shard = Shard::new(3).unwrap();
+        let entry =
+            |number| Entry { shard, id: format!("{number}-0"), record: Err(Malformed("v")) };
+        (0..REFUSED_MAX_RECORDS + 10).for_each(|number| refused.add(&entry(number), "bad"));
+        assert_eq!(refused.records.len(), REFUSED_MAX_RECORDS);
+        assert_eq!(refused.met.len(), REFUSED_MAX_RECORDS);
+        let said = refused.sentence().unwrap();
+        assert!(said.starts_with("100000 or more records are refused"), "{said}");
+        let beyond = entry(REFUSED_MAX_RECORDS + 5);
+        assert_eq!(refused.due(vec![entry(1), beyond.clone()]), [beyond], "it is tried again");
+    }
+}

@@ -9,6 +9,7 @@ use crate::domain::coupon::CouponId;
 use crate::domain::limits::DIVERGED_MAX;
 use crate::lua::audit;
 use crate::telemetry::health::{Health, Part, Report};
+use crate::telemetry::metrics;
 
 /// The diverged coupons that this process has met; cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -54,6 +55,7 @@ impl Diverged {
                 ids.len()
             )
         });
+        metrics::diverged_coupons(ids.len());
         let report = Report { reasons: Vec::new(), warnings: warning.into_iter().collect() };
         self.health.report(Part::Relay, report);
     }

@@ -12,6 +12,7 @@ use crate::domain::limits::{LOST_COUPONS_MAX, PAGE_MAX_ROWS};
 use crate::redis::Redis;
 use crate::store::Store;
 use crate::telemetry::health::{Health, Part, Report};
+use crate::telemetry::metrics;
 
 const EVERY: Duration = Duration::from_secs(1);
 /// Ids that a sentence names.
@@ -89,6 +90,7 @@ impl Sweep {
             tracing::error!("{}", sentence(new.len(), new.iter().copied()));
         }
         self.lost = missing.into_iter().take(LOST_COUPONS_MAX).collect();
+        metrics::lost_coupons(self.lost.len());
         let warnings = match self.lost.len() {
             0 => Vec::new(),
             count => vec![sentence(count, self.lost.iter())],

@@ -43,6 +43,10 @@ const STREAM_OLDEST: &str = "firstcome_stream_oldest_seconds";
 const READINESS_REASONS: &str = "firstcome_readiness_reasons";
 /// Sentences of `/readyz` that do not.
 const READINESS_WARNINGS: &str = "firstcome_readiness_warnings";
+/// Coupons of which keys are gone from Redis.
+const COUPONS_LOST: &str = "firstcome_lost_coupons";
+/// Coupons of which the database lost acts.
+const COUPONS_DIVERGED: &str = "firstcome_diverged_coupons";
 /// Idle connections of users and admins that made room for others.
 const HTTP_IDLE_CLOSED: &str = "firstcome_http_idle_closed_total";
 /// Connections, by `pool` and `state`.
@@ -97,6 +101,8 @@ fn describe() {
     describe_counter!(HTTP_IDLE_CLOSED, "Idle connections that made room for others.");
     describe_gauge!(READINESS_REASONS, "Reasons why /readyz is 503.");
     describe_gauge!(READINESS_WARNINGS, "Warnings of /readyz.");
+    describe_gauge!(COUPONS_LOST, "Coupons of which keys are gone from Redis.");
+    describe_gauge!(COUPONS_DIVERGED, "Coupons of which the database lost acts.");
     describe_gauge!(POOL_CONNECTIONS, "Pooled connections, by pool and state.");
     describe_histogram!(POOL_WAIT, Unit::Seconds, "Waiting for a pooled connection, by pool.");
 }
@@ -248,6 +254,16 @@ pub fn streams(entries: u64, pending: u64, unpersisted: u64, oldest_age: Duratio
 pub fn readiness(reasons: usize, warnings: usize) {
     gauge!(READINESS_REASONS).set(reasons as f64);
     gauge!(READINESS_WARNINGS).set(warnings as f64);
+}
+
+/// Coupons of which keys are gone from Redis.
+pub fn lost_coupons(coupons: usize) {
+    gauge!(COUPONS_LOST).set(coupons as f64);
+}
+
+/// Coupons of which the database lost acts.
+pub fn diverged_coupons(coupons: usize) {
+    gauge!(COUPONS_DIVERGED).set(coupons as f64);
 }
 
 /// Connections of a pool.

@@ -126,6 +126,11 @@ impl Coupon {
         self.act_result.clone()
     }
 
+    /// The act that is written next, of those that came before their rows.
+    pub fn first_unwritten(&self) -> Option<&Change> {
+        self.unwritten.iter().min_by_key(|change| **change != Change::Pause)
+    }
+
     /// Whether this stop, told before its row, is in force by one that was told like this.
     fn has_come_first(&self, change: &Change) -> bool {
         match self.state {

@@ -246,8 +246,7 @@ impl Real {
         assert_eq!(stock.map(|count| count as i64), [total, remaining, held, issued, returned]);
         let marks = (told.state.as_str(), told.version as i64, told.act_no);
         assert_eq!(marks, (expected.state, expected.version, expected.act_no));
-        let next = expected.unwritten.iter().min_by_key(|change| **change != Change::Pause);
-        assert_eq!(told.unwritten.as_ref(), next);
+        assert_eq!(told.unwritten.as_ref(), expected.first_unwritten());
         let backlog = (told.shard_records as usize, told.shard_unpersisted as i64);
         assert_eq!(backlog, (expected.records.len(), expected.unpersisted));
         Ok(())

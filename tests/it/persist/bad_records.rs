@@ -7,6 +7,7 @@ use super::{Ground, stream};
 use crate::support::crowd::Crowd;
 use crate::support::eventually::eventually_holds;
 use crate::support::exact::assert_exactly;
+use crate::support::server::{Server, command};
 use crate::support::site::{Dialect, Site};
 
 /// XADD of a record with these values of v, first_serial and user_ids.
@@ -87,4 +88,27 @@ async fn bad_records_are_counted_and_a_server_goes_on_exactly_i1_i3() {
     eventually_holds("both are counted", async || refused().await == 2.0).await;
     let depth = site.redis.redis.stream_depth().await.unwrap();
     assert_eq!((depth.records, depth.pending), (2, 2));
+}
+
+#[tokio::test]
+async fn thousands_of_bad_records_are_a_few_lines_in_the_log_i3() {
+    const BAD: usize = 3_000;
+    let site = Site::start(Dialect::Sqlite).await;
+    let variables = [("REDIS_URL", site.redis.url()), ("DATABASE_URL", &*site.database_url)];
+    let mut serve = command(site.data_dir(), &variables);
+    let log = site.data_dir().join("log");
+    serve.arg("serve").stderr(std::fs::File::create(&log).unwrap());
+    let server = Server::start_from(serve).ready().await;
+    server.prepare("summer", 10).await;
+    let mut bad = redis::pipe();
+    for _ in 0..BAD {
+        bad.add_command(malformed());
+    }
+    let mut connection = crate::support::redis::connect(site.redis.url()).await;
+    let _: Vec<String> = bad.query_async(&mut connection).await.unwrap();
+    let refused = async || server.metric("firstcome_persist_refused_records").await;
+    eventually_holds("all are refused", async || refused().await == BAD as f64).await;
+    let said = std::fs::read_to_string(&log).unwrap();
+    assert!(said.contains("refused records stay pending"), "{said}");
+    assert!(said.lines().count() < 20, "{} lines", said.lines().count());
 }

@@ -1,7 +1,9 @@
 //! The database is away: tickets wait in the stream, up to a bound, and none is lost (I3).
 
+use firstcome::telemetry::health::Health;
 use reqwest::StatusCode;
 
+use super::{Ground, until_empty};
 use crate::support::crowd::{Crowd, Told};
 use crate::support::eventually::eventually_holds;
 use crate::support::exact::{assert_exactly, assert_kept};
@@ -59,4 +61,27 @@ async fn at_the_bound_of_the_backlog_nothing_is_issued_and_holders_are_still_ans
     let rows = server.stats("summer").await;
     assert_eq!(rows["rows"], 11, "a worker that is told to stop drains: {rows}");
     assert_kept(&server, "summer", &told).await;
+}
+
+#[tokio::test]
+async fn while_no_row_can_be_written_a_persister_says_for_how_long_and_why_i3() {
+    let ground = Ground::start(Dialect::Postgres).await;
+    ground.issue(0..10).await;
+    let health = Health::default();
+    let mut persister = ground.persister("one").reporting_to(health.clone());
+    postgres::close_to_all(&ground.site.database_url).await;
+    eventually_holds("the first whole second", async || {
+        persister.step().await;
+        let warnings = health.told().warnings;
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        let rest = warnings[0].strip_prefix("no row could be written for ").unwrap();
+        let (seconds, why) = rest.split_once(" s: ").unwrap();
+        assert!(why.starts_with("the database is not available"), "{why}");
+        seconds.parse::<u64>().unwrap() >= 1
+    })
+    .await;
+    postgres::open_to_all(&ground.site.database_url).await;
+    until_empty(&ground, &mut persister).await;
+    assert_eq!(health.told().warnings, [""; 0]);
+    ground.assert_rows(10).await;
 }

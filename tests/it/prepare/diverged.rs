@@ -50,6 +50,7 @@ async fn is_loud(server: &Server) {
         ready.json()["warnings"].to_string().contains("summer")
     })
     .await;
+    assert_eq!(server.metric("firstcome_diverged_coupons").await, 1.0);
 }
 
 #[tokio::test]

@@ -1,8 +1,13 @@
 //! Keys of a coupon that are gone while Redis lives.
 
 use firstcome::domain::coupon::{CouponId, Shard};
+use firstcome::domain::limits::PAGE_MAX_ROWS;
+use firstcome::reconcile::Sweep;
 use firstcome::redis::keys::Keys;
+use firstcome::store::open;
+use firstcome::telemetry::health::Health;
 use reqwest::StatusCode;
+use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection, raw_sql};
 
 use crate::support::eventually::eventually_holds;
 use crate::support::site::{Dialect, Site};
@@ -26,6 +31,8 @@ async fn a_coupon_whose_keys_are_gone_is_told_at_once_by_name_until_they_are_bac
         let () = site.redis.ask(redis::cmd("RENAME").arg(&key).arg(&kept)).await;
         let is_told = async || names(&told().await.body, "summer");
         eventually_holds(&format!("a warning without {key}"), is_told).await;
+        let lost = server.metric("firstcome_lost_coupons").await;
+        assert!(lost >= 1.0, "{lost}");
         let readiness = told().await;
         assert_eq!(readiness.status, StatusCode::OK, "others go on: {}", readiness.body);
         assert!(!names(&readiness.body, "winter"), "{}", readiness.body);
@@ -34,4 +41,57 @@ async fn a_coupon_whose_keys_are_gone_is_told_at_once_by_name_until_they_are_bac
         let is_quiet = async || !told().await.body.contains("are gone");
         eventually_holds(&format!("the end of the warning with {key}"), is_quiet).await;
     }
+}
+
+/// A page of coupons before this one, of its shard, which are all there.
+async fn fill_a_page_before(site: &Site, id: &CouponId) {
+    let names = (0..).map(|number| CouponId::parse(&format!("a{number}")).unwrap());
+    let same_shard = names.filter(|name| name.shard() == id.shard());
+    let others: Vec<CouponId> = same_shard.take(PAGE_MAX_ROWS as usize).collect();
+    let values: Vec<String> = others.iter().map(|other| format!("('{other}')")).collect();
+    let coupon = "name, total, per_user_limit, kind, supply, state, shard, key_id, version, act_no,
+         persisted, created_at_ms";
+    let act = "act_no, kind, arguments, state, result, who, intended_at_ms, settled_at_ms";
+    let values = format!("(VALUES {}) AS other", values.join(","));
+    let copy = format!(
+        "INSERT INTO coupons (id, {coupon})
+             SELECT other.column1, {coupon} FROM coupons, {values} WHERE id = '{id}';
+         INSERT INTO acts (coupon_id, {act})
+             SELECT other.column1, {act} FROM acts, {values} WHERE coupon_id = '{id}';"
+    );
+    let mut database = SqliteConnection::connect(&site.database_url).await.unwrap();
+    raw_sql(AssertSqlSafe(copy)).execute(&mut database).await.unwrap();
+    database.close().await.unwrap();
+    let keys = Keys::new("fc");
+    let mut copies = redis::pipe();
+    for other in &others {
+        copies.cmd("COPY").arg(keys.coupon(id)).arg(keys.coupon(other));
+        copies.cmd("COPY").arg(keys.holders(id)).arg(keys.holders(other));
+    }
+    let mut connection = crate::support::redis::connect(site.redis.url()).await;
+    let _: Vec<u64> = copies.query_async(&mut connection).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_coupon_that_a_request_did_not_find_does_not_wait_for_its_page_i3() {
+    let site = Site::start(Dialect::Sqlite).await;
+    let mut server = site.server(&[("FIRSTCOME_PERSISTER", "off")]).await;
+    server.prepare("zz", 5).await;
+    server.kill();
+    let id = CouponId::parse("zz").unwrap();
+    fill_a_page_before(&site, &id).await;
+    let () = site.redis.ask(redis::cmd("DEL").arg(Keys::new("fc").coupon(&id))).await;
+    site.redis.accept().await;
+    let store = open(&site.database_url, 2).await.unwrap();
+    let redis = &site.redis.redis;
+    let first_look = async || {
+        let health = Health::default();
+        Sweep::new(redis, store.clone(), health.clone()).step().await;
+        health.told().warnings
+    };
+    assert_eq!(first_look().await, [""; 0], "its page comes later");
+    redis.suspects().add(&id);
+    let warnings = first_look().await;
+    assert!(warnings[0].starts_with("keys of 1 coupon are gone"), "{warnings:?}");
+    assert!(warnings[0].ends_with(": zz"), "{warnings:?}");
 }

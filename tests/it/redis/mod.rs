@@ -1,6 +1,7 @@
 //! The private Redis of the embedded set-up, and one that is given by its URL.
 
 mod given;
+mod hot;
 mod local;
 mod refusals;
 mod rights;
