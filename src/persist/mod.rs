@@ -178,8 +178,8 @@ impl Persister {
         tracing::warn!("this life of Redis is not proven; the stream's records stay there");
     }
 
-    /// Own pending entries come first, and all shards are looked at: also one whose first coupon was
-    /// preloaded since the last look.
+    /// Own pending entries come first, and all shards are looked at: also one whose first coupon
+    /// was preloaded since the last look.
     fn begin_anew(&mut self) {
         self.pending_after = Some(from_the_beginning());
         self.look_at = Instant::now();

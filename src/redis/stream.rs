@@ -45,8 +45,9 @@ impl Reader {
     /// another life must not become rows here, where nobody was told of them (I9).
     ///
     /// # Errors
-    /// [`Error::OtherGeneration`] when they are none of the accepted life. Those of any call; also when one of the shards has no stream or no group. Records that were
-    /// handed out in a reply that got lost are pending, and are read again as such.
+    /// [`Error::OtherGeneration`] when they are none of the accepted life. Those of any call; also
+    /// when one of the shards has no stream or no group. Records that were handed out in a reply
+    /// that got lost are pending, and are read again as such.
     pub async fn read(
         &mut self,
         accepted: &Accepted,
