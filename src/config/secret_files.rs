@@ -23,6 +23,10 @@ pub struct SecretFiles {
     #[arg(long, env = "DATABASE_URL_FILE", global = true)]
     pub database_url_file: Option<PathBuf>,
 
+    /// A file with DATABASE_MIGRATE_URL
+    #[arg(long, env = "DATABASE_MIGRATE_URL_FILE", global = true)]
+    pub database_migrate_url_file: Option<PathBuf>,
+
     /// A file with FIRSTCOME_ADMIN_TOKEN
     #[arg(long, env = "FIRSTCOME_ADMIN_TOKEN_FILE", global = true)]
     pub admin_token_file: Option<PathBuf>,
@@ -43,6 +47,11 @@ impl Settings {
         for (name, secret, file) in [
             ("REDIS_URL", &mut self.redis_url, &files.redis_url_file),
             ("DATABASE_URL", &mut self.database_url, &files.database_url_file),
+            (
+                "DATABASE_MIGRATE_URL",
+                &mut self.database_migrate_url,
+                &files.database_migrate_url_file,
+            ),
             ("FIRSTCOME_ADMIN_TOKEN", &mut self.admin_token, &files.admin_token_file),
             ("FIRSTCOME_CODE_KEYS", &mut self.code_keys, &files.code_keys_file),
         ] {

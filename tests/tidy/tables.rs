@@ -40,6 +40,7 @@ pub fn is_variable(word: &str) -> bool {
         "DATABASE_URL",
         "DATABASE_URL_FILE",
         "DATABASE_MIGRATE_URL",
+        "DATABASE_MIGRATE_URL_FILE",
     ];
     named || urls.contains(&word)
 }

@@ -1,5 +1,6 @@
 //! Secrets in files.
 
+use crate::support::postgres::fresh_database;
 use crate::support::server::{CODE_KEYS, Server, TOKEN, command};
 
 use super::run_with;
@@ -47,4 +48,17 @@ fn a_file_without_a_secret_is_wrong_usage_and_is_not_quoted() {
         assert_eq!(ended.code, Some(2), "{path:?}: {ended:?}");
         assert!(ended.err.contains("REDIS_URL_FILE") && !ended.err.contains("secretsecret"));
     }
+}
+
+#[tokio::test]
+async fn the_url_of_migrations_may_stand_in_a_file_too() {
+    let (url, elsewhere) = (fresh_database().await, fresh_database().await);
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("migrate");
+    std::fs::write(&file, format!("{elsewhere}\n")).unwrap();
+    let variables =
+        [("DATABASE_URL", url.as_str()), ("DATABASE_MIGRATE_URL_FILE", file.to_str().unwrap())];
+    let ended = run_with(command(dir.path(), &variables), "coupon list");
+    assert_eq!(ended.code, Some(3), "{ended:?}");
+    assert!(ended.err.contains("DATABASE_MIGRATE_URL migrates another database"), "{ended:?}");
 }
