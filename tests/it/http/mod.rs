@@ -13,6 +13,7 @@ mod refusals;
 mod secrets;
 mod shared;
 mod socket;
+mod values;
 
 use std::time::Duration;
 

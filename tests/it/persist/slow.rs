@@ -65,3 +65,29 @@ async fn a_persister_that_hangs_in_its_transaction_does_not_hold_up_the_others_i
     let stats = server.stats("summer").await;
     assert_eq!((&stats["rows"], &stats["persisted"]), (&2.into(), &2.into()), "{stats}");
 }
+
+/// A row takes 2 ms.
+const SLOWISH: &str = "
+    CREATE FUNCTION slowish() RETURNS trigger LANGUAGE plpgsql
+        AS 'BEGIN PERFORM pg_sleep(0.002); RETURN NEW; END';
+    CREATE TRIGGER slowish BEFORE INSERT ON tickets FOR EACH ROW EXECUTE FUNCTION slowish();";
+
+#[tokio::test]
+async fn two_persisters_of_a_slow_database_share_the_work_and_write_next_to_nothing_twice_i3() {
+    const TICKETS: usize = 1_000;
+    let ground = Ground::start(Dialect::Postgres).await;
+    let mut database = PgConnection::connect(&ground.site.database_url).await.unwrap();
+    raw_sql(SLOWISH).execute(&mut database).await.unwrap();
+    for call in 0..TICKETS / 10 {
+        ground.issue(call * 10..(call + 1) * 10).await;
+    }
+    // A batch takes longer than a consumer may be silent.
+    let bounds = Bounds { batch_max_tickets: 100, ..BOUNDS };
+    let work = async |consumer| {
+        until_empty(&ground, &mut ground.persister_with(consumer, bounds.clone())).await
+    };
+    let (one, two) = tokio::join!(work("one"), work("two"));
+    ground.assert_rows(TICKETS).await;
+    assert!(one.min(two) >= TICKETS / 5, "one does all the work: {one} and {two}");
+    assert!(one + two <= TICKETS + TICKETS / 10, "written twice: {one} and {two}");
+}
