@@ -61,7 +61,7 @@ def _one(folder, name, database_url, options, processes):
         f"{name}: every request wins": result["error_statuses"] + result["socket_errors"] == 0,
         f"{name}: the rate is kept ({result['per_second']:,.0f}/s)": result["per_second"] >= 0.98 * options.rate,
         f"{name}: issued is what was told, {told}: {stats}": told <= stats["issued"] <= told + CONNECTIONS,
-        f"{name}: every ticket issued is a row: {stats}": stats["rows"] == stats["issued"] == stats["row_holders"],
+        f"{name}: every ticket issued is a row: {stats}": stats["rows"] == stats["issued"] == stats["holders"],
         f"{name}: the audit balances: {audit}": audit["ok"] is True,
         f"{name}: the server ends when it is asked to": server.stop(),
     }.items() if not holds]

@@ -125,7 +125,7 @@ def winners_persisted(stage):
     stage.promise(f"the backlog is empty {DRAIN_SECONDS} s after the load", drain_seconds is not None)
     stats = stage.server.stats(result["coupon"])
     stage.promise(f"every ticket issued is a row, and no user has two: {stats}",
-                  stats["rows"] == stats["issued"] == stats["row_holders"] and stats["contested"] == 0)
+                  stats["rows"] == stats["issued"] == stats["holders"] and stats["contested"] == 0)
     return {**result, "backlog_most_tickets": most, "drain_seconds": drain_seconds}
 
 

@@ -8,6 +8,7 @@ use super::{Failure, now};
 use crate::auth::AdminToken;
 use crate::config::{RedisTopology, Settings, Switch, kept, secrets};
 use crate::domain::code::CodeKeys;
+use crate::domain::limits::MIGRATION_WAIT;
 use crate::observe::{Gauges, Observer};
 use crate::prepare::Preparer;
 use crate::reconcile::{Prover, Topology};
@@ -217,5 +218,6 @@ fn database_settings(settings: &Settings) -> Result<store::Settings, Failure> {
         (Switch::On, None) => Migrations::Here,
     };
     let pool_max_connections = settings.bounds.database_pool_max_connections;
-    Ok(store::Settings { url, pool_max_connections, migrations })
+    let migration_wait = MIGRATION_WAIT;
+    Ok(store::Settings { url, pool_max_connections, migrations, migration_wait })
 }

@@ -1,6 +1,8 @@
 //! Whether what goes to Redis and to the database is encrypted on its way: a version of TLS, such
 //! as `TLSv1.3`, or why there is none. The answers are for people.
 
+use std::net::IpAddr;
+
 use super::Observer;
 
 impl Observer {
@@ -19,5 +21,39 @@ fn told(version: Result<Option<String>, String>) -> String {
     match version {
         Ok(version) => version.unwrap_or_else(|| "not encrypted".to_owned()),
         Err(error) => format!("unknown ({error})"),
+    }
+}
+
+/// The sentence about a password that goes to these hosts unencrypted, as far as they are other
+/// machines.
+pub(super) fn password_in_the_clear(
+    whose: &str,
+    mut hosts: impl Iterator<Item = String>,
+    mend: &str,
+) -> Option<String> {
+    let is_here = |host: &str| {
+        host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.to_canonical().is_loopback())
+    };
+    hosts.find(|host| !is_here(host.trim_matches(['[', ']']))).map(|host| {
+        format!("the password of {whose} may go to {host} unencrypted: use {mend} in the URL")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_safe_on_its_way_only_within_this_machine() {
+        let warns = |host: &str| {
+            let hosts = ["localhost".to_owned(), host.to_owned()].into_iter();
+            password_in_the_clear("Redis", hosts, "rediss://").is_some()
+        };
+        for here in ["localhost", "127.0.0.1", "127.9.9.9", "::1", "[::1]", "::ffff:127.0.0.1"] {
+            assert!(!warns(here), "{here}");
+        }
+        for other in ["10.0.0.1", "redis.example", "localhost.example", "::2", "0.0.0.0"] {
+            assert!(warns(other), "{other}");
+        }
     }
 }

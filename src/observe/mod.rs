@@ -75,8 +75,6 @@ pub struct Stats {
     pub audit: Audit,
     /// Its rows, counted one by one.
     pub rows: u64,
-    /// Different (user, claim) pairs among the rows; equal to `rows` as long as I2 holds.
-    pub row_holders: u64,
     /// Rows that are cancelled.
     pub cancelled: u64,
     /// Contested tickets.
@@ -163,7 +161,6 @@ impl Observer {
         Ok(Stats {
             audit,
             rows: counts.rows,
-            row_holders: counts.holders,
             cancelled: counts.cancelled,
             contested: counts.contested,
             shard_records: balance.shard_records,

@@ -18,6 +18,7 @@ use async_trait::async_trait;
 use crate::domain::act::{Act, ActResult, NewAct};
 use crate::domain::coupon::{Coupon, CouponId, Definition};
 use crate::domain::generation::Generation;
+use crate::domain::limits::{COUNT_PAGE_ROWS, COUNT_WAIT};
 use crate::domain::record::Record;
 use crate::domain::ticket::{Serial, Status, Ticket, TicketId};
 use crate::domain::time::UnixMs;
@@ -85,15 +86,14 @@ pub struct TicketRow {
     pub status: Status,
 }
 
-/// Counts over a coupon's rows; they read all of them, so they are for admins and tests.
+/// Counts over a coupon's rows; they read all of them, so they are for admins and tests. That no
+/// two rows have the same user and claim (I2) is the table's own constraint and not counted again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Rows.
     pub rows: u64,
     /// Rows that are cancelled.
     pub cancelled: u64,
-    /// Different (user, claim) pairs; equal to `rows` as long as I2 holds.
-    pub holders: u64,
     /// The greatest serial, 0 without rows.
     pub last_serial: u64,
     /// Contested tickets.
@@ -138,6 +138,9 @@ pub trait Store: Send + Sync {
     /// The version of TLS that protects its connections, such as `TLSv1.3`; `None` where they are
     /// not encrypted. Behind a pooler it is the version between the pooler and the database.
     async fn tls_version(&self) -> Result<Option<String>>;
+
+    /// The hosts to which its password may go unencrypted, because its URL does not insist on TLS.
+    fn hosts_told_in_the_clear(&self) -> Vec<String>;
 
     /// Inserts a draft. False when the id is taken.
     async fn insert_coupon(&self, coupon: &Coupon) -> Result<bool>;
@@ -240,8 +243,41 @@ pub trait Store: Send + Sync {
         limit_rows: u32,
     ) -> Result<Vec<TicketRow>>;
 
-    /// Counts over a coupon's rows.
-    async fn counts(&self, coupon_id: &CouponId) -> Result<Counts>;
+    /// Counts over a coupon's rows after this serial, in their order; none of them contested.
+    async fn count_page(
+        &self,
+        coupon_id: &CouponId,
+        after: Serial,
+        limit_rows: u32,
+    ) -> Result<Counts>;
+
+    /// How many tickets of this coupon are contested.
+    async fn contested(&self, coupon_id: &CouponId) -> Result<u64>;
+
+    /// Counts over a coupon's rows, page by page, so that no statement is long however many there
+    /// are. Rows that are written meanwhile may be counted or not: it is at least what stood
+    /// before, and at most what stands after.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] after [`COUNT_WAIT`].
+    async fn counts(&self, coupon_id: &CouponId) -> Result<Counts> {
+        let counted = async {
+            let mut counts = Counts::default();
+            loop {
+                let after = Serial(counts.last_serial);
+                let page = self.count_page(coupon_id, after, COUNT_PAGE_ROWS).await?;
+                counts.rows += page.rows;
+                counts.cancelled += page.cancelled;
+                counts.last_serial = counts.last_serial.max(page.last_serial);
+                if page.rows < u64::from(COUNT_PAGE_ROWS) {
+                    break;
+                }
+            }
+            counts.contested = self.contested(coupon_id).await?;
+            Ok(counts)
+        };
+        tokio::time::timeout(COUNT_WAIT, counted).await.unwrap_or_else(|_| Err(Error::late()))
+    }
 
     /// Waits for running statements and closes the connections.
     async fn close(&self);

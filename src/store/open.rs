@@ -1,6 +1,7 @@
 //! Opens a database by its URL.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::error::DatabaseError;
 use sqlx::migrate::MigrateError;
@@ -8,6 +9,7 @@ use sqlx::migrate::MigrateError;
 use super::postgres::PostgresStore;
 use super::sqlite::SqliteStore;
 use super::{Error, Result, Store};
+use crate::domain::limits::MIGRATION_WAIT;
 
 /// Who brings the schema up to date.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +31,8 @@ pub struct Settings {
     pub pool_max_connections: u32,
     /// Who migrates it.
     pub migrations: Migrations,
+    /// Another process that migrates it is waited for this long.
+    pub migration_wait: Duration,
 }
 
 /// The database of these settings. PostgreSQL is opened by its first call, and by every further one
@@ -55,7 +59,13 @@ pub async fn new(settings: &Settings) -> Result<Arc<dyn Store>> {
 /// a schema that this program does not know; [`Error::Unavailable`] when trying again may help.
 pub async fn open(url: &str, pool_max_connections: u32) -> Result<Arc<dyn Store>> {
     let migrations = Migrations::Here;
-    let store = new(&Settings { url: url.to_owned(), pool_max_connections, migrations }).await?;
+    let settings = Settings {
+        url: url.to_owned(),
+        pool_max_connections,
+        migrations,
+        migration_wait: MIGRATION_WAIT,
+    };
+    let store = new(&settings).await?;
     store.ping().await?;
     Ok(store)
 }
@@ -71,6 +81,16 @@ pub(super) fn belongs_to_a_connection(error: &sqlx::Error) -> bool {
 /// A failure of the first connection: what comes from the network or from a busy database passes,
 /// all else wants a human.
 pub(super) fn connect_failure(error: sqlx::Error) -> Error {
+    if let sqlx::Error::Io(fault) = &error
+        && fault.kind() == std::io::ErrorKind::InvalidData
+    {
+        // What TLS says of a certificate; the next one would be no better.
+        return Error::Open(format!(
+            "the database is not believed: {fault}; with sslmode=verify-full its certificate must \
+             name the host, and an authority must vouch for it that the machine trusts or that \
+             sslrootcert in the URL names"
+        ));
+    }
     let passes = match &error {
         sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => true,
         sqlx::Error::Database(refusal) => may_pass(refusal.as_ref()),

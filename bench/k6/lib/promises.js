@@ -63,7 +63,7 @@ export function verify({ stats, audit }, exactly) {
   }
   serialsMinusRange.add(-range);
 
-  const duplicates = stats.rows - stats.row_holders;
+  const duplicates = stats.issued - stats.holders;
   for (const [name, gauge] of Object.entries(figures)) {
     gauge.add(name === 'duplicates' ? duplicates : stats[name]);
   }

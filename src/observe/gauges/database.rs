@@ -7,6 +7,7 @@ use futures_util::FutureExt as _;
 
 use super::question::Question;
 use crate::domain::code::CodeKeys;
+use crate::observe::encryption::password_in_the_clear;
 use crate::store::{self, Store};
 use crate::telemetry::health::{Health, Part, Report};
 
@@ -80,6 +81,9 @@ impl DatabaseGauge {
     fn report(&self) {
         let mut report = self.known.clone();
         report.warnings.splice(0..0, self.question.silence());
+        let hosts = self.store.hosts_told_in_the_clear().into_iter();
+        let mend = "sslmode=verify-full or sslmode=require";
+        report.warnings.extend(password_in_the_clear("the database", hosts, mend));
         self.health.report(Part::Database, report);
     }
 }

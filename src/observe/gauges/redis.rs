@@ -4,6 +4,7 @@ use futures_util::FutureExt as _;
 
 use super::question::Question;
 use crate::domain::limits::ROWS_LATE;
+use crate::observe::encryption::password_in_the_clear;
 use crate::redis::depth::Depth;
 use crate::redis::facts::Facts;
 use crate::redis::{self, Redis};
@@ -34,7 +35,8 @@ impl RedisGauge {
             Some((facts, depth)) => {
                 let (reasons, mut warnings) = (facts.faults(), facts.unsafe_settings());
                 warnings.extend(facts.strains());
-                warnings.extend(self.redis.password_in_the_clear());
+                let host = self.redis.host_told_in_the_clear().into_iter();
+                warnings.extend(password_in_the_clear("Redis", host, "rediss://"));
                 self.health.report(Part::Redis, Report { reasons, warnings });
                 self.report_depth(&depth);
                 self.seen = Some((facts, depth));

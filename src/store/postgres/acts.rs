@@ -11,7 +11,7 @@ use crate::domain::time::UnixMs;
 use crate::store::rows::{ACT_COLUMNS, ActRow, KeyedAct, all, change_text, state_word, stored};
 use crate::store::{Cancelled, Error, Intended, Result, decide};
 
-use super::connect::begin;
+use super::connect::{begin, begin_reading};
 use super::{Transaction, coupons, tickets};
 
 pub(super) async fn intend(pool: &PgPool, new: &NewAct) -> Result<Intended> {
@@ -106,10 +106,14 @@ async fn settled_before(transaction: &mut Transaction, act: &Act) -> Result<()> 
 }
 
 pub(super) async fn find(pool: &PgPool, id: &CouponId, act_no: u64) -> Result<Option<Act>> {
+    let mut transaction = begin_reading(pool).await?;
     let sql = format!("SELECT {ACT_COLUMNS} FROM acts WHERE coupon_id = $1 AND act_no = $2");
     let act_no: i64 = stored(act_no)?;
-    let rows: Vec<ActRow> =
-        sqlx::query_as(AssertSqlSafe(sql)).bind(id.as_str()).bind(act_no).fetch_all(pool).await?;
+    let rows: Vec<ActRow> = sqlx::query_as(AssertSqlSafe(sql))
+        .bind(id.as_str())
+        .bind(act_no)
+        .fetch_all(&mut *transaction)
+        .await?;
     Ok(all::<_, KeyedAct>(rows)?.into_iter().map(|keyed| keyed.act).next())
 }
 
@@ -119,6 +123,7 @@ pub(super) async fn unsettled(
     after: Option<&CouponId>,
     limit_rows: u32,
 ) -> Result<Vec<Act>> {
+    let mut transaction = begin_reading(pool).await?;
     let sql = format!(
         "SELECT {ACT_COLUMNS} FROM acts WHERE state = 'intended' AND coupon_id > $1
              AND intended_at_ms NOT BETWEEN $2 AND $3
@@ -129,7 +134,7 @@ pub(super) async fn unsettled(
         .bind(now.0.saturating_sub(YOUNG_MS))
         .bind(now.0.saturating_add(YOUNG_MS))
         .bind(i64::from(limit_rows))
-        .fetch_all(pool)
+        .fetch_all(&mut *transaction)
         .await?;
     Ok(all::<_, KeyedAct>(rows)?.into_iter().map(|keyed| keyed.act).collect())
 }

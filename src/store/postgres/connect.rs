@@ -52,8 +52,19 @@ impl Doubt {
 /// server's default is: a comparison after a conflict must see the row that it met. Its time-outs
 /// come with it in one message, so they hold behind a pooler too, where a connection is no session.
 pub(super) async fn begin(pool: &PgPool) -> Result<Transaction> {
+    bounded(pool, "READ WRITE").await
+}
+
+/// As [`begin`], for one statement that only reads, so that the server ends it as it ends all
+/// others: whoever gave up must not leave a statement behind. A standby takes it too. Nobody need
+/// commit it; its end goes to the server with what the connection says next.
+pub(super) async fn begin_reading(pool: &PgPool) -> Result<Transaction> {
+    bounded(pool, "READ ONLY").await
+}
+
+async fn bounded(pool: &PgPool, access: &str) -> Result<Transaction> {
     let begin = format!(
-        "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL statement_timeout = {}; \
+        "BEGIN ISOLATION LEVEL READ COMMITTED {access}; SET LOCAL statement_timeout = {}; \
          SET LOCAL idle_in_transaction_session_timeout = {}",
         STATEMENT_TIMEOUT.as_millis(),
         TRANSACTION_IDLE.as_millis()

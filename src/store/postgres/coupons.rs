@@ -8,8 +8,10 @@ use crate::store::Result;
 use crate::store::rows::{COUPON_COLUMNS, CouponRow, all, kind_word, stored, supply_word};
 
 use super::Transaction;
+use super::connect::{begin, begin_reading};
 
 pub(super) async fn insert(pool: &PgPool, coupon: &Coupon) -> Result<bool> {
+    let mut transaction = begin(pool).await?;
     let definition = &coupon.definition;
     let inserted = sqlx::query(
         "INSERT INTO coupons (id, name, total, per_user_limit, opens_at_ms, closes_at_ms,
@@ -34,15 +36,19 @@ pub(super) async fn insert(pool: &PgPool, coupon: &Coupon) -> Result<bool> {
     .bind(stored::<_, i64>(coupon.act_no)?)
     .bind(stored::<_, i64>(coupon.persisted)?)
     .bind(coupon.created_at.0)
-    .execute(pool)
+    .execute(&mut *transaction)
     .await?;
+    transaction.commit().await?;
     Ok(inserted.rows_affected() == 1)
 }
 
 pub(super) async fn find(pool: &PgPool, id: &CouponId) -> Result<Option<Coupon>> {
+    let mut transaction = begin_reading(pool).await?;
     let sql = format!("SELECT {COUPON_COLUMNS} FROM coupons WHERE id = $1");
-    let row: Option<CouponRow> =
-        sqlx::query_as(AssertSqlSafe(sql)).bind(id.as_str()).fetch_optional(pool).await?;
+    let row: Option<CouponRow> = sqlx::query_as(AssertSqlSafe(sql))
+        .bind(id.as_str())
+        .fetch_optional(&mut *transaction)
+        .await?;
     row.map(Coupon::try_from).transpose()
 }
 
@@ -80,23 +86,26 @@ pub(super) async fn list(
     after: Option<&CouponId>,
     limit_rows: u32,
 ) -> Result<Vec<Coupon>> {
+    let mut transaction = begin_reading(pool).await?;
     let sql = format!("SELECT {COUPON_COLUMNS} FROM coupons WHERE id > $1 ORDER BY id LIMIT $2");
     let rows: Vec<CouponRow> = sqlx::query_as(AssertSqlSafe(sql))
         .bind(after.map_or("", CouponId::as_str))
         .bind(i64::from(limit_rows))
-        .fetch_all(pool)
+        .fetch_all(&mut *transaction)
         .await?;
     all(rows)
 }
 
 pub(super) async fn has_preloaded(pool: &PgPool) -> Result<bool> {
+    let mut transaction = begin_reading(pool).await?;
     let sql = "SELECT EXISTS (SELECT 1 FROM coupons WHERE state <> 'draft')";
-    Ok(sqlx::query_scalar(sql).fetch_one(pool).await?)
+    Ok(sqlx::query_scalar(sql).fetch_one(&mut *transaction).await?)
 }
 
 pub(super) async fn key_ids(pool: &PgPool) -> Result<Vec<String>> {
+    let mut transaction = begin_reading(pool).await?;
     let sql = "SELECT DISTINCT key_id FROM coupons ORDER BY key_id";
-    Ok(sqlx::query_scalar(sql).fetch_all(pool).await?)
+    Ok(sqlx::query_scalar(sql).fetch_all(&mut *transaction).await?)
 }
 
 pub(super) async fn update_draft(
@@ -104,6 +113,7 @@ pub(super) async fn update_draft(
     definition: &Definition,
     version: u64,
 ) -> Result<Option<Coupon>> {
+    let mut transaction = begin(pool).await?;
     let sql = format!(
         "UPDATE coupons SET name = $3, total = $4, per_user_limit = $5, opens_at_ms = $6,
              closes_at_ms = $7, valid_for_ms = $8, kind = $9, supply = $10, version = version + 1
@@ -121,24 +131,29 @@ pub(super) async fn update_draft(
         .bind(definition.valid_for.map(|length| stored::<_, i64>(length.as_ms())).transpose()?)
         .bind(kind_word(definition.kind))
         .bind(supply_word(definition.supply))
-        .fetch_optional(pool)
+        .fetch_optional(&mut *transaction)
         .await?;
+    transaction.commit().await?;
     row.map(Coupon::try_from).transpose()
 }
 
 pub(super) async fn rename(pool: &PgPool, id: &CouponId, name: &str) -> Result<bool> {
+    let mut transaction = begin(pool).await?;
     let renamed = sqlx::query("UPDATE coupons SET name = $2 WHERE id = $1")
         .bind(id.as_str())
         .bind(name)
-        .execute(pool)
+        .execute(&mut *transaction)
         .await?;
+    transaction.commit().await?;
     Ok(renamed.rows_affected() == 1)
 }
 
 pub(super) async fn delete_draft(pool: &PgPool, id: &CouponId) -> Result<bool> {
+    let mut transaction = begin(pool).await?;
     let deleted = sqlx::query("DELETE FROM coupons WHERE id = $1 AND state = 'draft'")
         .bind(id.as_str())
-        .execute(pool)
+        .execute(&mut *transaction)
         .await?;
+    transaction.commit().await?;
     Ok(deleted.rows_affected() == 1)
 }

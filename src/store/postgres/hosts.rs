@@ -4,8 +4,8 @@
 
 use std::str::FromStr as _;
 
-use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{ConnectOptions as _, Connection as _};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
+use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 
 use crate::domain::limits::CONNECTION_WAIT;
 use crate::store::open::connect_failure;
@@ -36,6 +36,10 @@ pub(super) fn hosts(url: &str) -> Result<Vec<PgConnectOptions>> {
             Some(("target_session_attrs", _)) => {
                 return Err(unreadable("target_session_attrs must be read-write"));
             }
+            Some((name @ ("sslrootcert" | "sslcert" | "sslkey"), path)) => {
+                check_file(name, path)?;
+                kept.push(parameter);
+            }
             _ => kept.push(parameter),
         }
     }
@@ -64,30 +68,65 @@ pub(super) fn hosts(url: &str) -> Result<Vec<PgConnectOptions>> {
 }
 
 /// The first of these hosts that takes writes; when none does, the first one, whose failure is then
-/// the one that is told. A single host is not asked.
-pub(super) async fn writable(hosts: &[PgConnectOptions]) -> Result<PgConnectOptions> {
-    let first = hosts.first().cloned().ok_or_else(|| unreadable("it names no host"))?;
-    if hosts.len() == 1 {
-        return Ok(first);
+/// the one that is told.
+pub(super) async fn best(hosts: &[PgConnectOptions]) -> Result<PgConnectOptions> {
+    let best = writable(hosts).await.or(hosts.first());
+    best.cloned().ok_or_else(|| unreadable("it names no host"))
+}
+
+/// The first of these hosts that takes writes. A single host is not asked.
+pub(super) async fn writable(hosts: &[PgConnectOptions]) -> Option<&PgConnectOptions> {
+    if let [only] = hosts {
+        return Some(only);
     }
     for host in hosts {
         let answered = tokio::time::timeout(CONNECTION_WAIT, takes_writes(host)).await;
         match answered {
-            Ok(Ok(true)) => return Ok(host.clone()),
+            Ok(Ok(true)) => return Some(host),
             Ok(Ok(false)) => tracing::debug!(host = host.get_host(), "this host only reads"),
             Ok(Err(error)) => tracing::debug!(host = host.get_host(), %error, "no answer"),
             Err(_) => tracing::debug!(host = host.get_host(), "no answer in time"),
         }
     }
-    Ok(first)
+    None
+}
+
+/// Whether both lead to the same server.
+pub(super) fn are_same(one: &PgConnectOptions, other: &PgConnectOptions) -> bool {
+    let place = |host: &PgConnectOptions| {
+        (host.get_host().to_owned(), host.get_port(), host.get_socket().cloned())
+    };
+    place(one) == place(other)
+}
+
+/// To which of these hosts a password may go unencrypted, because the URL does not insist on TLS.
+pub(super) fn hosts_told_in_the_clear(hosts: &[PgConnectOptions]) -> Vec<String> {
+    let insists = |host: &PgConnectOptions| {
+        matches!(
+            host.get_ssl_mode(),
+            PgSslMode::Require | PgSslMode::VerifyCa | PgSslMode::VerifyFull
+        )
+    };
+    hosts
+        .iter()
+        .filter(|host| host.get_socket().is_none() && !insists(host))
+        .filter(|host| host.to_url_lossy().password().is_some())
+        .map(|host| host.get_host().to_owned())
+        .collect()
 }
 
 async fn takes_writes(host: &PgConnectOptions) -> std::result::Result<bool, sqlx::Error> {
     let mut connection: PgConnection = host.connect().await?;
-    let is_standby: bool =
-        sqlx::query_scalar("SELECT pg_is_in_recovery()").fetch_one(&mut connection).await?;
+    let sql = "SELECT NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off'";
+    let takes_writes = sqlx::raw_sql(sql).fetch_one(&mut connection).await?.try_get(0)?;
     connection.close().await?;
-    Ok(!is_standby)
+    Ok(takes_writes)
+}
+
+/// A file that is missing would look as if the server was away.
+fn check_file(name: &str, path: &str) -> Result<()> {
+    let unreadable = |fault| Error::Open(format!("{name} of the database URL: {fault}"));
+    std::fs::File::open(path).map(drop).map_err(|fault| unreadable(format!("{path}: {fault}")))
 }
 
 fn unreadable(why: &str) -> Error {

@@ -1,10 +1,11 @@
 //! The schema: whether it stands, and how it is brought up to date.
 
+use std::time::Duration;
+
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _, FromRow};
 
-use crate::domain::limits::MIGRATION_WAIT;
 use crate::store::open::{connect_failure, migrate_failure};
 use crate::store::{Error, Result};
 
@@ -45,17 +46,21 @@ pub(super) async fn stand(connection: &mut PgConnection) -> Result<bool> {
 
 /// Makes all migrations that are missing in one transaction, under a lock that ends with it. No
 /// statement time-out: an index over many rows takes longer than any other statement may.
-pub(super) async fn run(connection: &mut PgConnection) -> Result<()> {
+///
+/// # Errors
+/// [`Error::Unavailable`] when another process holds the lock for longer than `wait`.
+pub(super) async fn run(connection: &mut PgConnection, wait: Duration) -> Result<()> {
     let begin = format!(
         "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL statement_timeout = 0; \
          SET LOCAL lock_timeout = {}; SELECT pg_advisory_xact_lock({LOCK})",
-        MIGRATION_WAIT.as_millis()
+        wait.as_millis()
     );
     let begun = connection.begin_with(AssertSqlSafe(begin)).await;
     let mut transaction = begun.map_err(|error| match error {
-        sqlx::Error::Database(refusal) if is_code(&*refusal, "55P03") => Error::away(
-            "another process migrates it, or holds the lock of the migration, since 30 s or more",
-        ),
+        sqlx::Error::Database(refusal) if is_code(&*refusal, "55P03") => Error::away(&format!(
+            "another process migrates it, or holds the lock of the migration, since {} s or more",
+            wait.as_secs_f32()
+        )),
         error => connect_failure(error),
     })?;
     migrations().run_direct(None, &mut *transaction, false).await.map_err(migrate_failure)?;

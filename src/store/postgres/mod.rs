@@ -11,10 +11,12 @@ mod persist;
 mod pooler;
 mod tickets;
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::postgres::PgPool;
+use tokio::sync::OnceCell;
 
 use self::connect::Doubt;
 use self::opening::Opening;
@@ -40,8 +42,7 @@ type Transaction = sqlx::Transaction<'static, sqlx::Postgres>;
 pub struct PostgresStore {
     pool: PgPool,
     last_commit: LastCommit,
-    opening: Opening,
-    doubt: Doubt,
+    opening: Arc<Opening>,
 }
 
 /// The server ends its own slow statements; this is for a server that is gone without a word.
@@ -60,22 +61,32 @@ impl PostgresStore {
         };
         let doubt = Doubt::default();
         let pool = connect::pool(settings.pool_max_connections, &doubt);
-        let last_commit = LastCommit::default();
-        Ok(Self { pool, opening: Opening::new(hosts, migrates), doubt, last_commit })
+        let opening = Arc::new(Opening {
+            hosts,
+            migrates,
+            migration_wait: settings.migration_wait,
+            pool: pool.clone(),
+            doubt,
+            done: OnceCell::default(),
+            failed: Mutex::default(),
+            turn: Arc::default(),
+        });
+        Ok(Self { pool, opening, last_commit: LastCommit::default() })
     }
 
     /// Calls when the database is open. What failed only because of its connection is called again
-    /// on a new one: nothing of it was committed.
+    /// on a new one: nothing of it was committed. When the database is away, another host of the
+    /// URL may have taken its place.
     async fn call<T, F: Future<Output = Result<T>>>(&self, call: impl Fn() -> F) -> Result<T> {
         let called = async {
-            self.opening.done(&self.pool).await?;
+            self.opening.done().await?;
             for _ in 0..CONNECTION_RETRIES {
                 match call().await {
                     Err(Error::Unavailable(error)) if belongs_to_a_connection(&error) => {
                         tracing::warn!(%error, "connections to the database are made anew");
                         // What a pooler prepared for its clients outlives their connections.
                         sqlx::raw_sql("DEALLOCATE ALL").execute(&self.pool).await?;
-                        self.doubt.raise();
+                        self.opening.doubt.raise();
                     }
                     done => return done,
                 }
@@ -83,7 +94,11 @@ impl PostgresStore {
             call().await
         };
         let waited = tokio::time::timeout(GONE_AFTER, called).await;
-        waited.unwrap_or(Err(Error::Unavailable(sqlx::Error::PoolTimedOut)))
+        let done = waited.unwrap_or_else(|_| Err(Error::late()));
+        if done.as_ref().is_err_and(Error::is_away) {
+            self.opening.look_for_another_host();
+        }
+        done
     }
 }
 
@@ -132,6 +147,10 @@ impl Store for PostgresStore {
     async fn tls_version(&self) -> Result<Option<String>> {
         let sql = "SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid() AND ssl";
         self.call(|| async { Ok(sqlx::query_scalar(sql).fetch_optional(&self.pool).await?) }).await
+    }
+
+    fn hosts_told_in_the_clear(&self) -> Vec<String> {
+        hosts::hosts_told_in_the_clear(&self.opening.hosts)
     }
 
     async fn insert_coupon(&self, coupon: &Coupon) -> Result<bool> {
@@ -245,8 +264,17 @@ impl Store for PostgresStore {
         self.call(|| tickets::of_coupon(&self.pool, coupon_id, after, limit_rows)).await
     }
 
-    async fn counts(&self, coupon_id: &CouponId) -> Result<Counts> {
-        self.call(|| tickets::counts(&self.pool, coupon_id)).await
+    async fn count_page(
+        &self,
+        coupon_id: &CouponId,
+        after: Serial,
+        limit_rows: u32,
+    ) -> Result<Counts> {
+        self.call(|| tickets::count_page(&self.pool, coupon_id, after, limit_rows)).await
+    }
+
+    async fn contested(&self, coupon_id: &CouponId) -> Result<u64> {
+        self.call(|| tickets::contested(&self.pool, coupon_id)).await
     }
 
     async fn close(&self) {

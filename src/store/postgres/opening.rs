@@ -1,14 +1,15 @@
 //! What must be true of a database before anything is asked of it: looked at once, by whoever asks
 //! first, and again until it is there.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
 use sqlx::{Connection as _, FromRow};
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex as AsyncMutex, OnceCell};
 
-use super::connect::connect;
+use super::connect::{Doubt, connect};
 use super::{hosts, migrations, persist, pooler};
 use crate::domain::limits::MIGRATION_WAIT;
 use crate::store::open::connect_failure;
@@ -17,6 +18,9 @@ use crate::store::{Error, Result};
 /// As long as this after a failure nobody looks again: many who ask at once wait once.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(200);
 
+/// Opening takes no longer than this, a migration included.
+const OPENING_WAIT: Duration = MIGRATION_WAIT.saturating_mul(2);
+
 /// Rows of text are compared, ordered and cut by the house; only UTF8 holds every user id.
 const ENCODING: &str = "UTF8";
 /// PostgreSQL 14.
@@ -24,36 +28,34 @@ const VERSION_MIN: i32 = 140_000;
 
 /// Connects, checks and migrates, once for all who ask.
 pub(super) struct Opening {
-    hosts: Vec<PgConnectOptions>,
+    pub(super) hosts: Vec<PgConnectOptions>,
     /// Where to migrate; `None` when others do it.
-    migrates: Option<Vec<PgConnectOptions>>,
-    done: OnceCell<()>,
-    failed: Mutex<Option<(Instant, Error)>>,
+    pub(super) migrates: Option<Vec<PgConnectOptions>>,
+    pub(super) migration_wait: Duration,
+    pub(super) pool: PgPool,
+    pub(super) doubt: Doubt,
+    pub(super) done: OnceCell<()>,
+    pub(super) failed: Mutex<Option<(Instant, Error)>>,
+    /// Whoever has it may look for another host.
+    pub(super) turn: Arc<AsyncMutex<()>>,
 }
 
 impl Opening {
-    pub(super) fn new(
-        hosts: Vec<PgConnectOptions>,
-        migrates: Option<Vec<PgConnectOptions>>,
-    ) -> Self {
-        Self { hosts, migrates, done: OnceCell::new(), failed: Mutex::default() }
-    }
-
     /// Returns at once when it was done before.
     ///
     /// # Errors
     /// [`Error::Unavailable`] while the database is away, [`Error::Open`] for one that never suits.
-    pub(super) async fn done(&self, pool: &PgPool) -> Result<()> {
-        self.done.get_or_try_init(|| self.look(pool)).await.copied()
+    pub(super) async fn done(&self) -> Result<()> {
+        self.done.get_or_try_init(|| self.look()).await.copied()
     }
 
-    async fn look(&self, pool: &PgPool) -> Result<()> {
+    async fn look(&self) -> Result<()> {
         if let Some((at, failure)) = &*self.failed.lock().unwrap_or_else(PoisonError::into_inner)
             && at.elapsed() < LOOK_AGAIN_AFTER
         {
             return Err(failure.again());
         }
-        let waited = tokio::time::timeout(MIGRATION_WAIT * 2, self.open(pool)).await;
+        let waited = tokio::time::timeout(OPENING_WAIT, self.open()).await;
         let opened = waited.unwrap_or(Err(Error::Unavailable(sqlx::Error::PoolTimedOut)));
         if let Err(failure) = &opened {
             let failed = Some((Instant::now(), failure.again()));
@@ -62,17 +64,20 @@ impl Opening {
         opened
     }
 
-    async fn open(&self, pool: &PgPool) -> Result<()> {
-        let host = hosts::writable(&self.hosts).await?;
+    async fn open(&self) -> Result<()> {
+        self.open_at(hosts::best(&self.hosts).await?).await
+    }
+
+    async fn open_at(&self, host: PgConnectOptions) -> Result<()> {
         let mut first = connect(&host).await?;
         check(&mut first).await?;
         pooler::check(&mut first, &host).await?;
         if let Some(hosts) = &self.migrates
             && !migrations::stand(&mut first).await?
         {
-            let mut connection = connect(&hosts::writable(hosts).await?).await?;
+            let mut connection = connect(&hosts::best(hosts).await?).await?;
             check(&mut connection).await?;
-            migrations::run(&mut connection).await?;
+            migrations::run(&mut connection, self.migration_wait).await?;
             farewell(connection).await;
         }
         if !migrations::stand(&mut first).await? {
@@ -86,10 +91,48 @@ impl Opening {
             return Err(Error::Open(sentence.to_owned()));
         }
         farewell(first).await;
-        pool.set_connect_options(host);
-        match persist::rehearse(pool).await {
+        self.go_to(host);
+        match persist::rehearse(&self.pool).await {
             Err(Error::Unavailable(error)) => Err(connect_failure(error)),
             rehearsed => rehearsed,
+        }
+    }
+
+    /// From now on connections are made to this host, and those to another one leave the pool.
+    fn go_to(&self, host: PgConnectOptions) {
+        self.pool.set_connect_options(host);
+        self.doubt.raise();
+        for _ in 0..self.pool.size() {
+            // Without a farewell: the host may hang.
+            drop(self.pool.try_acquire().map(PoolConnection::detach));
+        }
+    }
+
+    /// Looks in the background whether another of several hosts takes writes now; one look at a
+    /// time. Whoever met the failure need not wait for it, and tries again anyway.
+    pub(super) fn look_for_another_host(self: &Arc<Self>) {
+        if self.hosts.len() < 2 || !self.done.initialized() {
+            return;
+        }
+        let Ok(turn) = self.turn.clone().try_lock_owned() else { return };
+        let opening = self.clone();
+        tokio::spawn(async move {
+            opening.choose_again().await;
+            tokio::time::sleep(LOOK_AGAIN_AFTER).await;
+            drop(turn);
+        });
+    }
+
+    async fn choose_again(&self) {
+        let Some(host) = hosts::writable(&self.hosts).await else { return };
+        if hosts::are_same(host, &self.pool.connect_options()) {
+            return;
+        }
+        let (name, port) = (host.get_host(), host.get_port());
+        match tokio::time::timeout(OPENING_WAIT, self.open_at(host.clone())).await {
+            Ok(Ok(())) => tracing::warn!(name, port, "the database goes on at another host"),
+            Ok(Err(error)) => tracing::warn!(name, port, %error, "another host is not used"),
+            Err(_) => tracing::warn!(name, port, "another host does not answer in time"),
         }
     }
 }

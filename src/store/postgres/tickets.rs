@@ -1,7 +1,7 @@
 //! Tickets, one by one and in pages.
 
 use sqlx::AssertSqlSafe;
-use sqlx::postgres::{PgExecutor, PgPool};
+use sqlx::postgres::PgPool;
 
 use crate::domain::coupon::CouponId;
 use crate::domain::ticket::{Serial, TicketId};
@@ -11,20 +11,19 @@ use crate::store::rows::{StoredTicket, all, natural, stored};
 use crate::store::{Counts, Error, Result, TicketRow, UserCursor};
 
 use super::Transaction;
+use super::connect::begin_reading;
 
 /// The columns of [`StoredTicket`]; the narrow ones as the number that every dialect reads.
 pub(super) const TICKET_COLUMNS: &str = "tickets.coupon_id, epoch::bigint AS epoch, \
      tickets.serial, tickets.user_id, tickets.claim::bigint AS claim, issued_at_ms, source, status";
 
-pub(super) async fn find(
-    executor: impl PgExecutor<'_>,
-    id: &TicketId,
-) -> Result<Option<TicketRow>> {
+pub(super) async fn find(pool: &PgPool, id: &TicketId) -> Result<Option<TicketRow>> {
+    let mut transaction = begin_reading(pool).await?;
     let sql = format!("SELECT {TICKET_COLUMNS} FROM tickets WHERE coupon_id = $1 AND serial = $2");
     let row: Option<StoredTicket> = sqlx::query_as(AssertSqlSafe(sql))
         .bind(id.coupon_id.as_str())
         .bind(stored::<_, i64>(id.serial.0)?)
-        .fetch_optional(executor)
+        .fetch_optional(&mut *transaction)
         .await?;
     row.map(TicketRow::try_from).transpose()
 }
@@ -78,6 +77,7 @@ pub(super) async fn of_user(
     after: Option<&UserCursor>,
     limit_rows: u32,
 ) -> Result<Vec<TicketRow>> {
+    let mut transaction = begin_reading(pool).await?;
     let sql = format!(
         "SELECT {TICKET_COLUMNS} FROM tickets
          WHERE user_id = $1 AND (coupon_id, claim) > ($2, $3)
@@ -88,7 +88,7 @@ pub(super) async fn of_user(
         .bind(after.map_or("", |cursor| cursor.coupon_id.as_str()))
         .bind(after.map_or(0, |cursor| i16::from(cursor.claim.number())))
         .bind(i64::from(limit_rows))
-        .fetch_all(pool)
+        .fetch_all(&mut *transaction)
         .await?;
     all(rows)
 }
@@ -99,6 +99,7 @@ pub(super) async fn of_coupon(
     after: Serial,
     limit_rows: u32,
 ) -> Result<Vec<TicketRow>> {
+    let mut transaction = begin_reading(pool).await?;
     let sql = format!(
         "SELECT {TICKET_COLUMNS} FROM tickets WHERE coupon_id = $1 AND serial > $2
          ORDER BY serial LIMIT $3"
@@ -107,7 +108,7 @@ pub(super) async fn of_coupon(
         .bind(coupon_id.as_str())
         .bind(stored::<_, i64>(after.0)?)
         .bind(i64::from(limit_rows))
-        .fetch_all(pool)
+        .fetch_all(&mut *transaction)
         .await?;
     all(rows)
 }
@@ -117,6 +118,7 @@ pub(super) async fn last_serials(
     after: Option<&CouponId>,
     limit_rows: u32,
 ) -> Result<Vec<(CouponId, Serial)>> {
+    let mut transaction = begin_reading(pool).await?;
     let rows: Vec<(String, i64)> = sqlx::query_as(
         "SELECT id, COALESCE((SELECT MAX(serial) FROM tickets WHERE coupon_id = id), 0)
          FROM coupons WHERE state <> 'draft' AND id > $1
@@ -127,7 +129,7 @@ pub(super) async fn last_serials(
     )
     .bind(after.map_or("", CouponId::as_str))
     .bind(i64::from(limit_rows))
-    .fetch_all(pool)
+    .fetch_all(&mut *transaction)
     .await?;
     let pair = |(id, serial): (String, i64)| {
         let id = CouponId::parse(&id).ok_or(Error::Corrupt("coupon id"))?;
@@ -136,24 +138,37 @@ pub(super) async fn last_serials(
     rows.into_iter().map(pair).collect()
 }
 
-pub(super) async fn counts(pool: &PgPool, coupon_id: &CouponId) -> Result<Counts> {
-    let (rows, cancelled, holders, last_serial, contested): (i64, i64, i64, i64, i64) =
-        sqlx::query_as(
-            "SELECT COUNT(*), COUNT(*) FILTER (WHERE status = 'cancelled'),
-                 (SELECT COUNT(*) FROM (SELECT 1 FROM tickets WHERE coupon_id = $1
-                     GROUP BY user_id, claim) AS holders),
-                 COALESCE(MAX(serial), 0),
-                 (SELECT COUNT(*) FROM contested WHERE coupon_id = $1)
-             FROM tickets WHERE coupon_id = $1",
-        )
-        .bind(coupon_id.as_str())
-        .fetch_one(pool)
-        .await?;
+/// The rows after this serial, as far as a page goes.
+pub(super) async fn count_page(
+    pool: &PgPool,
+    coupon_id: &CouponId,
+    after: Serial,
+    limit_rows: u32,
+) -> Result<Counts> {
+    let mut transaction = begin_reading(pool).await?;
+    let (rows, cancelled, last_serial): (i64, i64, i64) = sqlx::query_as(
+        "SELECT COUNT(*), COUNT(*) FILTER (WHERE status = 'cancelled'), COALESCE(MAX(serial), 0)
+         FROM (SELECT serial, status FROM tickets WHERE coupon_id = $1 AND serial > $2
+             ORDER BY serial LIMIT $3) AS page",
+    )
+    .bind(coupon_id.as_str())
+    .bind(stored::<_, i64>(after.0)?)
+    .bind(i64::from(limit_rows))
+    .fetch_one(&mut *transaction)
+    .await?;
     Ok(Counts {
         rows: natural(rows, "count")?,
         cancelled: natural(cancelled, "count")?,
-        holders: natural(holders, "count")?,
         last_serial: natural(last_serial, "serial")?,
-        contested: natural(contested, "count")?,
+        contested: 0,
     })
+}
+
+pub(super) async fn contested(pool: &PgPool, coupon_id: &CouponId) -> Result<u64> {
+    let mut transaction = begin_reading(pool).await?;
+    let contested: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM contested WHERE coupon_id = $1")
+        .bind(coupon_id.as_str())
+        .fetch_one(&mut *transaction)
+        .await?;
+    natural(contested, "count")
 }

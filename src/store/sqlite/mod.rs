@@ -85,6 +85,10 @@ impl Store for SqliteStore {
         Ok(None)
     }
 
+    fn hosts_told_in_the_clear(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     async fn insert_coupon(&self, coupon: &Coupon) -> Result<bool> {
         coupons::insert(&self.writer, coupon).await
     }
@@ -196,8 +200,17 @@ impl Store for SqliteStore {
         tickets::of_coupon(&self.readers, coupon_id, after, limit_rows).await
     }
 
-    async fn counts(&self, coupon_id: &CouponId) -> Result<Counts> {
-        tickets::counts(&self.readers, coupon_id).await
+    async fn count_page(
+        &self,
+        coupon_id: &CouponId,
+        after: Serial,
+        limit_rows: u32,
+    ) -> Result<Counts> {
+        tickets::count_page(&self.readers, coupon_id, after, limit_rows).await
+    }
+
+    async fn contested(&self, coupon_id: &CouponId) -> Result<u64> {
+        tickets::contested(&self.readers, coupon_id).await
     }
 
     async fn close(&self) {

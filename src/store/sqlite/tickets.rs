@@ -1,7 +1,7 @@
 //! Tickets, one by one and in pages.
 
 use sqlx::AssertSqlSafe;
-use sqlx::sqlite::{SqliteExecutor, SqlitePool};
+use sqlx::sqlite::SqlitePool;
 
 use crate::domain::coupon::CouponId;
 use crate::domain::ticket::{Serial, TicketId};
@@ -16,15 +16,12 @@ use super::Transaction;
 pub(super) const TICKET_COLUMNS: &str = "tickets.coupon_id, epoch, tickets.serial, \
      tickets.user_id, tickets.claim, issued_at_ms, source, status";
 
-pub(super) async fn find(
-    executor: impl SqliteExecutor<'_>,
-    id: &TicketId,
-) -> Result<Option<TicketRow>> {
+pub(super) async fn find(pool: &SqlitePool, id: &TicketId) -> Result<Option<TicketRow>> {
     let sql = format!("SELECT {TICKET_COLUMNS} FROM tickets WHERE coupon_id = $1 AND serial = $2");
     let row: Option<StoredTicket> = sqlx::query_as(AssertSqlSafe(sql))
         .bind(id.coupon_id.as_str())
         .bind(stored::<_, i64>(id.serial.0)?)
-        .fetch_optional(executor)
+        .fetch_optional(pool)
         .await?;
     row.map(TicketRow::try_from).transpose()
 }
@@ -138,24 +135,35 @@ pub(super) async fn last_serials(
     rows.into_iter().map(pair).collect()
 }
 
-pub(super) async fn counts(pool: &SqlitePool, coupon_id: &CouponId) -> Result<Counts> {
-    let (rows, cancelled, holders, last_serial, contested): (i64, i64, i64, i64, i64) =
-        sqlx::query_as(
-            "SELECT COUNT(*), COUNT(*) FILTER (WHERE status = 'cancelled'),
-                 (SELECT COUNT(*) FROM (SELECT 1 FROM tickets WHERE coupon_id = $1
-                     GROUP BY user_id, claim) AS holders),
-                 COALESCE(MAX(serial), 0),
-                 (SELECT COUNT(*) FROM contested WHERE coupon_id = $1)
-             FROM tickets WHERE coupon_id = $1",
-        )
-        .bind(coupon_id.as_str())
-        .fetch_one(pool)
-        .await?;
+/// The rows after this serial, as far as a page goes.
+pub(super) async fn count_page(
+    pool: &SqlitePool,
+    coupon_id: &CouponId,
+    after: Serial,
+    limit_rows: u32,
+) -> Result<Counts> {
+    let (rows, cancelled, last_serial): (i64, i64, i64) = sqlx::query_as(
+        "SELECT COUNT(*), COUNT(*) FILTER (WHERE status = 'cancelled'), COALESCE(MAX(serial), 0)
+         FROM (SELECT serial, status FROM tickets WHERE coupon_id = $1 AND serial > $2
+             ORDER BY serial LIMIT $3) AS page",
+    )
+    .bind(coupon_id.as_str())
+    .bind(stored::<_, i64>(after.0)?)
+    .bind(i64::from(limit_rows))
+    .fetch_one(pool)
+    .await?;
     Ok(Counts {
         rows: natural(rows, "count")?,
         cancelled: natural(cancelled, "count")?,
-        holders: natural(holders, "count")?,
         last_serial: natural(last_serial, "serial")?,
-        contested: natural(contested, "count")?,
+        contested: 0,
     })
+}
+
+pub(super) async fn contested(pool: &SqlitePool, coupon_id: &CouponId) -> Result<u64> {
+    let contested: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM contested WHERE coupon_id = $1")
+        .bind(coupon_id.as_str())
+        .fetch_one(pool)
+        .await?;
+    natural(contested, "count")
 }

@@ -4,13 +4,16 @@ mod acts;
 mod cancel;
 mod conflicts;
 mod coupons;
+mod failover;
 mod generations;
 mod opening;
 mod persisting;
 mod pooled;
 mod reading;
 mod rehearsal;
+mod runaway;
 mod suited;
+mod tls;
 
 use std::sync::Arc;
 

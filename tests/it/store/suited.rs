@@ -1,5 +1,7 @@
 //! Which databases suit, what is refused, and what a store that opens itself waits for.
 
+use std::time::Duration;
+
 use firstcome::store::{Error, Migrations, Settings, new, open};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _};
@@ -8,7 +10,8 @@ use super::{draft, find};
 use crate::support::postgres::{close_to_all, fresh_database, fresh_database_in, open_to_all};
 
 fn settings(url: &str, migrations: Migrations) -> Settings {
-    Settings { url: url.to_owned(), pool_max_connections: 4, migrations }
+    let migration_wait = Duration::from_millis(300);
+    Settings { url: url.to_owned(), pool_max_connections: 4, migrations, migration_wait }
 }
 
 async fn refusal(url: &str) -> String {
@@ -82,6 +85,22 @@ async fn a_lock_that_somebody_never_gives_back_holds_up_no_server_whose_schema_s
 }
 
 #[tokio::test]
+async fn whoever_migrates_while_another_does_waits_for_a_bounded_time_and_says_so() {
+    let url = fresh_database().await;
+    let mut holder = PgConnection::connect(&url).await.unwrap();
+    let lock = sqlx::query("SELECT pg_advisory_lock($1)").bind(7379555304622747501_i64);
+    lock.execute(&mut holder).await.unwrap();
+    let store = new(&settings(&url, Migrations::Here)).await.unwrap();
+    let waited = tokio::time::timeout(Duration::from_secs(5), store.ping()).await;
+    let refused = waited.expect("it waits for ever").unwrap_err();
+    assert!(matches!(refused, Error::Unavailable(_)), "{refused}");
+    assert!(refused.to_string().contains("another process migrates it"), "{refused}");
+    holder.close().await.unwrap();
+    crate::support::eventually::eventually_ok("the migration", async || store.ping().await).await;
+    store.close().await;
+}
+
+#[tokio::test]
 async fn a_plan_that_is_out_of_date_costs_one_retry_and_not_an_outage() {
     let url = fresh_database().await;
     let store = open(&url, 2).await.unwrap();
@@ -97,6 +116,27 @@ async fn a_plan_that_is_out_of_date_costs_one_retry_and_not_an_outage() {
         sqlx::query(AssertSqlSafe(sql)).execute(&mut owner).await.unwrap();
     }
     assert_eq!(find(&*store, "summer").await, draft("summer"));
+    owner.close().await.unwrap();
+    store.close().await;
+}
+
+/// As a pooler or a tool does that cleans up behind our back.
+const FORGETFUL: &str = "
+    CREATE FUNCTION forget() RETURNS trigger LANGUAGE plpgsql
+        AS 'BEGIN EXECUTE ''DEALLOCATE ALL''; RETURN NULL; END';
+    CREATE TRIGGER forget AFTER INSERT ON coupons FOR EACH ROW EXECUTE FUNCTION forget();";
+
+#[tokio::test]
+async fn a_statement_that_the_server_forgot_costs_one_retry_and_not_an_outage() {
+    let url = fresh_database().await;
+    let store = open(&url, 1).await.unwrap();
+    let mut owner = PgConnection::connect(&url).await.unwrap();
+    sqlx::raw_sql(FORGETFUL).execute(&mut owner).await.unwrap();
+    for number in 0..4 {
+        let id = format!("c{number}");
+        assert!(store.insert_coupon(&draft(&id)).await.unwrap());
+        assert_eq!(find(&*store, &id).await, draft(&id));
+    }
     owner.close().await.unwrap();
     store.close().await;
 }

@@ -16,7 +16,6 @@ pub async fn assert_exactly(server: &Server, coupon: &str, total: usize, told: &
         ("total", total),
         ("issued", total),
         ("rows", total),
-        ("row_holders", total),
         ("holders", total),
         ("persisted", total),
         ("last_serial", total),

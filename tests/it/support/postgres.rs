@@ -6,7 +6,8 @@
 //! file, stops the server and removes its folder.
 
 use std::ffi::OsString;
-use std::os::unix::fs::chown;
+use std::net::TcpListener;
+use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -17,6 +18,7 @@ use rustix::process::Signal;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection as _};
 
+use super::certificates::Certificates;
 use super::eventually::eventually_ok;
 use super::processes;
 
@@ -29,11 +31,11 @@ const UNPRIVILEGED: &str = "postgres";
 /// one that has hardly begun: therefore the loop. A server that was started again is another
 /// process; its file has the id.
 const WATCH: &str = r#"
-if "$@" "$PROGRAMS/initdb" --no-sync --auth=trust --username=firstcome --encoding=UTF8 \
-    --locale=C "$FOLDER/data" >"$FOLDER/log" 2>&1
+if "$@" "$PROGRAMS/initdb" --no-sync --auth-local=trust --auth-host=scram-sha-256 \
+    --username=firstcome --encoding=UTF8 --locale=C "$FOLDER/data" >"$FOLDER/log" 2>&1
 then
     "$@" "$PROGRAMS/postgres" -D "$FOLDER/data" -k "$FOLDER" -c listen_addresses= \
-        -c max_connections=300 -c dynamic_shared_memory_type=mmap >>"$FOLDER/log" 2>&1 &
+        -c max_connections=300 -c dynamic_shared_memory_type=mmap $MORE >>"$FOLDER/log" 2>&1 &
 fi
 cat >/dev/null
 for _ in 1 2 3 4 5 6 7 8 9 10; do
@@ -48,6 +50,7 @@ static DATABASES: AtomicU32 = AtomicU32::new(0);
 
 struct Server {
     folder: PathBuf,
+    port: u16,
     /// Holds the writing end, which the system closes when this process ends.
     _watch: Child,
 }
@@ -55,12 +58,44 @@ struct Server {
 /// A server of a test's own.
 pub struct OwnPostgres(Server);
 
+/// The password of the role, which only connections by TCP need.
+pub const PASSWORD: &str = "right";
+
 impl OwnPostgres {
     /// Starts one and waits until it answers.
     pub async fn start() -> Self {
         let server = Server::start();
         server.connect().await.close().await.expect("close the connection");
         Self(server)
+    }
+
+    /// As [`OwnPostgres::start`], one that also listens on loopback, with TLS for whoever asks.
+    pub async fn start_with_tls() -> (Self, Certificates) {
+        let folder = folder();
+        let certificates = Certificates::make(&folder);
+        let key = &certificates.key;
+        std::fs::set_permissions(key, std::fs::Permissions::from_mode(0o600)).expect("chmod");
+        let _ = as_unprivileged(key);
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("its address").port();
+        drop(listener);
+        let more = format!(
+            "-c listen_addresses=127.0.0.1 -c port={port} -c ssl=on -c ssl_cert_file={} \
+             -c ssl_key_file={}",
+            certificates.certificate.display(),
+            key.display()
+        );
+        let server = Server::start_in(folder, port, &more);
+        let mut connection = server.connect().await;
+        let sql = AssertSqlSafe(format!("ALTER ROLE firstcome PASSWORD '{PASSWORD}'"));
+        sqlx::query(sql).execute(&mut connection).await.expect("a password");
+        connection.close().await.expect("close the connection");
+        (Self(server), certificates)
+    }
+
+    /// The URL of its database by TCP, for a server that listens there.
+    pub fn url_by_tcp(&self, password: &str) -> String {
+        format!("postgres://firstcome:{password}@localhost:{}/postgres", self.0.port)
     }
 
     /// The URL of its database.
@@ -175,26 +210,26 @@ async fn as_owner(statements: &[String]) -> &'static Server {
 
 impl Server {
     fn start() -> Self {
+        Self::start_in(folder(), 5432, "")
+    }
+
+    fn start_in(folder: PathBuf, port: u16, more: &str) -> Self {
         let programs = programs().expect(MISSING);
-        let folder = tempfile::Builder::new()
-            .prefix("firstcome-postgres-")
-            .tempdir()
-            .expect("a folder under the system's temporary one")
-            .keep();
         let mut watch = Command::new("sh");
         watch.args(["-c", WATCH, "watch"]).args(as_unprivileged(&folder));
-        watch.env("FOLDER", &folder).env("PROGRAMS", programs).current_dir("/");
+        watch.env("FOLDER", &folder).env("PROGRAMS", programs).env("MORE", more);
+        watch.current_dir("/");
         // In a group of its own: an interrupt at the keyboard must not stop it before its work.
         watch.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let watch = watch.spawn().expect("sh");
-        Self { folder, _watch: watch }
+        Self { folder, port, _watch: watch }
     }
 
     /// Connects as soon as it answers.
     async fn connect(&self) -> PgConnection {
         eventually_ok("connect to the private PostgreSQL", async || {
             let options = PgConnectOptions::new_without_pgpass().socket(&self.folder);
-            let options = options.username("firstcome").database("postgres");
+            let options = options.port(self.port).username("firstcome").database("postgres");
             PgConnection::connect_with(&options).await.map_err(|error| self.explain(error))
         })
         .await
@@ -206,6 +241,11 @@ impl Server {
         let last = log.lines().rev().take(5).collect::<Vec<_>>();
         format!("{error}; the server's last words, newest first: {last:?}")
     }
+}
+
+fn folder() -> PathBuf {
+    let folder = tempfile::Builder::new().prefix("firstcome-postgres-").tempdir();
+    folder.expect("a folder under the system's temporary one").keep()
 }
 
 /// What root puts before a command to run it as the unprivileged user, who is given the folder.
