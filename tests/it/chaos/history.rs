@@ -91,7 +91,9 @@ impl History {
         }
         let code = answer.code();
         *told.answers.entry(code.clone()).or_default() += 1;
-        let may_refuse_a_winner = answer.status == StatusCode::SERVICE_UNAVAILABLE;
+        // A server that stood still meanwhile may say 408: it did not read who asks.
+        let may_refuse_a_winner =
+            [StatusCode::SERVICE_UNAVAILABLE, StatusCode::REQUEST_TIMEOUT].contains(&answer.status);
         let is_cancelled = code == "ticket_cancelled"
             && told
                 .tickets
