@@ -95,3 +95,39 @@ async fn a_coupon_that_a_request_did_not_find_does_not_wait_for_its_page_i3() {
     assert!(warnings[0].starts_with("keys of 1 coupon are gone"), "{warnings:?}");
     assert!(warnings[0].ends_with(": zz"), "{warnings:?}");
 }
+
+#[tokio::test]
+async fn a_coupon_whose_keys_are_damaged_is_told_by_name_until_they_are_mended_i3() {
+    let site = Site::start(Dialect::Sqlite).await;
+    let server = site.server(&[("FIRSTCOME_PERSISTER", "off")]).await;
+    for coupon in ["summer", "winter"] {
+        server.prepare(coupon, 5).await;
+    }
+    let keys = Keys::new("fc");
+    let id = CouponId::parse("summer").unwrap();
+    let told = async || server.get("/readyz").await;
+    let names = |body: &str, coupon: &str| body.contains("damaged") && body.contains(coupon);
+    let [coupon, holders, records, unpersisted] = keys.of_coupon(&id);
+    for (damage, key) in [
+        (format!("HDEL {coupon} remaining"), &coupon),
+        (format!("HSET {coupon} last_serial many"), &coupon),
+        (format!("SET {coupon} text"), &coupon),
+        (format!("HDEL {holders} \0"), &holders),
+        (format!("SET {records} text"), &records),
+        (format!("SET {unpersisted} many"), &unpersisted),
+    ] {
+        let kept = format!("kept:{key}");
+        let () = site.redis.ask(redis::cmd("COPY").arg(key).arg(&kept)).await;
+        let mut command = redis::Cmd::new();
+        command.arg(damage.split(' ').map(|word| word.trim_matches('\0')).collect::<Vec<_>>());
+        site.redis.ask::<redis::Value>(&command).await;
+        let is_told = async || names(&told().await.body, "summer");
+        eventually_holds(&format!("a warning after {damage}"), is_told).await;
+        let readiness = told().await;
+        assert_eq!(readiness.status, StatusCode::OK, "others go on: {}", readiness.body);
+        assert!(!names(&readiness.body, "winter"), "{}", readiness.body);
+        let () = site.redis.ask(redis::cmd("RENAME").arg(&kept).arg(key)).await;
+        let is_quiet = async || !told().await.body.contains("damaged");
+        eventually_holds(&format!("the end of the warning after {damage}"), is_quiet).await;
+    }
+}
