@@ -9,12 +9,14 @@ use rustix::fs::Mode;
 use rustix::process::{geteuid, umask};
 
 /// Whatever a process of ours keeps in the data directory, and what SQLite keeps beside its file.
-const KEPT: [&str; 11] = [
+const KEPT: [&str; 13] = [
     "admin-token",
     "code-keys",
     "firstcome.db",
     "firstcome.db-shm",
     "firstcome.db-wal",
+    "heartbeat",
+    "heartbeat.new",
     "redis",
     "redis.lock",
     "redis.log",

@@ -50,8 +50,14 @@ async fn nobody_else_reads_what_is_kept_also_in_a_folder_that_existed() {
 
 #[test]
 fn a_folder_with_files_of_another_owner_is_refused_and_left_as_it_is() {
+    for name in ["code-keys", "heartbeat"] {
+        is_refused_with_a_file_of_another_owner(name);
+    }
+}
+
+fn is_refused_with_a_file_of_another_owner(name: &str) {
     let dir = tempfile::tempdir().unwrap();
-    let kept = dir.path().join("code-keys");
+    let kept = dir.path().join(name);
     let text = "k1:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n";
     std::fs::write(&kept, text).unwrap();
     // Only root can give a file away; anybody else is given a folder of root.
