@@ -33,7 +33,7 @@ impl House {
             self.store.ping().await?;
             Ok(self.observer.encryption_of_database().await)
         };
-        let mut prover = self.prover();
+        let mut prover = self.prover().only_looking();
         let (redis, database, _) = tokio::join!(
             reached("Redis", redis),
             reached("the database", database),

@@ -82,7 +82,7 @@ impl House {
             false => Self::own(settings, database).await?,
         };
         if database != Database::Unasked {
-            house.prover().step().await;
+            house.prover().visiting().step().await;
         }
         Ok(house)
     }
@@ -177,9 +177,10 @@ impl House {
 
     /// A prover of this house's Redis.
     pub(super) fn prover(&self) -> Prover {
-        let topology = match self.settings.redis_topology {
-            RedisTopology::Single => Topology::Single,
-            RedisTopology::Replicated => Topology::Replicated,
+        let topology = match (self.settings.redis_topology, &self.local) {
+            (RedisTopology::Replicated, _) => Topology::Replicated,
+            (RedisTopology::Single, Some(_)) => Topology::Private,
+            (RedisTopology::Single, None) => Topology::Single,
         };
         Prover::new(&self.redis, self.store.clone(), topology, now)
             .keeping_in(self.settings.data_dir.clone())

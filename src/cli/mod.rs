@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand};
 use crate::app::{self, Database, Failure, House};
 use crate::config::{LogFormat, Settings, kept};
 use crate::domain::coupon::CouponId;
+use crate::domain::limits::HUNG_WAIT;
 use crate::domain::ticket::TicketId;
 use crate::telemetry::logs;
 
@@ -91,7 +92,13 @@ pub fn run() -> ExitCode {
         .enable_all()
         .build()
         .map_err(Failure::from);
-    match runtime.and_then(|runtime| runtime.block_on(perform(cli))) {
+    let done = runtime.and_then(|runtime| {
+        let done = runtime.block_on(perform(cli));
+        // A disk that hangs must not keep a process that has stopped.
+        runtime.shutdown_timeout(HUNG_WAIT);
+        done
+    });
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => fail(&failure),
     }

@@ -47,8 +47,12 @@ pub struct Generation {
     pub durability: Durability,
     /// Why it was accepted: `first`, `empty`, `restart`, `replica_attached`, `durability_changed`.
     pub reason: String,
+    /// The heartbeat that it was accepted with.
+    pub accepted_heartbeat: u64,
     /// The greatest heartbeat that the database saw (P2 step 8).
     pub heartbeat: u64,
-    /// When it was accepted, or last seen alive.
+    /// When it was accepted, or counted last.
     pub seen_at: UnixMs,
+    /// The process of Redis that was refused last, and is never to be accepted.
+    pub refused_run_id: Option<String>,
 }

@@ -157,6 +157,14 @@ pub const SILENCE_MAX: Duration = Duration::from_secs(2);
 pub const ROWS_LATE: Duration = Duration::from_secs(10);
 /// A generation that was proven within this time may have gained its first replica (P2 step 5).
 pub const BENIGN_PROBE_MAX_AGE: Duration = Duration::from_secs(30 * 60);
+/// The clocks of two servers may differ by this much.
+pub const CLOCK_SKEW_MAX: Duration = Duration::from_secs(2);
+/// A file of the data directory is waited for this long before it is told that the disk hangs.
+pub const DISK_WAIT: Duration = Duration::from_secs(5);
+/// The lock of the data directory is waited for this long; then the next count tries again.
+pub const DIRECTORY_LOCK_WAIT: Duration = Duration::from_secs(2);
+/// What hangs in the operating system keeps a process that has stopped for this long.
+pub const HUNG_WAIT: Duration = Duration::from_secs(1);
 
 const _: () =
     assert!(READ_BLOCK.as_millis() + TAKE_OVER_EVERY.as_millis() < TAKE_OVER_IDLE.as_millis());

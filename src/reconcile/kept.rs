@@ -2,61 +2,68 @@
 //! database's count stands still while the database is away; after such an outage only this one
 //! tells an older copy of Redis from a restart (P2 step 8).
 
-use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use crate::domain::generation::Generation;
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::timeout;
+
+use super::counted::Counted;
+use crate::domain::limits::{DIRECTORY_LOCK_WAIT, DISK_WAIT};
+use crate::domain::time::UnixMs;
 
 /// More than any count takes; what is longer is not ours.
 const FILE_MAX_BYTES: u64 = 256;
+/// Before a lock that others hold is tried again.
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
-/// A count, and the life of Redis that it belongs to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Counted {
-    pub(super) generation_no: u64,
-    pub(super) run_id: String,
-    pub(super) replid: String,
-    pub(super) heartbeat: u64,
+/// Reads what is kept. A disk that hangs is asked once, however often it is looked at.
+pub(super) struct Reader {
+    data_dir: Option<PathBuf>,
+    asked: Option<JoinHandle<io::Result<Option<Counted>>>>,
 }
 
-impl Counted {
-    /// Whether it was counted in this generation. Another database has another one under the same
-    /// number; its counts say nothing here.
-    fn is_in(&self, generation: &Generation) -> bool {
-        self.life() == (generation.generation_no, &generation.run_id, &generation.replid)
+impl Reader {
+    /// Of this directory; without one nothing is kept.
+    pub(super) fn new(data_dir: Option<PathBuf>) -> Self {
+        Self { data_dir, asked: None }
     }
 
-    fn life(&self) -> (u64, &str, &str) {
-        (self.generation_no, &self.run_id, &self.replid)
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        let mut words = text.split_whitespace();
-        let counted = Self {
-            generation_no: words.next()?.parse().ok()?,
-            run_id: words.next()?.to_owned(),
-            replid: words.next()?.to_owned(),
-            heartbeat: words.next()?.parse().ok()?,
+    /// What is kept; waits for the disk for 5 seconds at most.
+    ///
+    /// # Errors
+    /// The sentence why it is not known.
+    pub(super) async fn read(&mut self) -> Result<Option<Counted>, String> {
+        let Some(data_dir) = &self.data_dir else { return Ok(None) };
+        let dir = data_dir.clone();
+        let asked = self.asked.get_or_insert_with(|| spawn_blocking(move || read(&dir)));
+        let answer = match timeout(DISK_WAIT, asked).await {
+            Ok(answer) => answer.map_err(io::Error::other).flatten(),
+            Err(_) => return Err(cannot("read", data_dir, &hangs())),
         };
-        words.next().is_none().then_some(counted)
+        self.asked = None;
+        answer.map_err(|fault| cannot("read", data_dir, &fault))
     }
 }
 
-/// The greatest heartbeat of this generation that is kept; 0 without one. A disk that fails is told
-/// and believed to have nothing.
-pub(super) async fn greatest_in(generation: &Generation, data_dir: Option<PathBuf>) -> u64 {
-    let Some(data_dir) = data_dir else { return 0 };
-    let dir = data_dir.clone();
-    match tokio::task::spawn_blocking(move || read(&dir)).await.map_err(io::Error::other).flatten()
-    {
-        Ok(kept) => kept.filter(|kept| kept.is_in(generation)).map_or(0, |kept| kept.heartbeat),
-        Err(error) => {
-            tracing::warn!("{}", cannot("read", &data_dir, &error));
-            0
-        }
-    }
+/// The fault of a disk that has not answered in time.
+pub(super) fn hangs() -> io::Error {
+    io::Error::new(ErrorKind::TimedOut, "the disk does not answer")
+}
+
+fn parse(text: &str) -> Option<Counted> {
+    let mut words = text.split_whitespace();
+    let counted = Counted {
+        generation_no: words.next()?.parse().ok()?,
+        run_id: words.next()?.to_owned(),
+        replid: words.next()?.to_owned(),
+        heartbeat: words.next()?.parse().ok()?,
+        seen_at: UnixMs(words.next()?.parse().ok()?),
+    };
+    words.next().is_none().then_some(counted)
 }
 
 /// The sentence about a file that fails.
@@ -84,7 +91,7 @@ fn read(data_dir: &Path) -> io::Result<Option<Counted>> {
     let mut text = String::new();
     file.take(FILE_MAX_BYTES).read_to_string(&mut text)?;
     let damaged = || io::Error::new(ErrorKind::InvalidData, "it holds no count");
-    Counted::parse(&text).map(Some).ok_or_else(damaged)
+    parse(&text).map(Some).ok_or_else(damaged)
 }
 
 /// Keeps a count: on disk when this returns, complete from the instant at which it has its name.
@@ -96,8 +103,8 @@ pub(super) fn keep(data_dir: &Path, counted: &Counted) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(data_dir)?;
     let dir = File::open(data_dir)?;
     // Held until the end of this function: nobody writes between the look and the rename.
-    dir.lock()?;
-    // A damaged file is replaced: it holds nothing that could be greater.
+    lock(&dir)?;
+    // Whoever counts was accepted without a damaged file.
     if let Ok(Some(kept)) = read(data_dir)
         && kept.life() == counted.life()
         && kept.heartbeat >= counted.heartbeat
@@ -108,11 +115,29 @@ pub(super) fn keep(data_dir: &Path, counted: &Counted) -> io::Result<()> {
     let mut file =
         OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
     file.set_permissions(Permissions::from_mode(0o600))?;
-    let Counted { generation_no, run_id, replid, heartbeat } = counted;
-    writeln!(file, "{generation_no} {run_id} {replid} {heartbeat}")?;
+    let Counted { generation_no, run_id, replid, heartbeat, seen_at } = counted;
+    writeln!(file, "{generation_no} {run_id} {replid} {heartbeat} {}", seen_at.0)?;
     file.sync_all()?;
     std::fs::rename(&draft, path(data_dir))?;
     dir.sync_all()
+}
+
+/// Locks the directory. One who was stopped may hold the lock for ever, so it is not waited for as
+/// long.
+fn lock(dir: &File) -> io::Result<()> {
+    let given_up_at = Instant::now() + DIRECTORY_LOCK_WAIT;
+    loop {
+        match dir.try_lock() {
+            Err(TryLockError::WouldBlock) if Instant::now() < given_up_at => {
+                std::thread::sleep(LOCK_PAUSE);
+            }
+            Err(TryLockError::WouldBlock) => {
+                let sentence = "another process holds the lock of the directory";
+                return Err(io::Error::new(ErrorKind::WouldBlock, sentence));
+            }
+            locked => return Ok(locked?),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -121,7 +146,7 @@ mod tests {
 
     fn counted(generation_no: u64, heartbeat: u64) -> Counted {
         let (run_id, replid) = ("a".repeat(40), "b".repeat(40));
-        Counted { generation_no, run_id, replid, heartbeat }
+        Counted { generation_no, run_id, replid, heartbeat, seen_at: UnixMs(1_000) }
     }
 
     #[test]
@@ -161,7 +186,7 @@ mod tests {
     #[test]
     fn a_damaged_file_is_told_and_the_next_count_replaces_it() {
         let dir = tempfile::tempdir().unwrap();
-        for text in ["", "1", "1 a b c", "1 a b 2 3", "\u{0}\u{0}\u{0}"] {
+        for text in ["", "1", "1 a b c 3", "1 a b 2", "1 a b 2 3 4", "\u{0}\u{0}\u{0}"] {
             std::fs::write(path(dir.path()), text).unwrap();
             assert_eq!(read(dir.path()).unwrap_err().kind(), ErrorKind::InvalidData, "{text:?}");
         }

@@ -1,6 +1,8 @@
 //! When Redis may have forgotten. This release proves that it has not, or fails closed: whatever
 //! would need a recovery answers `recovering`, issues nothing and loads nothing over it.
 
+mod accept;
+mod counted;
 mod dry_runs;
 mod judge;
 mod kept;

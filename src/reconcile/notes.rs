@@ -7,9 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
-use super::kept::{self, Counted};
-use crate::domain::time::UnixMs;
+use super::counted::Counted;
+use super::kept;
+use crate::domain::limits::DISK_WAIT;
 use crate::redis::generation::GenerationWatch;
 use crate::store::Store;
 use crate::telemetry::health::{Health, Part, Report};
@@ -49,33 +52,32 @@ impl Notes {
     pub(super) async fn keep(&self, data_dir: Option<PathBuf>, health: Health) {
         let Some(data_dir) = data_dir else { return std::future::pending().await };
         let mut newest = self.subscribe();
-        let mut complained = false;
+        let tell = |fault: Option<io::Error>| {
+            let warning = fault.map(|fault| kept::cannot("write", &data_dir, &fault));
+            let warnings = warning.into_iter().collect();
+            health.report(Part::Heartbeat, Report { reasons: Vec::new(), warnings });
+        };
         loop {
             let counted = next(&mut newest).await;
             let dir = data_dir.clone();
-            let kept = tokio::task::spawn_blocking(move || kept::keep(&dir, &counted)).await;
-            let fault = kept.map_err(io::Error::other).flatten().err();
-            let warnings: Vec<String> =
-                fault.iter().map(|fault| kept::cannot("write", &data_dir, fault)).collect();
-            if let (Some(warning), false) = (warnings.first(), complained) {
-                tracing::warn!("{warning}");
-            }
-            complained = !warnings.is_empty();
-            health.report(Part::Heartbeat, Report { reasons: Vec::new(), warnings });
+            let mut keeping = spawn_blocking(move || kept::keep(&dir, &counted));
+            let kept = match timeout(DISK_WAIT, &mut keeping).await {
+                Ok(kept) => kept,
+                Err(_) => {
+                    tell(Some(kept::hangs()));
+                    keeping.await
+                }
+            };
+            tell(kept.map_err(io::Error::other).flatten().err());
         }
     }
 
     /// Takes every count into the database (P2 step 8). Never ends.
-    pub(super) async fn write(
-        &self,
-        store: &dyn Store,
-        now: fn() -> UnixMs,
-        generation: &GenerationWatch,
-    ) {
+    pub(super) async fn write(&self, store: &dyn Store, generation: &GenerationWatch) {
         let mut newest = self.subscribe();
         loop {
-            let Counted { generation_no, heartbeat, .. } = next(&mut newest).await;
-            match store.beat(generation_no, heartbeat, now()).await {
+            let Counted { generation_no, heartbeat, seen_at, .. } = next(&mut newest).await;
+            match store.beat(generation_no, heartbeat, seen_at).await {
                 Ok(true) => {}
                 Ok(false) => {
                     self.overtaken.store(generation_no, Ordering::Relaxed);

@@ -7,19 +7,18 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
+use super::accept::{Acceptor, Standing, Unproven};
+use super::counted::Counted;
 use super::dry_runs::DryRuns;
-use super::judge::{Evidence, Topology, Verdict, judge};
-use super::kept::{self, Counted};
+use super::judge::Topology;
+use super::kept;
 use super::notes::Notes;
-use super::serials::serials_reach;
-use crate::domain::generation::Generation;
 use crate::domain::time::UnixMs;
 use crate::lua::dry_run::Outcome;
 use crate::lua::heartbeat::{Args, Reply, heartbeat};
-use crate::redis::facts::Facts;
 use crate::redis::generation::Accepted;
 use crate::redis::{self, Redis};
-use crate::store::{self, Store};
+use crate::store::Store;
 use crate::telemetry::health::{Health, Part, Report};
 
 /// How often it looks without being asked.
@@ -27,30 +26,16 @@ const EVERY: Duration = Duration::from_secs(1);
 /// The shortest pause between two looks.
 const AT_LEAST: Duration = Duration::from_millis(50);
 
-/// Why this life of Redis cannot be accepted now.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Unproven {
-    #[error("Redis is not reachable: {0}")]
-    Redis(#[from] crate::redis::Error),
-    #[error("this life of Redis cannot be proven while the database is away: {0}")]
-    Store(#[from] store::Error),
-    #[error("{0}")]
-    Doubtful(String),
-    #[error("another server is proving this life of Redis")]
-    Overtaken,
-}
-
 /// Proves the generation; its loop is [`Prover::step`] repeated.
 pub struct Prover {
     redis: Redis,
-    store: Arc<dyn Store>,
-    topology: Topology,
-    now: fn() -> UnixMs,
+    acceptor: Acceptor,
     /// What this process proved itself; believed without the database as long as Redis tells the
     /// same identity.
     proven: Option<Accepted>,
-    /// A generation's number and the greatest heartbeat that this process saw in it.
-    seen: (u64, u64),
+    /// The greatest count that this process saw in the life that it accepted last; none before one
+    /// that is written down.
+    seen: Option<Counted>,
     /// When it counted last.
     beaten_at: Option<Instant>,
     /// Where the counts go that must outlive this process.
@@ -69,17 +54,24 @@ impl Prover {
         topology: Topology,
         now: fn() -> UnixMs,
     ) -> Self {
-        Self {
-            redis: redis.with_reserved_pool(),
+        let redis = redis.with_reserved_pool();
+        let acceptor = Acceptor {
+            redis: redis.clone(),
             store,
             topology,
+            standing: Standing::Resident,
             now,
+            kept: kept::Reader::new(None),
+        };
+        Self {
+            dry_runs: DryRuns::new(redis.clone()),
+            redis,
+            acceptor,
             proven: None,
-            seen: (0, 0),
+            seen: None,
             beaten_at: None,
             notes: Notes::new(),
             data_dir: None,
-            dry_runs: DryRuns::new(redis.with_reserved_pool()),
             complained: None,
             health: Health::default(),
         }
@@ -88,7 +80,22 @@ impl Prover {
     /// This prover keeps what it counts in this directory, too, and believes what it finds there.
     #[must_use]
     pub fn keeping_in(self, data_dir: PathBuf) -> Self {
-        Self { data_dir: Some(data_dir), ..self }
+        let acceptor =
+            Acceptor { kept: kept::Reader::new(Some(data_dir.clone())), ..self.acceptor };
+        Self { data_dir: Some(data_dir), acceptor, ..self }
+    }
+
+    /// This process comes and goes: it may lack what a server counted, so it accepts no life that a
+    /// server has not accepted, unless there is nothing to lose.
+    #[must_use]
+    pub fn visiting(self) -> Self {
+        Self { acceptor: Acceptor { standing: Standing::Visitor, ..self.acceptor }, ..self }
+    }
+
+    /// This process only looks: it judges as a visitor, and writes nothing into the database.
+    #[must_use]
+    pub fn only_looking(self) -> Self {
+        Self { acceptor: Acceptor { standing: Standing::Onlooker, ..self.acceptor }, ..self }
     }
 
     /// It reports a Redis that writes nothing: its beat is the one write that every process makes
@@ -101,11 +108,11 @@ impl Prover {
     /// Repeats [`Prover::step`] every second, and soon on doubt, until shutdown. What it counts is
     /// written down beside it.
     pub async fn run(self, shutdown: CancellationToken) {
-        let (notes, store) = (self.notes.clone(), self.store.clone());
+        let (notes, store) = (self.notes.clone(), self.acceptor.store.clone());
         let generation = self.redis.generation().clone();
         tokio::select! {
             () = notes.keep(self.data_dir.clone(), self.health.clone()) => {}
-            () = notes.write(&*store, self.now, &generation) => {}
+            () = notes.write(&*store, &generation) => {}
             () = self.look(shutdown) => {}
         }
     }
@@ -165,7 +172,8 @@ impl Prover {
 
     async fn prove(&mut self) -> Result<Accepted, Unproven> {
         let facts = self.redis.facts().await?;
-        let is_replicated = self.topology == Topology::Replicated;
+        let at = (self.acceptor.now)();
+        let is_replicated = self.acceptor.topology == Topology::Replicated;
         let warnings = facts.unforeseen_replicas(is_replicated).into_iter().collect();
         self.health.report(Part::Replicas, Report { reasons: Vec::new(), warnings });
         if let Some(sentence) = facts.unfit(is_replicated) {
@@ -180,7 +188,12 @@ impl Prover {
         };
         let accepted = match self.proven.as_ref().filter(is_known) {
             Some(known) => known.clone(),
-            None => self.accept(&facts).await?,
+            None => {
+                let (accepted, counted) =
+                    self.acceptor.accept(&facts, at, self.seen.as_ref()).await?;
+                self.seen = counted;
+                accepted
+            }
         };
         match self.dry_runs.outcome(&accepted).await? {
             Outcome::Ran => {}
@@ -190,79 +203,13 @@ impl Prover {
         self.beat(accepted).await
     }
 
-    /// Compares with the database, and writes a new generation of the same data down by
-    /// compare-and-set.
-    async fn accept(&mut self, facts: &Facts) -> Result<Accepted, Unproven> {
-        let mut last = self.store.last_generation().await?;
-        if let Some(last) = &mut last {
-            // The database may have missed beats: it was away.
-            let kept = kept::greatest_in(last, self.data_dir.clone()).await;
-            last.heartbeat = last.heartbeat.max(self.seen_in(last.generation_no)).max(kept);
-        }
-        let evidence = self.evidence(facts, last.as_ref()).await?;
-        let same_life = last.as_ref().filter(|last| last.run_id == facts.run_id);
-        let durability = facts.level_after(same_life.map(|last| last.durability));
-        let (generation_no, epoch) = match judge(facts, last.as_ref(), &evidence) {
-            Verdict::Doubtful(sentence) => return Err(Unproven::Doubtful(sentence)),
-            Verdict::Same => last.as_ref().map_or((1, 1), |last| (last.generation_no, last.epoch)),
-            Verdict::Next(reason) => {
-                let epoch = last.as_ref().map_or(1, |last| last.epoch);
-                let next = Generation {
-                    generation_no: last.as_ref().map_or(0, |last| last.generation_no) + 1,
-                    epoch,
-                    run_id: facts.run_id.clone(),
-                    replid: facts.replid.clone(),
-                    durability,
-                    reason: reason.to_owned(),
-                    heartbeat: evidence.heartbeat,
-                    seen_at: evidence.now,
-                };
-                if !self.store.append_generation(&next).await? {
-                    return Err(Unproven::Overtaken);
-                }
-                tracing::info!(generation = next.generation_no, epoch, reason, "accepted");
-                (next.generation_no, epoch)
-            }
-        };
-        // Nothing below what was judged is counted on from.
-        self.seen = (generation_no, evidence.heartbeat);
-        Ok(Accepted {
-            generation_no,
-            epoch,
-            run_id: facts.run_id.clone(),
-            replid: facts.replid.clone(),
-            durability,
-        })
-    }
-
-    async fn evidence(
-        &self,
-        facts: &Facts,
-        last: Option<&Generation>,
-    ) -> Result<Evidence, Unproven> {
-        // What cannot change the verdict is not looked for: after a benign change users wait.
-        let is_same_process = last.is_some_and(|last| last.run_id == facts.run_id);
-        let was_preloaded = self.store.has_preloaded_coupon().await?;
-        Ok(Evidence {
-            topology: self.topology,
-            was_preloaded,
-            has_coupon: was_preloaded || self.redis.has_coupon().await?,
-            heartbeat: self.redis.heartbeat().await?,
-            serials_reach: is_same_process || serials_reach(&self.redis, &*self.store).await?,
-            now: (self.now)(),
-        })
-    }
-
-    fn seen_in(&self, generation_no: u64) -> u64 {
-        let (seen_in, heartbeat) = self.seen;
-        if seen_in == generation_no { heartbeat } else { 0 }
-    }
-
     /// Counts a second in Redis, and hands it to those who write it down (P2 step 8). A count that
     /// fell is left as it is, and judged: only data that was lost can count less.
     async fn beat(&mut self, accepted: Accepted) -> Result<Accepted, Unproven> {
-        let generation_no = accepted.generation_no;
-        let at_least = self.seen_in(generation_no);
+        // Who only looks has begun no life, and counts none.
+        let Some(seen) = &mut self.seen else { return Ok(accepted) };
+        let (generation_no, at_least) = (seen.generation_no, seen.heartbeat);
+        let seen_at = (self.acceptor.now)();
         if self.notes.is_overtaken(generation_no) {
             return Err(Unproven::Overtaken);
         }
@@ -289,9 +236,8 @@ impl Prover {
             Err(error) => return Err(error.into()),
         };
         self.beaten_at = Some(Instant::now());
-        self.seen = (generation_no, count);
-        let Accepted { run_id, replid, .. } = accepted.clone();
-        self.notes.note(Counted { generation_no, run_id, replid, heartbeat: count });
+        (seen.heartbeat, seen.seen_at) = (count, seen_at);
+        self.notes.note(seen.clone());
         Ok(accepted)
     }
 }

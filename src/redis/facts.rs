@@ -3,7 +3,7 @@
 use ::redis::{Cmd, FromRedisValue, cmd};
 
 use super::{Error, Redis, Result};
-use crate::domain::generation::Durability;
+use crate::domain::generation::{Durability, Generation};
 
 /// From here on the use of memory is told.
 const MEMORY_NEAR_PERCENT: u64 = 90;
@@ -21,6 +21,8 @@ pub struct Facts {
     pub replid: String,
     /// Whether `master_replid2` is all zero: the data was never another master's.
     pub replid2_is_zero: bool,
+    /// For how long this process has been running, in whole seconds.
+    pub uptime_s: u64,
     /// Replicas that are attached.
     pub connected_replicas: u64,
     /// Whether it refuses writes while too few replicas follow (`min-replicas-…`).
@@ -53,6 +55,11 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// Whether it is the same process with the same data.
+    pub fn is_life(&self, generation: &Generation) -> bool {
+        (&self.run_id, &self.replid) == (&generation.run_id, &generation.replid)
+    }
+
     /// The durability level in force, when the one of the same life was this before; `None` for a
     /// life that is new. After `CONFIG SET appendonly yes` nothing is on disk until the first
     /// rewrite has ended, and INFO shows that rewrite like any other.
@@ -181,6 +188,7 @@ impl Redis {
             ("1", Some("everysec") | None) => Durability::Everysec,
             _ => Durability::None,
         };
+        let uptime_s = line("uptime_in_seconds")?.parse();
         // Not every server of this protocol tells them.
         let number = |name| line(name).ok().and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
         // As Redis itself compares them before it refuses a write.
@@ -195,6 +203,7 @@ impl Redis {
             mode: mode.to_owned(),
             run_id: line("run_id")?.to_owned(),
             replid: of_data("master_replid")?.to_owned(),
+            uptime_s: uptime_s.map_err(|_| Error::Malformed("uptime_in_seconds"))?,
             replid2_is_zero: of_data("master_replid2")?.bytes().all(|byte| byte == b'0'),
             // Told only where `min-replicas-to-write` and `min-replicas-max-lag` are set.
             waits_for_replicas: line("min_slaves_good_slaves").is_ok(),

@@ -202,12 +202,23 @@ pub trait Store: Send + Sync {
     /// The last accepted generation.
     async fn last_generation(&self) -> Result<Option<Generation>>;
 
+    /// The generations from this number on, in their order.
+    async fn generations_from(
+        &self,
+        generation_no: u64,
+        limit_rows: u32,
+    ) -> Result<Vec<Generation>>;
+
     /// Appends a generation. False when its number is taken: another server was first.
     async fn append_generation(&self, generation: &Generation) -> Result<bool>;
 
     /// Takes the greater heartbeat into the row of this generation and sets when it was seen (P2
-    /// step 8). False when it is no longer the last generation.
+    /// step 8). False when it is no longer the last generation, or its process was refused since.
     async fn beat(&self, generation_no: u64, heartbeat: u64, seen_at: UnixMs) -> Result<bool>;
+
+    /// Writes into the row of a generation that no server may accept this process of Redis: what
+    /// shows it now may be gone when it is looked at again.
+    async fn refuse_life(&self, generation_no: u64, run_id: &str) -> Result<()>;
 
     /// Coupons that Redis must have, with the greatest serial of their rows, in the order of their
     /// ids after this one (P2 step 6): no drafts, and none without a row whose preload is only

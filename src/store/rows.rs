@@ -19,6 +19,10 @@ pub(super) const COUPON_COLUMNS: &str = "id, name, total, per_user_limit, opens_
 pub(super) const ACT_COLUMNS: &str =
     "coupon_id, act_no, kind, arguments, idempotency_key, state, result, intended_at_ms";
 
+/// The columns of [`GenerationRow`].
+pub(super) const GENERATION_COLUMNS: &str = "generation_no, epoch, run_id, replid, durability, \
+     reason, accepted_heartbeat, heartbeat, seen_at_ms, refused_run_id";
+
 /// A row of `coupons`.
 #[derive(FromRow)]
 pub(super) struct CouponRow {
@@ -194,8 +198,10 @@ pub(super) struct GenerationRow {
     replid: String,
     durability: String,
     reason: String,
+    accepted_heartbeat: i64,
     heartbeat: i64,
     seen_at_ms: i64,
+    refused_run_id: Option<String>,
 }
 
 impl TryFrom<GenerationRow> for Generation {
@@ -210,8 +216,10 @@ impl TryFrom<GenerationRow> for Generation {
             replid: row.replid,
             durability: durability.ok_or(Error::Corrupt("durability"))?,
             reason: row.reason,
+            accepted_heartbeat: natural(row.accepted_heartbeat, "accepted_heartbeat")?,
             heartbeat: natural(row.heartbeat, "heartbeat")?,
             seen_at: UnixMs(row.seen_at_ms),
+            refused_run_id: row.refused_run_id,
         })
     }
 }

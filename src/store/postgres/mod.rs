@@ -220,12 +220,24 @@ impl Store for PostgresStore {
         self.call(|| generations::last(&self.pool)).await
     }
 
+    async fn generations_from(
+        &self,
+        generation_no: u64,
+        limit_rows: u32,
+    ) -> Result<Vec<Generation>> {
+        self.call(|| generations::from(&self.pool, generation_no, limit_rows)).await
+    }
+
     async fn append_generation(&self, generation: &Generation) -> Result<bool> {
         self.call(|| generations::append(&self.pool, generation)).await
     }
 
     async fn beat(&self, generation_no: u64, heartbeat: u64, seen_at: UnixMs) -> Result<bool> {
         self.call(|| generations::beat(&self.pool, generation_no, heartbeat, seen_at)).await
+    }
+
+    async fn refuse_life(&self, generation_no: u64, run_id: &str) -> Result<()> {
+        self.call(|| generations::refuse(&self.pool, generation_no, run_id)).await
     }
 
     async fn last_serials(

@@ -1,40 +1,57 @@
 //! Generations: append-only, the last one counts (P2).
 
+use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqlitePool;
 
 use crate::domain::generation::Generation;
 use crate::domain::time::UnixMs;
 use crate::store::Result;
-use crate::store::rows::{GenerationRow, stored};
+use crate::store::rows::{GENERATION_COLUMNS, GenerationRow, stored};
 
 pub(super) async fn last(pool: &SqlitePool) -> Result<Option<Generation>> {
-    let row: Option<GenerationRow> = sqlx::query_as(
-        "SELECT generation_no, epoch, run_id, replid, durability, reason, heartbeat, seen_at_ms
-         FROM generations ORDER BY generation_no DESC LIMIT 1",
-    )
+    let row: Option<GenerationRow> = sqlx::query_as(AssertSqlSafe(format!(
+        "SELECT {GENERATION_COLUMNS} FROM generations ORDER BY generation_no DESC LIMIT 1",
+    )))
     .fetch_optional(pool)
     .await?;
     row.map(Generation::try_from).transpose()
 }
 
+pub(super) async fn from(
+    pool: &SqlitePool,
+    generation_no: u64,
+    limit_rows: u32,
+) -> Result<Vec<Generation>> {
+    let rows: Vec<GenerationRow> = sqlx::query_as(AssertSqlSafe(format!(
+        "SELECT {GENERATION_COLUMNS} FROM generations WHERE generation_no >= $1
+         ORDER BY generation_no LIMIT $2",
+    )))
+    .bind(stored::<_, i64>(generation_no)?)
+    .bind(i64::from(limit_rows))
+    .fetch_all(pool)
+    .await?;
+    rows.into_iter().map(Generation::try_from).collect()
+}
+
 /// Appends only what follows the last one, so that the numbers have no gap: a server that read a
 /// database which has since gone back to a backup must read it again.
 pub(super) async fn append(pool: &SqlitePool, generation: &Generation) -> Result<bool> {
-    let appended = sqlx::query(
-        "INSERT INTO generations
-             (generation_no, epoch, run_id, replid, durability, reason, heartbeat, seen_at_ms)
-         SELECT $1, $2, $3, $4, $5, $6, $7, $8
+    let appended = sqlx::query(AssertSqlSafe(format!(
+        "INSERT INTO generations ({GENERATION_COLUMNS})
+         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10
          WHERE $1 = (SELECT COALESCE(MAX(generation_no), 0) + 1 FROM generations)
          ON CONFLICT (generation_no) DO NOTHING",
-    )
+    )))
     .bind(stored::<_, i64>(generation.generation_no)?)
     .bind(i64::from(generation.epoch))
     .bind(&generation.run_id)
     .bind(&generation.replid)
     .bind(generation.durability.word())
     .bind(&generation.reason)
+    .bind(stored::<_, i64>(generation.accepted_heartbeat)?)
     .bind(stored::<_, i64>(generation.heartbeat)?)
     .bind(generation.seen_at.0)
+    .bind(&generation.refused_run_id)
     .execute(pool)
     .await?;
     Ok(appended.rows_affected() == 1)
@@ -48,7 +65,8 @@ pub(super) async fn beat(
 ) -> Result<bool> {
     let beaten = sqlx::query(
         "UPDATE generations SET heartbeat = MAX(heartbeat, $2), seen_at_ms = $3
-         WHERE generation_no = $1 AND $1 = (SELECT MAX(generation_no) FROM generations)",
+         WHERE generation_no = $1 AND $1 = (SELECT MAX(generation_no) FROM generations)
+             AND refused_run_id IS DISTINCT FROM run_id",
     )
     .bind(stored::<_, i64>(generation_no)?)
     .bind(stored::<_, i64>(heartbeat)?)
@@ -56,4 +74,13 @@ pub(super) async fn beat(
     .execute(pool)
     .await?;
     Ok(beaten.rows_affected() == 1)
+}
+
+pub(super) async fn refuse(pool: &SqlitePool, generation_no: u64, run_id: &str) -> Result<()> {
+    sqlx::query("UPDATE generations SET refused_run_id = $2 WHERE generation_no = $1")
+        .bind(stored::<_, i64>(generation_no)?)
+        .bind(run_id)
+        .execute(pool)
+        .await?;
+    Ok(())
 }

@@ -156,12 +156,24 @@ impl Store for SqliteStore {
         generations::last(&self.readers).await
     }
 
+    async fn generations_from(
+        &self,
+        generation_no: u64,
+        limit_rows: u32,
+    ) -> Result<Vec<Generation>> {
+        generations::from(&self.readers, generation_no, limit_rows).await
+    }
+
     async fn append_generation(&self, generation: &Generation) -> Result<bool> {
         generations::append(&self.writer, generation).await
     }
 
     async fn beat(&self, generation_no: u64, heartbeat: u64, seen_at: UnixMs) -> Result<bool> {
         generations::beat(&self.writer, generation_no, heartbeat, seen_at).await
+    }
+
+    async fn refuse_life(&self, generation_no: u64, run_id: &str) -> Result<()> {
+        generations::refuse(&self.writer, generation_no, run_id).await
     }
 
     async fn last_serials(

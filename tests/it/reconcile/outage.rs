@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use firstcome::store::open;
 use reqwest::StatusCode;
 use rustix::process::Signal;
 
@@ -10,7 +11,7 @@ use super::replaced::{copy, tell_a_ticket};
 use super::{assert_fails_closed, assert_recovering};
 use crate::support::eventually::eventually_holds;
 use crate::support::postgres::{OwnPostgres, close_to_all, open_to_all};
-use crate::support::server::Server;
+use crate::support::server::{Server, command};
 use crate::support::site::{Dialect, Site};
 
 /// The database goes away; what Redis had then is kept; tickets are told, and seconds counted, that
@@ -61,6 +62,23 @@ async fn an_older_copy_is_refused_by_servers_that_died_while_the_database_was_aw
     let server = site.listening(&[]).await;
     assert_fails_closed(&site, &server, "heartbeat is behind").await;
     assert_recovering(&server, "summer", "eve").await;
+
+    // Nobody who lacks the file of the one that counted may know it better.
+    let store = open(&site.database_url, 2).await.unwrap();
+    let before = store.last_generation().await.unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let variables = [("REDIS_URL", site.redis.url()), ("DATABASE_URL", &site.database_url)];
+    for words in [&["doctor"][..], &["coupon", "list"], &["coupon", "preload", "summer"]] {
+        let ended = command(elsewhere.path(), &variables).args(words).output().unwrap();
+        let said = String::from_utf8(ended.stdout).unwrap();
+        assert!(words[0] != "doctor" || said.contains("heartbeat is behind"), "{said}");
+    }
+    let other = Server::start(elsewhere.path(), &variables).await;
+    assert_fails_closed(&site, &other, "heartbeat is behind").await;
+    assert_recovering(&server, "summer", "eve").await;
+    let after = store.last_generation().await.unwrap();
+    assert_eq!(after.unwrap().generation_no, before.unwrap().generation_no);
+    store.close().await;
 }
 
 #[tokio::test]
@@ -99,4 +117,18 @@ async fn a_data_directory_that_cannot_keep_the_heartbeat_is_a_warning_and_no_out
     std::fs::remove_dir(&heartbeat).unwrap();
     let is_quiet = async || !server.get("/readyz").await.body.contains("cannot write");
     eventually_holds("the warning's end", is_quiet).await;
+}
+
+#[tokio::test]
+async fn a_data_directory_that_is_locked_or_hangs_is_told_and_keeps_no_stopped_server_alive() {
+    let site = Site::start(Dialect::Sqlite).await;
+    let mut server = site.server(&[]).await;
+    let folder = std::fs::File::open(site.data_dir()).unwrap();
+    folder.lock().unwrap();
+    let warns = async || server.get("/readyz").await.body.contains("cannot write");
+    eventually_holds("a warning", warns).await;
+    server.terminate();
+    let told_at = Instant::now();
+    assert!(server.ended().await.success());
+    assert!(told_at.elapsed() < Duration::from_secs(10), "{:?}", told_at.elapsed());
 }

@@ -53,5 +53,14 @@ async fn a_promoted_replica_is_no_restart_and_no_stranger_is_told_a_serial_i1_i3
     for user in ["ada", "bob", "new"] {
         super::assert_recovering(&server, "summer", user).await;
     }
+
+    // Without replicas Redis forgets after a while whom it followed (`repl-backlog-ttl`).
+    let () = replica.ask(&words("CONFIG SET repl-backlog-ttl 1")).await;
+    let forgot = async || replica.info("master_replid2").await == "0".repeat(40);
+    eventually_holds("that it forgot its master", forgot).await;
+    drop(server);
+    let server = site.listening(&variables).await;
+    super::assert_not_ready(&server, "was refused before").await;
+    super::assert_recovering(&server, "summer", "new").await;
     assert!(replica.world().await == world, "something was written to the promoted one");
 }

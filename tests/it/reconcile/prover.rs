@@ -2,20 +2,16 @@
 
 use std::sync::Arc;
 
+use firstcome::app::now;
 use firstcome::domain::act::{Change, NewAct};
 use firstcome::domain::coupon::{Coupon, CouponId, Definition, Kind, State, Supply};
 use firstcome::domain::generation::Durability;
-use firstcome::domain::time::UnixMs;
 use firstcome::reconcile::{Prover, Topology};
 use firstcome::store::{Intended, Store, open};
 
 use super::words;
 use crate::support::eventually::eventually_holds;
 use crate::support::redis::{PrivateRedis, handle};
-
-fn now() -> UnixMs {
-    UnixMs(1_764_590_400_000)
-}
 
 /// A database with this many coupons whose preload is only intended.
 async fn store_with_intended(dir: &std::path::Path, coupons: usize) -> Arc<dyn Store> {
@@ -134,5 +130,98 @@ async fn always_is_claimed_when_the_first_rewrite_has_ended_and_not_while_it_run
     };
     eventually_holds("the end of the rewrite", is_whole).await;
     assert_eq!(redis.info("aof_rewrite_in_progress").await, "0");
+    store.close().await;
+}
+
+/// A Redis whose coupon was preloaded, and that was killed and started again since.
+async fn restarted(redis: &mut PrivateRedis, dir: &std::path::Path) -> Arc<dyn Store> {
+    let store = store_with_intended(dir, 0).await;
+    let visitor = handle(redis.url());
+    Prover::new(&visitor, store.clone(), Topology::Single, now).visiting().step().await;
+    let accepted = visitor.generation().current().unwrap();
+    assert_eq!(accepted.generation_no, 1, "nothing could be lost");
+    store.close().await;
+    let store = store_with_intended(dir, 1).await;
+    redis.crash_and_restart().await;
+    store
+}
+
+#[tokio::test]
+async fn a_command_accepts_no_restart_before_a_server_did_and_who_only_looks_writes_nothing_i3_i5()
+{
+    let dir = tempfile::tempdir().unwrap();
+    let mut redis = PrivateRedis::start().await;
+    let store = restarted(&mut redis, dir.path()).await;
+    let known = store.last_generation().await.unwrap();
+    let as_it_is = || Prover::new(&redis.redis, store.clone(), Topology::Single, now);
+    for mut prover in [as_it_is().visiting(), as_it_is().only_looking()] {
+        prover.step().await;
+        let told = redis.redis.generation().current();
+        assert!(told.as_ref().is_err_and(|told| told.contains("a server must")), "{told:?}");
+        assert_eq!(store.last_generation().await.unwrap(), known);
+    }
+    as_it_is().step().await;
+    assert_eq!(redis.redis.generation().current().unwrap().generation_no, 2);
+    as_it_is().visiting().step().await;
+    assert!(redis.redis.generation().current().is_ok());
+    store.close().await;
+}
+
+#[tokio::test]
+async fn who_only_looks_finds_a_fresh_redis_well_and_leaves_it_and_the_database_fresh() {
+    let dir = tempfile::tempdir().unwrap();
+    let redis = PrivateRedis::start().await;
+    let store = store_with_intended(dir.path(), 0).await;
+    let ours = handle(redis.url());
+    Prover::new(&ours, store.clone(), Topology::Single, now).only_looking().step().await;
+    assert!(ours.generation().current().is_ok());
+    assert_eq!(store.last_generation().await.unwrap(), None);
+    assert_eq!(redis.world().await, []);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_server_that_counted_more_than_a_restart_was_accepted_with_stops_all_others_i3_i5() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut redis = PrivateRedis::start().await;
+    let store = restarted(&mut redis, dir.path()).await;
+    let counted = store.last_generation().await.unwrap().unwrap();
+    let (run_id, replid) = (counted.run_id, counted.replid);
+    let text = format!("1 {run_id} {replid} 1000 {}", counted.seen_at.0);
+    std::fs::write(dir.path().join("heartbeat"), text).unwrap();
+    let without_file = handle(redis.url());
+    Prover::new(&without_file, store.clone(), Topology::Single, now).step().await;
+    assert_eq!(without_file.generation().current().unwrap().generation_no, 2);
+
+    let with_file = handle(redis.url());
+    let keeping = Prover::new(&with_file, store.clone(), Topology::Single, now);
+    keeping.keeping_in(dir.path().to_owned()).step().await;
+    let told = with_file.generation().current();
+    assert!(told.as_ref().is_err_and(|told| told.contains("older data")), "{told:?}");
+    // The others learn it with their next count, or when they look anew.
+    assert!(!store.beat(2, 1, now()).await.unwrap());
+    Prover::new(&without_file, store.clone(), Topology::Single, now).step().await;
+    let told = without_file.generation().current();
+    assert!(told.as_ref().is_err_and(|told| told.contains("was refused before")), "{told:?}");
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_damaged_count_makes_a_restart_doubtful_and_is_named_i3() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut redis = PrivateRedis::start().await;
+    let store = restarted(&mut redis, dir.path()).await;
+    let heartbeat = dir.path().join("heartbeat");
+    std::fs::write(&heartbeat, "").unwrap();
+    let ours = handle(redis.url());
+    let mut prover =
+        Prover::new(&ours, store.clone(), Topology::Single, now).keeping_in(dir.path().to_owned());
+    prover.step().await;
+    let told = ours.generation().current();
+    let names = |told: &String| told.contains(heartbeat.to_str().unwrap());
+    assert!(told.as_ref().is_err_and(names), "{told:?}");
+    std::fs::remove_file(&heartbeat).unwrap();
+    prover.step().await;
+    assert!(ours.generation().current().is_ok());
     store.close().await;
 }

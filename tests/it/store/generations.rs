@@ -13,8 +13,10 @@ fn generation(generation_no: u64) -> Generation {
         replid: "b".repeat(40),
         durability: Durability::Always,
         reason: "first".to_owned(),
+        accepted_heartbeat: 7,
         heartbeat: 7,
         seen_at: UnixMs(10),
+        refused_run_id: None,
     }
 }
 
@@ -66,6 +68,34 @@ async fn a_heartbeat_only_grows_and_only_in_the_last_generation() {
         assert!(store.append_generation(&generation(2)).await.unwrap());
         assert!(!store.beat(1, 99, UnixMs(40)).await.unwrap());
         assert_eq!(store.last_generation().await.unwrap(), Some(generation(2)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn generations_are_told_in_their_order_and_a_process_that_was_refused_is_beaten_no_more() {
+    for_each_store(async |database| {
+        let store = &database.store;
+        for number in 1..=3 {
+            assert!(store.append_generation(&generation(number)).await.unwrap());
+        }
+        let told = store.generations_from(2, 10).await.unwrap();
+        assert_eq!(told, [generation(2), generation(3)]);
+        assert_eq!(store.generations_from(1, 2).await.unwrap(), [generation(1), generation(2)]);
+        assert_eq!(store.generations_from(4, 10).await.unwrap(), []);
+
+        let refused = |run_id: &str| Generation {
+            refused_run_id: Some(run_id.to_owned()),
+            heartbeat: 8,
+            ..generation(3)
+        };
+        store.refuse_life(3, "another").await.unwrap();
+        assert!(store.beat(3, 8, UnixMs(10)).await.unwrap(), "another one was refused");
+        assert_eq!(store.last_generation().await.unwrap(), Some(refused("another")));
+        let ours = "a".repeat(40);
+        store.refuse_life(3, &ours).await.unwrap();
+        assert!(!store.beat(3, 9, UnixMs(20)).await.unwrap());
+        assert_eq!(store.last_generation().await.unwrap(), Some(refused(&ours)));
     })
     .await;
 }

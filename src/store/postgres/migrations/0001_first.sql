@@ -104,14 +104,16 @@ CREATE TABLE contested (
 );
 
 CREATE TABLE generations (
-    generation_no BIGINT NOT NULL,
-    epoch         BIGINT NOT NULL,
-    run_id        TEXT   NOT NULL,
-    replid        TEXT   NOT NULL,
-    durability    TEXT   NOT NULL,
-    reason        TEXT   NOT NULL,
-    heartbeat     BIGINT NOT NULL,
-    seen_at_ms    BIGINT NOT NULL,
+    generation_no      BIGINT NOT NULL,
+    epoch              BIGINT NOT NULL,
+    run_id             TEXT   NOT NULL,
+    replid             TEXT   NOT NULL,
+    durability         TEXT   NOT NULL,
+    reason             TEXT   NOT NULL,
+    accepted_heartbeat BIGINT NOT NULL,
+    heartbeat          BIGINT NOT NULL,
+    seen_at_ms         BIGINT NOT NULL,
+    refused_run_id     TEXT,
     CONSTRAINT generations_pk PRIMARY KEY (generation_no),
     CONSTRAINT generations_durability_word CHECK (durability IN ('always', 'everysec', 'none'))
 );

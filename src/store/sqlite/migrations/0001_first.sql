@@ -107,14 +107,16 @@ CREATE TABLE contested (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE generations (
-    generation_no INTEGER NOT NULL,
-    epoch         INTEGER NOT NULL,
-    run_id        TEXT    NOT NULL,
-    replid        TEXT    NOT NULL,
-    durability    TEXT    NOT NULL,
-    reason        TEXT    NOT NULL,
-    heartbeat     INTEGER NOT NULL,
-    seen_at_ms    INTEGER NOT NULL,
+    generation_no      INTEGER NOT NULL,
+    epoch              INTEGER NOT NULL,
+    run_id             TEXT    NOT NULL,
+    replid             TEXT    NOT NULL,
+    durability         TEXT    NOT NULL,
+    reason             TEXT    NOT NULL,
+    accepted_heartbeat INTEGER NOT NULL,
+    heartbeat          INTEGER NOT NULL,
+    seen_at_ms         INTEGER NOT NULL,
+    refused_run_id     TEXT,
     CONSTRAINT generations_pk PRIMARY KEY (generation_no),
     CONSTRAINT generations_durability_word CHECK (durability IN ('always', 'everysec', 'none'))
 ) STRICT, WITHOUT ROWID;

@@ -1,0 +1,202 @@
+//! Accepting a life of Redis: what the database, this process and its data directory know is put
+//! together and judged, and what came of it is written down (P2 steps 4-8).
+
+use std::sync::Arc;
+
+use super::counted::{Counted, Said};
+use super::judge::{Evidence, Topology, Verdict, judge};
+use super::kept;
+use super::serials::serials_reach;
+use crate::domain::generation::Generation;
+use crate::domain::limits::PAGE_MAX_ROWS;
+use crate::domain::time::UnixMs;
+use crate::redis::Redis;
+use crate::redis::facts::Facts;
+use crate::redis::generation::Accepted;
+use crate::store::{self, Store};
+
+/// Why this life of Redis cannot be accepted now.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unproven {
+    #[error("Redis is not reachable: {0}")]
+    Redis(#[from] crate::redis::Error),
+    #[error("this life of Redis cannot be proven while the database is away: {0}")]
+    Store(#[from] store::Error),
+    #[error("{0}")]
+    Doubtful(String),
+    #[error("another server is proving this life of Redis")]
+    Overtaken,
+}
+
+/// What a process may write down about a life of Redis that is new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It stays, and remembers what it counts: everything that is proven.
+    Resident,
+    /// It comes and goes, and may lack what a server counted: only what has nothing to lose.
+    Visitor,
+    /// It only looks: nothing.
+    Onlooker,
+}
+
+/// Who accepts.
+pub(super) struct Acceptor {
+    pub(super) redis: Redis,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) topology: Topology,
+    pub(super) standing: Standing,
+    pub(super) now: fn() -> UnixMs,
+    pub(super) kept: kept::Reader,
+}
+
+impl Acceptor {
+    /// Compares what Redis said of itself at this instant with what is known, and writes a new
+    /// generation of the same data down by compare-and-set. The second value is the count of a life
+    /// that is written down.
+    pub(super) async fn accept(
+        &mut self,
+        facts: &Facts,
+        at: UnixMs,
+        seen: Option<&Counted>,
+    ) -> Result<(Accepted, Option<Counted>), Unproven> {
+        let mut last = self.store.last_generation().await?;
+        let kept = self.kept.read().await;
+        let mut is_older = false;
+        if let Some(last) = &mut last {
+            for counted in seen.into_iter().chain(kept.iter().flatten()) {
+                is_older |= self.recall(last, counted).await? == Said::Older;
+            }
+        }
+        let evidence = Evidence {
+            is_older,
+            kept_unread: kept.err(),
+            started_at: UnixMs(at.0.saturating_sub_unsigned(facts.uptime_s.saturating_mul(1_000))),
+            ..self.evidence(facts, last.as_ref()).await?
+        };
+        let reason = match judge(facts, last.as_ref(), &evidence) {
+            Verdict::Doubtful(sentence) => return Err(Unproven::Doubtful(sentence)),
+            Verdict::Refused(sentence) => {
+                self.remember(last.as_ref(), &facts.run_id).await?;
+                return Err(Unproven::Doubtful(sentence));
+            }
+            Verdict::Same => None,
+            Verdict::Next(reason) => Some(reason),
+        };
+        let life = self.life(facts, last.as_ref(), &evidence, reason);
+        let is_written = match reason {
+            None => true,
+            Some(reason) => self.write_down(&life, reason, evidence.nothing_to_lose()).await?,
+        };
+        let Generation { generation_no, epoch, run_id, replid, durability, .. } = life;
+        let (heartbeat, seen_at) = (evidence.heartbeat, evidence.now);
+        // Nothing below what was judged is counted on from.
+        let counted = Counted {
+            generation_no,
+            run_id: run_id.clone(),
+            replid: replid.clone(),
+            heartbeat,
+            seen_at,
+        };
+        let accepted = Accepted { generation_no, epoch, run_id, replid, durability };
+        Ok((accepted, is_written.then_some(counted)))
+    }
+
+    /// Takes into the last generation what was counted in it while the database was away. Written
+    /// down before it is judged, so that who remembers nothing judges as who does.
+    async fn recall(&self, last: &mut Generation, counted: &Counted) -> Result<Said, Unproven> {
+        let from = counted.generation_no;
+        let generations = self.store.generations_from(from, PAGE_MAX_ROWS).await?;
+        let said = counted.says_of(&generations);
+        if said == Said::Counted && counted.heartbeat > last.heartbeat {
+            last.heartbeat = counted.heartbeat;
+            last.seen_at = last.seen_at.max(counted.seen_at);
+            if self.standing != Standing::Onlooker {
+                // Whoever was overtaken meanwhile learns it when it appends or counts.
+                self.store.beat(last.generation_no, last.heartbeat, last.seen_at).await?;
+            }
+        }
+        Ok(said)
+    }
+
+    /// Binds all servers to a refusal whose evidence goes away or is this process's own.
+    async fn remember(&self, last: Option<&Generation>, run_id: &str) -> Result<(), Unproven> {
+        match last {
+            Some(last) if self.standing != Standing::Onlooker => {
+                Ok(self.store.refuse_life(last.generation_no, run_id).await?)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn evidence(
+        &self,
+        facts: &Facts,
+        last: Option<&Generation>,
+    ) -> Result<Evidence, Unproven> {
+        // What cannot change the verdict is not looked for.
+        let is_same = last.is_some_and(|last| facts.is_life(last));
+        let was_preloaded = self.store.has_preloaded_coupon().await?;
+        Ok(Evidence {
+            topology: self.topology,
+            was_preloaded,
+            has_coupon: was_preloaded || self.redis.has_coupon().await?,
+            heartbeat: self.redis.heartbeat().await?,
+            serials_reach: is_same || serials_reach(&self.redis, &*self.store).await?,
+            now: (self.now)(),
+            started_at: UnixMs(0),
+            is_older: false,
+            kept_unread: None,
+        })
+    }
+
+    /// The row of this life: the last one, or the next when there is a reason for it.
+    fn life(
+        &self,
+        facts: &Facts,
+        last: Option<&Generation>,
+        evidence: &Evidence,
+        reason: Option<&str>,
+    ) -> Generation {
+        let same_process = last.filter(|last| last.run_id == facts.run_id);
+        let number = last.map_or(0, |last| last.generation_no);
+        let refused = last.and_then(|last| last.refused_run_id.clone());
+        Generation {
+            generation_no: number + u64::from(reason.is_some()),
+            epoch: last.map_or(1, |last| last.epoch),
+            run_id: facts.run_id.clone(),
+            replid: facts.replid.clone(),
+            durability: facts.level_after(same_process.map(|last| last.durability)),
+            reason: reason.unwrap_or_default().to_owned(),
+            accepted_heartbeat: evidence.heartbeat,
+            heartbeat: evidence.heartbeat,
+            seen_at: evidence.now,
+            refused_run_id: refused.filter(|refused| *refused != facts.run_id),
+        }
+    }
+
+    /// Appends a life that is new, if that is this process's part. False for one who only looks.
+    async fn write_down(
+        &self,
+        life: &Generation,
+        reason: &str,
+        nothing_to_lose: bool,
+    ) -> Result<bool, Unproven> {
+        // Nobody else counts in a private Redis.
+        let knows_all = self.standing == Standing::Resident || self.topology == Topology::Private;
+        if !knows_all && !nothing_to_lose {
+            return Err(Unproven::Doubtful(format!(
+                "a server must accept this life of Redis first ({reason}); one that runs does so \
+                 within a second, or says why not"
+            )));
+        }
+        if self.standing == Standing::Onlooker {
+            return Ok(false);
+        }
+        if !self.store.append_generation(life).await? {
+            return Err(Unproven::Overtaken);
+        }
+        let (generation, epoch) = (life.generation_no, life.epoch);
+        tracing::info!(generation, epoch, reason, "accepted");
+        Ok(true)
+    }
+}

@@ -1,0 +1,182 @@
+//! Is this life of Redis the one that the database knows? Pure: facts in, verdict out (P2 steps
+//! 4-7).
+
+use crate::domain::generation::{Durability, Generation};
+use crate::domain::limits::{BENIGN_PROBE_MAX_AGE, CLOCK_SKEW_MAX};
+use crate::domain::time::UnixMs;
+use crate::redis::facts::Facts;
+
+/// Why a generation was accepted in which Redis had nothing of the one before, and there was nothing
+/// to lose.
+pub(super) const EMPTY: &str = "empty";
+
+/// How Redis is run; what a restart can mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Topology {
+    /// The child of this process: nobody else's data can take its place.
+    Private,
+    /// One server: a restart comes back with its own data.
+    Single,
+    /// A failover may have put another server in its place.
+    Replicated,
+}
+
+/// What the verdict needs besides the facts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Evidence {
+    /// How Redis is run.
+    pub(super) topology: Topology,
+    /// Whether any coupon was ever preloaded.
+    pub(super) was_preloaded: bool,
+    /// Whether Redis holds any coupon.
+    pub(super) has_coupon: bool,
+    /// The heartbeat that Redis has.
+    pub(super) heartbeat: u64,
+    /// Whether every coupon's last serial in Redis is at least the one in the database.
+    pub(super) serials_reach: bool,
+    /// Whether this process counted more in an earlier life than a later one was accepted with.
+    pub(super) is_older: bool,
+    /// Why it is not known what this process's data directory keeps.
+    pub(super) kept_unread: Option<String>,
+    /// The server's clock.
+    pub(super) now: UnixMs,
+    /// When the process of Redis started, by the server's clock; not earlier than it did.
+    pub(super) started_at: UnixMs,
+}
+
+impl Evidence {
+    /// Whether nothing was ever told that could be forgotten.
+    pub(super) fn nothing_to_lose(&self) -> bool {
+        !self.was_preloaded && !self.has_coupon
+    }
+}
+
+/// What may be done with this life of Redis.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It is the last generation.
+    Same,
+    /// It is a new generation of the same data, for this reason.
+    Next(&'static str),
+    /// It may have forgotten something: recover. The sentence says why.
+    Doubtful(String),
+    /// Doubtful, and all others must be told: they may not see why, or not for long.
+    Refused(String),
+}
+
+fn doubtful(sentence: &str) -> Verdict {
+    Verdict::Doubtful(sentence.to_owned())
+}
+
+const LACKS_TICKETS: &str = "Redis lacks tickets that the database has";
+const FLUSHED: &str = "Redis was flushed while it ran: its heartbeat is behind what was counted";
+
+/// Judges a master that has loaded its data.
+pub(super) fn judge(facts: &Facts, last: Option<&Generation>, evidence: &Evidence) -> Verdict {
+    let Some(last) = last else {
+        return match evidence.nothing_to_lose() {
+            true => Verdict::Next("first"),
+            false => doubtful("Redis holds coupons that this database does not know"),
+        };
+    };
+    let is_same = facts.is_life(last);
+    if evidence.nothing_to_lose() {
+        return match is_same && evidence.heartbeat >= last.heartbeat {
+            true => judge_level(facts, last),
+            false => Verdict::Next(EMPTY),
+        };
+    }
+    let verdict = match (is_same, facts.run_id == last.run_id) {
+        _ if evidence.is_older => Verdict::Refused(
+            "Redis came back with older data, and a server accepted it that had not counted as \
+             much as this one"
+                .to_owned(),
+        ),
+        (true, _) if evidence.heartbeat < last.heartbeat => doubtful(FLUSHED),
+        (true, _) => judge_level(facts, last),
+        (false, true) => judge_new_replid(facts, last, evidence),
+        (false, false) => judge_new_process(facts, last, evidence),
+    };
+    match verdict {
+        verdict if last.refused_run_id.as_ref() != Some(&facts.run_id) => verdict,
+        // It is written down already.
+        Verdict::Doubtful(sentence) | Verdict::Refused(sentence) => Verdict::Doubtful(sentence),
+        Verdict::Same | Verdict::Next(_) => doubtful(
+            "this process of Redis was refused before: it may be a replica that was promoted, or \
+             have older data; the log of that server says why",
+        ),
+    }
+}
+
+/// The same process with the same data goes on.
+fn judge_level(facts: &Facts, last: &Generation) -> Verdict {
+    // A level that is only assumed, because CONFIG is refused, replaces none that was read.
+    let level = facts.level_after(Some(last.durability));
+    match level == last.durability || !facts.durability_is_read {
+        true => Verdict::Same,
+        // Written down, so that a later restart is not judged by a level that was left.
+        false => Verdict::Next("durability_changed"),
+    }
+}
+
+/// The same process tells another history of its data: its first replica came, or it was one.
+fn judge_new_replid(facts: &Facts, last: &Generation, evidence: &Evidence) -> Verdict {
+    const REPLACED: &str = "the data of Redis was replaced while it ran";
+    // Redis forgets the master that it followed when it has had no replica for a while.
+    if !facts.replid2_is_zero {
+        return Verdict::Refused(REPLACED.to_owned());
+    }
+    let age_ms = evidence.now.0.saturating_sub(last.seen_at.0);
+    if age_ms >= BENIGN_PROBE_MAX_AGE.as_millis() as i64 {
+        return doubtful(REPLACED);
+    }
+    if evidence.heartbeat < last.heartbeat {
+        return doubtful(FLUSHED);
+    }
+    match (&evidence.kept_unread, evidence.serials_reach) {
+        (Some(sentence), _) => doubtful(sentence),
+        (None, false) => doubtful(LACKS_TICKETS),
+        (None, true) => Verdict::Next("replica_attached"),
+    }
+}
+
+/// Another process is there: the last one restarted, or it is another server.
+fn judge_new_process(facts: &Facts, last: &Generation, evidence: &Evidence) -> Verdict {
+    if evidence.topology == Topology::Replicated {
+        return doubtful("Redis restarted or failed over, and its topology is replicated");
+    }
+    // Redis forgets the master that it once followed when it loads its append-only file, and
+    // remembers it when it loads an RDB file: neither is a plain restart at `always`. It forgets it
+    // as well when it has had no replica for a while.
+    if !facts.replid2_is_zero {
+        return Verdict::Refused(
+            "a replica may have been promoted, or Redis loaded an RDB file only: its \
+             master_replid2 is set; put the old primary back, with its append-only file"
+                .to_owned(),
+        );
+    }
+    let skew_ms = CLOCK_SKEW_MAX.as_millis() as i64;
+    let is_known = evidence.topology == Topology::Private;
+    if !is_known && evidence.started_at.0.saturating_add(skew_ms) < last.seen_at.0 {
+        return doubtful(
+            "a replica may have been promoted: this Redis was there before the other one was \
+             counted last; if it is the right one, a clock was wrong: start it once more",
+        );
+    }
+    if last.durability != Durability::Always || facts.level_after(None) != Durability::Always {
+        return doubtful("Redis restarted, and appendfsync was or is not always");
+    }
+    if evidence.heartbeat < last.heartbeat {
+        return doubtful(
+            "Redis came back with older data: its heartbeat is behind what was counted",
+        );
+    }
+    match (&evidence.kept_unread, evidence.serials_reach) {
+        (Some(sentence), _) => doubtful(sentence),
+        (None, false) => doubtful(LACKS_TICKETS),
+        (None, true) => Verdict::Next("restart"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,192 @@
+//! Every verdict by its facts.
+
+use super::*;
+
+fn facts(run_id: &str, replid: &str) -> Facts {
+    Facts {
+        version: "Redis 7.0.15".to_owned(),
+        mode: "standalone".to_owned(),
+        run_id: run_id.to_owned(),
+        replid: replid.to_owned(),
+        replid2_is_zero: true,
+        waits_for_replicas: false,
+        is_master: true,
+        is_loading: false,
+        connected_replicas: 0,
+        uptime_s: 10,
+        durability: Durability::Always,
+        is_rewriting: false,
+        has_whole_file: true,
+        durability_is_read: true,
+        last_write_ok: true,
+        last_snapshot_ok: true,
+        memory_percent: 0,
+        eviction_policy: "noeviction".to_owned(),
+        skips_fsync_on_rewrite: Some(false),
+    }
+}
+
+fn last() -> Generation {
+    Generation {
+        generation_no: 3,
+        epoch: 1,
+        run_id: "run".to_owned(),
+        replid: "repl".to_owned(),
+        durability: Durability::Always,
+        reason: "first".to_owned(),
+        accepted_heartbeat: 50,
+        heartbeat: 100,
+        seen_at: UnixMs(1_000_000),
+        refused_run_id: None,
+    }
+}
+
+fn evidence() -> Evidence {
+    Evidence {
+        topology: Topology::Single,
+        was_preloaded: true,
+        has_coupon: true,
+        heartbeat: 100,
+        serials_reach: true,
+        is_older: false,
+        kept_unread: None,
+        now: UnixMs(1_060_000),
+        started_at: UnixMs(1_050_000),
+    }
+}
+
+fn is_doubtful(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Doubtful(_))
+}
+
+fn is_refused(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Refused(_))
+}
+
+#[test]
+fn the_same_process_with_the_same_data_goes_on() {
+    assert_eq!(judge(&facts("run", "repl"), Some(&last()), &evidence()), Verdict::Same);
+}
+
+#[test]
+fn the_same_process_without_its_data_is_doubtful_unless_there_was_nothing_to_lose() {
+    let flushed = Evidence { heartbeat: 99, has_coupon: false, ..evidence() };
+    assert!(is_doubtful(&judge(&facts("run", "repl"), Some(&last()), &flushed)));
+    let unused = Evidence { was_preloaded: false, ..flushed.clone() };
+    let verdict = judge(&facts("run", "repl"), Some(&last()), &unused);
+    assert_eq!(verdict, Verdict::Next(EMPTY));
+}
+
+#[test]
+fn a_restart_on_its_own_complete_data_goes_on() {
+    let verdict = judge(&facts("new", "new"), Some(&last()), &evidence());
+    assert_eq!(verdict, Verdict::Next("restart"));
+}
+
+#[test]
+fn a_first_replica_is_benign_only_while_the_last_proof_is_recent() {
+    let attached = facts("run", "new");
+    let verdict = judge(&attached, Some(&last()), &evidence());
+    assert_eq!(verdict, Verdict::Next("replica_attached"));
+    let late = Evidence { now: UnixMs(1_000_000 + 30 * 60 * 1_000), ..evidence() };
+    assert!(is_doubtful(&judge(&attached, Some(&last()), &late)));
+    let promoted = Facts { replid2_is_zero: false, ..attached };
+    assert!(is_refused(&judge(&promoted, Some(&last()), &evidence())));
+}
+
+#[test]
+fn a_first_replica_excuses_no_data_that_were_lost_i3_i5() {
+    for evidence in [
+        Evidence { heartbeat: 99, ..evidence() },
+        Evidence { serials_reach: false, ..evidence() },
+        Evidence { kept_unread: Some("cannot read".to_owned()), ..evidence() },
+    ] {
+        let verdict = judge(&facts("run", "new"), Some(&last()), &evidence);
+        assert!(is_doubtful(&verdict), "{evidence:?}");
+    }
+}
+
+#[test]
+fn a_process_that_ran_before_the_other_one_was_counted_last_is_another_server_i3_i5() {
+    let started = |at| Evidence { started_at: UnixMs(at), ..evidence() };
+    let restarted = facts("new", "new");
+    let judged = |evidence| judge(&restarted, Some(&last()), &evidence);
+    assert!(is_doubtful(&judged(started(997_999))));
+    assert_eq!(judged(started(998_000)), Verdict::Next("restart"), "clocks differ");
+    // A machine without a clock of its own may start its own Redis in the past.
+    let own = Evidence { topology: Topology::Private, ..started(0) };
+    assert_eq!(judged(own), Verdict::Next("restart"));
+}
+
+#[test]
+fn what_was_refused_once_or_lost_what_this_process_counted_is_not_accepted_later_i3_i5() {
+    for (run_id, replid) in [("run", "repl"), ("run", "new"), ("new", "new")] {
+        let refused = Generation { refused_run_id: Some(run_id.to_owned()), ..last() };
+        let facts = facts(run_id, replid);
+        assert!(is_doubtful(&judge(&facts, Some(&refused), &evidence())), "{run_id} {replid}");
+        let older = Evidence { is_older: true, ..evidence() };
+        assert!(is_refused(&judge(&facts, Some(&last()), &older)), "{run_id} {replid}");
+        let nothing = Evidence { was_preloaded: false, has_coupon: false, ..older };
+        let verdict = judge(&facts, Some(&refused), &nothing);
+        assert!(matches!(verdict, Verdict::Same | Verdict::Next(EMPTY)), "{verdict:?}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_makes_a_new_life_doubtful_and_not_the_one_that_goes_on_i3() {
+    let unread = Evidence { kept_unread: Some("cannot read".to_owned()), ..evidence() };
+    assert_eq!(judge(&facts("run", "repl"), Some(&last()), &unread), Verdict::Same);
+    assert!(is_doubtful(&judge(&facts("new", "new"), Some(&last()), &unread)));
+    let nothing = Evidence { was_preloaded: false, has_coupon: false, ..unread };
+    let verdict = judge(&facts("new", "new"), Some(&last()), &nothing);
+    assert_eq!(verdict, Verdict::Next(EMPTY));
+}
+
+#[test]
+fn a_restart_that_may_have_forgotten_a_ticket_is_doubtful() {
+    let restarted = facts("new", "new");
+    let doubtful = [
+        Evidence { topology: Topology::Replicated, ..evidence() },
+        Evidence { heartbeat: 99, ..evidence() },
+        Evidence { serials_reach: false, ..evidence() },
+    ];
+    for evidence in doubtful {
+        assert!(is_doubtful(&judge(&restarted, Some(&last()), &evidence)), "{evidence:?}");
+    }
+    let everysec = Facts { durability: Durability::Everysec, ..restarted.clone() };
+    assert!(is_doubtful(&judge(&everysec, Some(&last()), &evidence())));
+    let before = Generation { durability: Durability::Everysec, ..last() };
+    assert!(is_doubtful(&judge(&restarted, Some(&before), &evidence())));
+    let promoted = Facts { replid2_is_zero: false, ..restarted.clone() };
+    assert!(is_refused(&judge(&promoted, Some(&last()), &evidence())));
+    let not_on_disk = Facts { is_rewriting: true, has_whole_file: false, ..restarted };
+    assert!(is_doubtful(&judge(&not_on_disk, Some(&last()), &evidence())));
+}
+
+#[test]
+fn a_level_rises_when_the_rewrite_that_makes_it_true_has_ended_and_falls_at_once() {
+    let rewriting = Facts { is_rewriting: true, ..facts("run", "repl") };
+    let before = |durability| Generation { durability, ..last() };
+    let none = before(Durability::None);
+    assert_eq!(judge(&rewriting, Some(&none), &evidence()), Verdict::Same);
+    let ended = judge(&facts("run", "repl"), Some(&none), &evidence());
+    assert_eq!(ended, Verdict::Next("durability_changed"));
+    // A rewrite of a file that is whole voids nothing.
+    assert_eq!(judge(&rewriting, Some(&last()), &evidence()), Verdict::Same);
+    let restarted = Facts { is_rewriting: true, ..facts("new", "new") };
+    assert_eq!(judge(&restarted, Some(&last()), &evidence()), Verdict::Next("restart"));
+    let weaker = Facts { durability: Durability::Everysec, ..rewriting };
+    let verdict = judge(&weaker, Some(&last()), &evidence());
+    assert_eq!(verdict, Verdict::Next("durability_changed"));
+}
+
+#[test]
+fn without_a_generation_only_an_empty_redis_is_trusted() {
+    let empty = Evidence { was_preloaded: false, has_coupon: false, ..evidence() };
+    assert_eq!(judge(&facts("run", "repl"), None, &empty), Verdict::Next("first"));
+    for evidence in
+        [Evidence { has_coupon: true, ..empty.clone() }, Evidence { was_preloaded: true, ..empty }]
+    {
+        assert!(is_doubtful(&judge(&facts("run", "repl"), None, &evidence)));
+    }
+}
