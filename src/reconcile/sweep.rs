@@ -1,5 +1,5 @@
-//! A coupon whose keys are gone or damaged is told at once, not at the next restart of Redis: a page of
-//! coupons a second is looked for, and at once those that a request did not find.
+//! A coupon whose keys are gone or damaged is told at once, not at the next restart of Redis: a page
+//! of coupons a second is looked for, and at once those that a request did not find.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -104,8 +104,8 @@ fn sentence<'a>(count: usize, ids: impl Iterator<Item = &'a CouponId>) -> String
     let named: Vec<&str> = ids.take(NAMED).map(CouponId::as_str).collect();
     let more = if count > NAMED { ", …" } else { "" };
     format!(
-        "keys of {count} coupon{} are gone from Redis or damaged, so nothing is issued (recovering): \
-         {}{more}",
+        "keys of {count} coupon{} are gone from Redis or damaged, so nothing is issued \
+         (recovering): {}{more}",
         if count == 1 { "" } else { "s" },
         named.join(", ")
     )

@@ -86,9 +86,9 @@ impl Redis {
         &self.suspects
     }
 
-    /// Those of these coupons of which a key is gone or damaged, so that nothing is issued: the hash,
-    /// the holders, or the stream or the count of their shard. Writes nothing; one trip for all of
-    /// them.
+    /// Those of these coupons of which a key is gone or damaged, so that nothing is issued: the
+    /// hash, the holders, or the stream or the count of their shard. Writes nothing; one trip for
+    /// all of them.
     ///
     /// # Errors
     /// Those of any call.

@@ -6,8 +6,7 @@ use crate::domain::limits::{BENIGN_PROBE_MAX_AGE, CLOCK_SKEW_MAX};
 use crate::domain::time::UnixMs;
 use crate::redis::facts::Facts;
 
-/// Why a generation was accepted in which Redis had nothing of the one before, and there was nothing
-/// to lose.
+/// Why a generation was accepted that has nothing of the one before, when nothing could be lost.
 pub(super) const EMPTY: &str = "empty";
 
 /// How Redis is run; what a restart can mean.
