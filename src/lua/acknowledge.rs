@@ -12,7 +12,7 @@ use crate::redis::script::Script;
 use crate::redis::{Error, Redis, Result};
 
 pub(super) static SCRIPT: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("../../lua/acknowledge.lua")));
+    LazyLock::new(|| Script::new("acknowledge", include_str!("../../lua/acknowledge.lua")));
 
 /// Entries of one call; beyond it the call would block Redis for too long.
 pub const RECORDS_MAX: usize = 512;

@@ -14,7 +14,7 @@ use crate::redis::script::Script;
 use crate::redis::{Error, Redis, Result};
 
 pub(super) static SCRIPT: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("../../lua/audit.lua")));
+    LazyLock::new(|| Script::new("audit", include_str!("../../lua/audit.lua")));
 
 /// The coupon that is looked at.
 pub type Args<'a> = &'a CouponId;

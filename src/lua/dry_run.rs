@@ -74,9 +74,9 @@ pub async fn dry_run(redis: &Redis, accepted: &Accepted) -> Result<Outcome> {
             if is_other_generation(reply) {
                 return Ok(Outcome::OtherGeneration);
             }
-            match denied(reply, &step.command, step.script.map(|(script, _)| script)) {
+            let script = step.script.map(|(script, _)| script);
+            match denied(reply, &step.command, script) {
                 Ok(right) => note(&mut missing, right),
-                // What was denied before has left the keys as nobody expects them.
                 Err(_) if !missing.is_empty() => {}
                 Err(error) => return Err(error),
             }
@@ -120,9 +120,14 @@ fn denied(reply: &Value, command: &str, script: Option<&Script>) -> Result<Optio
     }
 }
 
-/// Once each.
+/// Once each. What was denied before has left the keys as no later script expects them.
 fn note(missing: &mut Vec<Right>, right: Option<Right>) {
-    missing.extend(right.filter(|right| !missing.contains(right)));
+    let is_news = |right: &Right| match right {
+        Right::Broken(_) => missing.is_empty(),
+        right => !missing.contains(right),
+    };
+    let right = right.filter(is_news);
+    missing.extend(right);
 }
 
 fn first_word(reply: &Value) -> Option<&str> {
@@ -206,4 +211,36 @@ fn steps(keys: &Keys, accepted: &Accepted) -> Vec<Step> {
         Step::bare("PING", &[]),
         delete(),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn replied(line: &str) -> Value {
+        ::redis::parse_redis_value(format!("-{line}\r\n").as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn what_does_not_run_is_told_unless_redis_only_cannot_write_now() {
+        let steps = ["pause", "close"].map(|_| &pause::SCRIPT as &Script);
+        let mut missing = Vec::new();
+        // As a Redis before 7.0 says it.
+        let told = "ERR Error compiling script (new function): user_script:1: unexpected symbol";
+        for script in steps {
+            note(&mut missing, denied(&replied(told), "eval", Some(script)).unwrap());
+        }
+        let told = sentence(&missing, "m3", "fc");
+        assert!(told.starts_with("Redis cannot run pause.lua: "), "{told}");
+        assert!(told.contains("unexpected symbol"), "{told}");
+        for code in ["ERR", "WRONGTYPE", "NOSCRIPT"] {
+            let right = denied(&replied(&format!("{code} said")), "xlen", None).unwrap().unwrap();
+            let told = sentence(&[right], "m3", "fc");
+            assert!(told.starts_with("Redis cannot run xlen: "), "{code}: {told}");
+        }
+        for code in ["OOM", "MISCONF", "NOREPLICAS", "READONLY", "LOADING", "BUSY"] {
+            let refused = denied(&replied(&format!("{code} said")), "eval", Some(steps[0]));
+            assert!(matches!(refused, Err(Error::Refused(_))), "{code}: {refused:?}");
+        }
+    }
 }

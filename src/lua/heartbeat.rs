@@ -10,7 +10,7 @@ use crate::redis::script::Script;
 use crate::redis::{Error, Redis, Result};
 
 pub(super) static SCRIPT: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("../../lua/heartbeat.lua")));
+    LazyLock::new(|| Script::new("heartbeat", include_str!("../../lua/heartbeat.lua")));
 
 /// What is counted.
 #[derive(Debug, Clone, Copy)]

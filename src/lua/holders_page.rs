@@ -11,7 +11,7 @@ use crate::redis::script::Script;
 use crate::redis::{Error, Redis, Result};
 
 pub(super) static SCRIPT: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("../../lua/holders_page.lua")));
+    LazyLock::new(|| Script::new("holders_page", include_str!("../../lua/holders_page.lua")));
 
 /// Which page of which holders.
 #[derive(Debug, Clone, Copy)]

@@ -17,7 +17,7 @@ use crate::redis::script::Script;
 use crate::redis::{Error, Redis, Result};
 
 pub(super) static SCRIPT: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("../../lua/issue.lua")));
+    LazyLock::new(|| Script::new("issue", include_str!("../../lua/issue.lua")));
 
 /// Who asks for which coupon.
 #[derive(Debug, Clone, Copy)]

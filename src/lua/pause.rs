@@ -8,7 +8,7 @@ use crate::redis::script::Script;
 use crate::redis::{Redis, Result};
 
 pub(super) static SCRIPT: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("../../lua/pause.lua")));
+    LazyLock::new(|| Script::new("pause", include_str!("../../lua/pause.lua")));
 
 /// The arguments are those of every act.
 pub type Args<'a> = ActArgs<'a>;

@@ -10,7 +10,7 @@ use crate::redis::script::Script;
 use crate::redis::{Redis, Result};
 
 pub(super) static SCRIPT: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("../../lua/preload.lua")));
+    LazyLock::new(|| Script::new("preload", include_str!("../../lua/preload.lua")));
 
 /// What to put into Redis.
 #[derive(Debug, Clone, Copy)]

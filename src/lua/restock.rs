@@ -8,7 +8,7 @@ use crate::redis::script::Script;
 use crate::redis::{Redis, Result};
 
 pub(super) static SCRIPT: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("../../lua/restock.lua")));
+    LazyLock::new(|| Script::new("restock", include_str!("../../lua/restock.lua")));
 
 /// What to change.
 #[derive(Debug, Clone, Copy)]

@@ -7,7 +7,7 @@ use crate::redis::script::Script;
 use crate::redis::{Redis, Result};
 
 pub(super) static SCRIPT: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("../../lua/resume.lua")));
+    LazyLock::new(|| Script::new("resume", include_str!("../../lua/resume.lua")));
 
 /// The arguments are those of every act.
 pub type Args<'a> = ActArgs<'a>;

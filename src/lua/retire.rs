@@ -12,7 +12,7 @@ use crate::redis::script::Script;
 use crate::redis::{Error, Redis, Result};
 
 pub(super) static SCRIPT: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("../../lua/retire.lua")));
+    LazyLock::new(|| Script::new("retire", include_str!("../../lua/retire.lua")));
 
 /// Who goes.
 #[derive(Debug, Clone, Copy)]

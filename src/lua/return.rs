@@ -8,7 +8,7 @@ use crate::redis::script::Script;
 use crate::redis::{Redis, Result};
 
 pub(super) static SCRIPT: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("../../lua/return.lua")));
+    LazyLock::new(|| Script::new("return", include_str!("../../lua/return.lua")));
 
 /// What to change.
 #[derive(Debug, Clone, Copy)]

@@ -13,7 +13,7 @@ use crate::redis::script::Script;
 use crate::redis::{Error, Redis, Result};
 
 pub(super) static SCRIPT: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("../../lua/take_over.lua")));
+    LazyLock::new(|| Script::new("take_over", include_str!("../../lua/take_over.lua")));
 
 /// Who takes over, and from whom.
 #[derive(Debug, Clone, Copy)]

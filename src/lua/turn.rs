@@ -11,7 +11,7 @@ use crate::redis::script::Script;
 use crate::redis::{Error, Redis, Result};
 
 pub(super) static SCRIPT: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("../../lua/turn.lua")));
+    LazyLock::new(|| Script::new("turn", include_str!("../../lua/turn.lua")));
 
 /// What to do with the own place among those who wait for the turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use crate::redis::script::Script;
 use crate::redis::{Redis, Result};
 
 pub(super) static SCRIPT: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("../../lua/window.lua")));
+    LazyLock::new(|| Script::new("window", include_str!("../../lua/window.lua")));
 
 /// What to change.
 #[derive(Debug, Clone, Copy)]

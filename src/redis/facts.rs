@@ -5,6 +5,8 @@ use ::redis::{Cmd, FromRedisValue, cmd};
 use super::{Error, Redis, Result};
 use crate::domain::generation::{Durability, Generation};
 
+/// Scripts say by their first line that they may run without memory, or write nothing.
+const VERSION_MIN: u64 = 7;
 /// From here on the use of memory is told.
 const MEMORY_NEAR_PERCENT: u64 = 90;
 
@@ -13,6 +15,8 @@ const MEMORY_NEAR_PERCENT: u64 = 90;
 pub struct Facts {
     /// Its name and version.
     pub version: String,
+    /// Of which Redis it knows all commands, the first number; a Valkey tells it too.
+    pub major_version: u64,
     /// `redis_mode`, or `server_mode` of Valkey: `standalone`, `cluster` or `sentinel`.
     pub mode: String,
     /// `run_id`: a new one for every process.
@@ -84,6 +88,9 @@ impl Facts {
             let sentence = "Redis is a node of a Redis Cluster, which is not supported: use a \
                             Redis with cluster-enabled no";
             return Some(sentence.to_owned());
+        }
+        if self.major_version < VERSION_MIN {
+            return Some(format!("{} is too old: 7.0 or later is needed", self.version));
         }
         if !self.is_master {
             return Some("Redis is a replica: REDIS_URL must lead to its master".to_owned());
@@ -200,6 +207,7 @@ impl Redis {
                 Ok(version) => format!("Valkey {version}"),
                 Err(_) => format!("Redis {}", line("redis_version")?),
             },
+            major_version: major_of(line("redis_version")?),
             mode: mode.to_owned(),
             run_id: line("run_id")?.to_owned(),
             replid: of_data("master_replid")?.to_owned(),
@@ -234,6 +242,11 @@ impl Redis {
             ask(&mut connection, cmd("GET").arg(self.keys().heartbeat())).await?;
         Ok(count.unwrap_or(0))
     }
+}
+
+/// The first number of a version; 0 for what is none.
+fn major_of(version: &str) -> u64 {
+    version.split('.').next().and_then(|number| number.parse().ok()).unwrap_or_default()
 }
 
 /// A setting; `None` where CONFIG is not allowed or not known. Everything else is an error: a stall

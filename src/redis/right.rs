@@ -14,10 +14,16 @@ pub(crate) enum Right {
     Keys,
     /// The server does not have this command, or it was renamed.
     Unknown(String),
+    /// What it cannot run for another reason, and the reason.
+    Broken(String),
 }
 
-/// The right that a reply to this command says is missing; `None` for every other error. A command
-/// within a script is found by the line that failed, where the reply does not name it.
+/// Codes of a server that cannot write now, and may soon.
+const NOT_NOW: [&str; 6] = ["BUSY", "LOADING", "MISCONF", "NOREPLICAS", "OOM", "READONLY"];
+
+/// The right that a reply to this command says is missing; `None` when the server only cannot write
+/// now. A command within a script is found by the line that failed, where the reply does not name
+/// it.
 pub(crate) fn missing_right(
     error: &RedisError,
     command: &str,
@@ -37,11 +43,21 @@ pub(crate) fn missing_right(
     let is_unknown = says("unknown command")
         || says("Unknown Redis command")
         || says("command is not allowed from script");
-    is_unknown.then_some(Right::Unknown(command))
+    if is_unknown {
+        return Some(Right::Unknown(command));
+    }
+    if error.code().is_some_and(|code| NOT_NOW.contains(&code)) {
+        return None;
+    }
+    let name = script.map_or(command, |script| format!("{}.lua", script.name()));
+    Some(Right::Broken(format!("Redis cannot run {name}: {error}")))
 }
 
 /// What this user may not do, and how to allow it, in a sentence.
 pub(crate) fn sentence(missing: &[Right], user: &str, prefix: &str) -> String {
+    if let Some(Right::Broken(sentence)) = missing.first() {
+        return sentence.clone();
+    }
     let commands: Vec<&str> = missing
         .iter()
         .filter_map(|right| match right {
@@ -72,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_missing_right_is_found_in_the_words_of_old_and_new_servers() {
-        let script = Script::new("local a = 1\nlocal t = redis.call('XGROUP', 'CREATE', a)\n");
+        let script = Script::new("x", "local a = 1\nlocal t = redis.call('XGROUP', 'CREATE', a)\n");
         let within = "script: 0a1b, on @user_script:2.";
         let create = Some(Right::Command("xgroup|create".to_owned()));
         for (code, text, expected) in [

@@ -13,6 +13,7 @@ const READS: [&str; 12] = [
 
 /// A script of `lua/`, embedded in the binary.
 pub struct Script {
+    name: &'static str,
     text: &'static str,
     sha: String,
     /// The line of its first write; beyond the last line when it has none.
@@ -20,11 +21,16 @@ pub struct Script {
 }
 
 impl Script {
-    /// Computes the SHA.
-    pub fn new(text: &'static str) -> Self {
+    /// The script of this name; computes the SHA.
+    pub fn new(name: &'static str, text: &'static str) -> Self {
         let sha = ::redis::Script::new(text).get_hash().to_owned();
         let first_write = text.lines().take_while(|line| !writes(line)).count() + 1;
-        Self { text, sha, first_write }
+        Self { name, text, sha, first_write }
+    }
+
+    /// The name of its file.
+    pub(super) fn name(&self) -> &'static str {
+        self.name
     }
 
     /// A call of the text itself with these keys; only where it cannot be sent a second time.
@@ -94,7 +100,7 @@ mod tests {
 
     #[test]
     fn the_first_write_of_a_script_is_found() {
-        let line = |text: &'static str| Script::new(text).first_write;
+        let line = |text: &'static str| Script::new("x", text).first_write;
         assert_eq!(line("local a = redis.call('GET', k)\n\nredis.call('SET', k, a)"), 3);
         assert_eq!(line("redis.call('GET', redis.call('INCR', k))"), 1);
         assert_eq!(line("return redis.call('GET', k)"), 2);

@@ -5,6 +5,7 @@ use super::*;
 fn facts(run_id: &str, replid: &str) -> Facts {
     Facts {
         version: "Redis 7.0.15".to_owned(),
+        major_version: 7,
         mode: "standalone".to_owned(),
         run_id: run_id.to_owned(),
         replid: replid.to_owned(),
@@ -189,4 +190,16 @@ fn without_a_generation_only_an_empty_redis_is_trusted() {
     {
         assert!(is_doubtful(&judge(&facts("run", "repl"), None, &evidence)));
     }
+}
+
+#[test]
+fn a_server_before_7_0_is_unfit() {
+    let of = |version: &str, major_version| Facts {
+        version: version.to_owned(),
+        major_version,
+        ..facts("run", "repl")
+    };
+    assert_eq!(of("Valkey 8.1.0", 7).unfit(false), None);
+    let told = of("Redis 6.2.14", 6).unfit(false);
+    assert_eq!(told.as_deref(), Some("Redis 6.2.14 is too old: 7.0 or later is needed"));
 }
