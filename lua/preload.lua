@@ -3,6 +3,7 @@
 --! ARGV 1 generation replid  2 epoch number  3 coupon_id id  4 total tickets
 --! ARGV 5 per_user_limit tickets  6 opens_at_ms ms  7 closes_at_ms ms  8 valid_for_ms ms
 --! ARGV 9 key_id id  10 group name  11 version number  12 act_token word
+--! ARGV 13 stock_version number
 --! REPLY applied version total remaining | diverged act_no | out_of_order act_no | recovering
 --! REPLY other_generation | stale_epoch epoch
 --! KEEPS I1 I4 I5
@@ -10,13 +11,14 @@
 -- Preload is act 1 of a coupon, and its version is the one after the draft's. Repeated, it changes
 -- nothing and gives the stored result again; with another token it is the preload of another coupon
 -- that had this id, whose life it must not inherit, and nothing is written. An empty opens_at_ms,
--- closes_at_ms or valid_for_ms means that there is none.
+-- closes_at_ms or valid_for_ms means that there is none. The stock_version is greater than any that
+-- an earlier coupon of this id had: servers may remember that one's holders.
 
 local coupon, holders, records, unpersisted = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local generation, epoch, coupon_id, total = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local per_user_limit, opens_at_ms, closes_at_ms = ARGV[5], ARGV[6], ARGV[7]
 local valid_for_ms, key_id, group, version = ARGV[8], ARGV[9], ARGV[10], ARGV[11]
-local act_token = ARGV[12]
+local act_token, stock_version = ARGV[12], ARGV[13]
 
 local replication = redis.call('INFO', 'replication')
 if not string.find(replication, 'role:master', 1, true)
@@ -25,6 +27,8 @@ if not string.find(replication, 'role:master', 1, true)
 end
 local stored = redis.call('HMGET', coupon, 'epoch', 'act_no', 'act_result', 'act_token')
 if stored[1] and stored[1] ~= epoch then return 'stale_epoch ' .. stored[1] end
+local is_whole = stored[1] and stored[2] and stored[3] and stored[4]
+if not is_whole and redis.call('EXISTS', coupon) == 1 then return 'recovering' end
 if stored[2] == '1' then return stored[4] == act_token and stored[3] or 'diverged 1' end
 if stored[2] then return 'out_of_order ' .. stored[2] end
 -- Holders without their coupon: Redis lost a part of what it knew.
@@ -46,10 +50,11 @@ end
 redis.call('INCRBY', unpersisted, 0)
 local result = 'applied ' .. version .. ' ' .. total .. ' ' .. total
 redis.call('HSET', coupon, 'id', coupon_id, 'state', 'open', 'epoch', epoch, 'version', version,
-  'stock_version', '1', 'total', total, 'remaining', total, 'held', '0', 'held_until_ms', '0',
-  'last_serial', '0', 'issued', '0', 'returned', '0', 'per_user_limit', per_user_limit,
-  'opens_at_ms', opens_at_ms, 'closes_at_ms', closes_at_ms, 'valid_for_ms', valid_for_ms,
-  'key_id', key_id, 'act_no', '1', 'act_token', act_token, 'act_result', result)
+  'stock_version', stock_version, 'total', total, 'remaining', total, 'held', '0',
+  'held_until_ms', '0', 'last_serial', '0', 'issued', '0', 'returned', '0',
+  'per_user_limit', per_user_limit, 'opens_at_ms', opens_at_ms, 'closes_at_ms', closes_at_ms,
+  'valid_for_ms', valid_for_ms, 'key_id', key_id, 'act_no', '1', 'act_token', act_token,
+  'act_result', result)
 redis.call('HSET', holders, '', '')
 if not grouped then redis.call('XGROUP', 'CREATE', records, group, '0', 'MKSTREAM') end
 return result

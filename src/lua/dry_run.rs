@@ -153,7 +153,7 @@ fn steps(keys: &Keys, accepted: &Accepted) -> Vec<Step> {
     let act = |script, keys: &[&str], act_no: &str, args: &[&str]| {
         Step::script(script, "applied", keys, &[&[life, epoch, act_no, "token"], args].concat())
     };
-    let definition = ["dry", "1", "1", "", "", "", "key", GROUP, "1", "token"];
+    let definition = ["dry", "1", "1", "", "", "", "key", GROUP, "1", "token", "1"];
     let ask = [life, epoch, &backlog, "dry", "key", "", "somebody"];
     let mut by_its_sha = audit::SCRIPT.call(&all.map(str::to_owned));
     by_its_sha.arg(GROUP);

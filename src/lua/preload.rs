@@ -25,6 +25,9 @@ pub struct Args<'a> {
     pub version: u64,
     /// The token of its act (`Act::token`).
     pub token: &'a str,
+    /// The stock version that it begins with: greater than any that an earlier coupon of this id
+    /// had, whose holders a server may remember (I10). 1..=2^52.
+    pub stock_version: u64,
 }
 
 /// The replies are those of every act; never refused, and never unknown.
@@ -48,6 +51,7 @@ pub async fn preload(redis: &Redis, args: &Args<'_>) -> Result<Reply> {
         .arg(args.key_id)
         .arg(GROUP)
         .arg(args.version)
-        .arg(args.token);
+        .arg(args.token)
+        .arg(args.stock_version);
     run_act(redis, &SCRIPT, &call).await
 }

@@ -96,6 +96,8 @@ impl Preparer {
                     key_id: &coupon.key_id,
                     version: coupon.version + 1,
                     token,
+                    // Later than every act of an earlier coupon that had this id.
+                    stock_version: act.intended_at.0.max(1).unsigned_abs(),
                 };
                 let reply = lua::preload::preload(redis, &args).await?;
                 redis.preloaded().add(coupon.shard);

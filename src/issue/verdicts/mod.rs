@@ -36,6 +36,9 @@ const FORGOTTEN_AT_ONCE: usize = 64;
 pub struct Standing {
     /// The coupon's epoch.
     pub epoch: u32,
+    /// Its stock version: an earlier coupon that had this id, before Redis and the database were
+    /// emptied, had lower ones, whatever its version was.
+    pub stock_version: u64,
     /// Its version.
     pub version: u64,
 }
@@ -113,8 +116,9 @@ impl Verdicts {
     /// Learns from what Redis answered to a question that was sent at `sent`.
     pub(super) fn learn(&self, coupon_id: &CouponId, sent: Moment, answered: &Answered) {
         let has = |wanted: Answer| answered.answers.contains(&wanted);
-        let standing = Standing { epoch: answered.epoch, version: answered.version };
-        let stock = Stock { epoch: answered.epoch, version: answered.stock_version };
+        let Answered { epoch, version, stock_version, .. } = *answered;
+        let standing = Standing { epoch, stock_version, version };
+        let stock = Stock { epoch, version: stock_version };
         let lease_ms = answered.lease_ms.min(LEASE_MAX_MS);
         let verdict = |reason, lease_ms| Verdict::new(standing, stock, reason, sent, lease_ms);
         if has(Answer::SoldOut) {

@@ -1,7 +1,7 @@
 //! Two processes with real verdicts and filters, around a Redis that is played by the few lines
 //! which matter here: versions, hold and lease (P1 steps 1 to 9). Restocks, returns, pauses, new
-//! users, lost answers and slow networks come at random; whoever holds a ticket is never refused
-//! (I10). And the simulation can find it: with a fault planted, holders are refused.
+//! users, new lives, lost answers and slow networks come at random; whoever holds a ticket is never
+//! refused (I10). And the simulation can find it: with a fault planted, holders are refused.
 
 use std::collections::BTreeMap;
 
@@ -36,6 +36,8 @@ enum Fault {
     FiltersDuringTheHold,
     /// Stock that comes back is there at once.
     NoHold,
+    /// A coupon that is made anew begins with the stock version that the first one began with.
+    LivesAreAlike,
 }
 
 /// What Redis knows.
@@ -55,6 +57,12 @@ impl Coupon {
         let (version, stock_version, remaining) = (1, 1, 2);
         let (is_paused, held, held_until_ms, holders) = (false, 0, 0, Vec::new());
         Self { fault, is_paused, version, stock_version, remaining, held, held_until_ms, holders }
+    }
+
+    /// Redis and the database are emptied, and the coupon is made and preloaded anew.
+    fn begin_anew(&mut self, now_ms: u64) {
+        let stock_version = if self.fault == Fault::LivesAreAlike { 1 } else { now_ms };
+        *self = Self { stock_version, ..Self::new(self.fault) };
     }
 
     /// A restock gives new stock.
@@ -234,7 +242,12 @@ impl World {
                     self.coupon.take_back(now_us / 1_000, place as usize);
                 }
                 2..4 => self.coupon.switch(),
-                4..20 => self.build(now_us),
+                4 => {
+                    // Nobody empties a database and makes a coupon anew within a lease.
+                    now_us += HOLD_MS * 1_000;
+                    self.coupon.begin_anew(now_us / 1_000);
+                }
+                5..20 => self.build(now_us),
                 20..80 if !self.coupon.holders.is_empty() => {
                     // The latest winners are those who may be refused wrongly.
                     let latest = self.coupon.holders.len() as u64;
@@ -275,7 +288,12 @@ fn nobody_who_holds_a_ticket_is_ever_refused_from_memory_i4_i8_i10() {
 
 #[test]
 fn the_simulation_finds_a_fault_that_is_planted() {
-    let faults = [Fault::ReturnsLeaveTheStockVersion, Fault::FiltersDuringTheHold, Fault::NoHold];
+    let faults = [
+        Fault::ReturnsLeaveTheStockVersion,
+        Fault::FiltersDuringTheHold,
+        Fault::NoHold,
+        Fault::LivesAreAlike,
+    ];
     let found = faults.map(|fault| refused(fault).1);
     assert!(found.iter().all(|holders| *holders > 0), "{found:?}");
 }

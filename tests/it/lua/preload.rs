@@ -90,6 +90,19 @@ async fn over_the_holders_of_a_lost_coupon_nothing_is_loaded_i1_i4() {
 }
 
 #[tokio::test]
+async fn over_a_coupon_that_lost_a_field_nothing_is_loaded_i1_i4() {
+    for name in ["epoch", "act_no", "act_token", "act_result"] {
+        let stage = Stage::with(10).await;
+        stage.issue("ada").await;
+        stage.private.ask::<()>(cmd("HDEL").arg(stage.hash()).arg(name)).await;
+        stage.delete(&stage.keys()[1]).await;
+        let before = stage.world().await;
+        assert_eq!(said(&stage).await, "recovering", "without {name}");
+        assert!(stage.world().await == before, "without {name}");
+    }
+}
+
+#[tokio::test]
 async fn a_shard_keeps_its_records_its_group_and_its_count_when_another_coupon_comes_i3() {
     let mut stage = Stage::with(10).await;
     stage.answered(&[("ada", 1), ("bob", 1)]).await;

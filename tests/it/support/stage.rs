@@ -91,8 +91,9 @@ impl Stage {
     /// As [`Stage::preload`], as the act of this token.
     pub async fn preload_as(&self, definition: &Definition, token: &str) -> Result<ActReply> {
         let accepted = &self.accepted;
-        let (key_id, version) = ("k1", 1);
-        let args = preload_script::Args { accepted, definition, key_id, version, token };
+        let (key_id, version, stock_version) = ("k1", 1, 1);
+        let args =
+            preload_script::Args { accepted, definition, key_id, version, token, stock_version };
         preload(self.redis(), &args).await
     }
 
