@@ -26,7 +26,11 @@ local stored = redis.call('HMGET', coupon, 'epoch', 'state', 'act_no', 'act_resu
   'total', 'remaining', 'held', 'act_token', 'unwritten')
 if not stored[1] then return 'unknown' end
 if not is_first and stored[1] ~= epoch then return 'stale_epoch ' .. stored[1] end
-if stored[2] == 'recovering' then return 'recovering' end
+-- Before its row it needs nothing of the last act.
+for i = is_first and 5 or 3, is_first and 8 or 9 do
+  if not stored[i] then return 'recovering' end
+end
+if not stored[2] or stored[2] == 'recovering' then return 'recovering' end
 if not is_first then
   if stored[3] == act_no then
     return stored[9] == act_token and stored[4] or 'diverged ' .. act_no

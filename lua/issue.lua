@@ -36,13 +36,19 @@ local stored = redis.call('HMGET', coupon, 'id', 'state', 'epoch', 'version', 'r
   'key_id', 'valid_for_ms', 'total', 'stock_version')
 local coupon_id, state = stored[1], stored[2]
 if not coupon_id then return {'unknown'} end
-if stored[3] ~= epoch then return {'stale_epoch', stored[3]} end
 local version = stored[4]
 local remaining, held, held_until_ms = tonumber(stored[5]), tonumber(stored[6]), tonumber(stored[7])
 local last_serial, issued = tonumber(stored[8]), tonumber(stored[9])
 local per_user_limit = tonumber(stored[10])
 local opens_at_ms, closes_at_ms = stored[11], stored[12]
 local key_id, valid_for_ms, total = stored[13], stored[14], stored[15]
+-- A coupon that lost a field: what is told could not be read, or only a part of it be written.
+if not (state and stored[3] and version and remaining and held and held_until_ms and last_serial
+  and issued and per_user_limit and opens_at_ms and closes_at_ms and key_id and valid_for_ms
+  and total and stored[16]) then
+  return {'recovering'}
+end
+if stored[3] ~= epoch then return {'stale_epoch', stored[3]} end
 
 -- The holders hash has an empty field since preload: without it the hash was lost, and with it
 -- who holds a ticket. The counter and the stream exist since preload too.

@@ -27,6 +27,9 @@ local stored = redis.call('HMGET', coupon, 'epoch', 'state', 'act_no', 'act_resu
   'total', 'remaining', 'held', 'last_serial', 'opens_at_ms', 'act_token')
 if not stored[1] then return 'unknown' end
 if stored[1] ~= epoch then return 'stale_epoch ' .. stored[1] end
+for i = 2, 11 do
+  if not stored[i] then return 'recovering' end
+end
 if stored[2] == 'recovering' then return 'recovering' end
 if stored[3] == act_no then
   return stored[11] == act_token and stored[4] or 'diverged ' .. act_no

@@ -109,8 +109,14 @@ impl Relay {
 
     /// Logs what holds up the acts of one coupon, once.
     fn complain(&mut self, id: &CouponId, refusal: &Refusal) {
-        // A diverged coupon has its own line.
-        if matches!(refusal, Refusal::Redis(_) | Refusal::Store(_))
+        // A diverged coupon has its own line. In a life that is proven, only a coupon that lost a
+        // part waits for its recovery.
+        let is_its_own = match refusal {
+            Refusal::Redis(_) | Refusal::Store(_) => true,
+            Refusal::Recovering(_) => self.preparer.redis.generation().current().is_ok(),
+            _ => false,
+        };
+        if is_its_own
             && self.complained.len() < COMPLAINTS_MAX
             && self.complained.insert(id.clone())
         {

@@ -8,6 +8,7 @@ pub mod hold;
 
 use firstcome::lua::{ActArgs, ActReply};
 use firstcome::redis::{Error, Result};
+use redis::cmd;
 
 use crate::support::stage::{Stage, words};
 
@@ -32,6 +33,11 @@ macro_rules! promises_of_every_act {
         #[tokio::test]
         async fn it_still_works_after_script_flush() {
             $crate::lua::acts::after_script_flush($act).await;
+        }
+
+        #[tokio::test]
+        async fn without_a_field_that_it_needs_it_is_recovering_and_changes_nothing_i4() {
+            $crate::lua::acts::without_a_field($act).await;
         }
 
         #[tokio::test]
@@ -122,6 +128,29 @@ pub async fn after_script_flush(act: impl AsyncFn(&Stage, ActArgs<'_>) -> Result
         stage.flush_scripts().await;
         let said = said(&act, &stage, stage.act(act_no)).await;
         assert!(said.starts_with(&format!("applied {act_no} ")), "{said}");
+    }
+}
+
+/// A field is needed, or it is not: then the act is applied, and said so.
+pub async fn without_a_field(act: impl AsyncFn(&Stage, ActArgs<'_>) -> Result<ActReply>) {
+    let stage = stage().await;
+    let whole = stage.fields_but(&[]).await;
+    for (name, _) in &whole {
+        stage.private.ask::<()>(cmd("HDEL").arg(stage.hash()).arg(name)).await;
+        let before = stage.world().await;
+        for act_no in [1, 2] {
+            let reply = act(&stage, stage.act(act_no)).await;
+            let said = reply.map_or_else(|error| error.to_string(), |reply| words(&reply));
+            let is_needed = stage.world().await == before && !said.starts_with("applied ");
+            let expected = if name == "epoch" { "unknown" } else { "recovering" };
+            assert!(!is_needed || said == expected, "act {act_no} without {name}: {said}");
+            let needed = ["act_no", "act_token", "act_result", "version", "remaining", "state"];
+            assert!(is_needed || !needed.contains(&name.as_str()), "act {act_no} without {name}");
+        }
+        stage.delete(&stage.hash()).await;
+        let mut set = cmd("HSET");
+        set.arg(stage.hash()).arg(&whole);
+        stage.private.ask::<()>(&set).await;
     }
 }
 
