@@ -51,7 +51,9 @@ impl Stop {
 impl Preparer {
     /// Pauses, resumes or closes. A pause or close goes to Redis first when its row cannot be had
     /// within half a second, when Redis and the database have diverged, or when `redis_first` asks
-    /// for it; its act is written afterwards (P9 step 7).
+    /// for it; its act is written afterwards (P9 step 7). A close is for good: with an `If-Match`
+    /// or a key in hand it waits for its row, which alone can refuse it. A pause does not: whoever
+    /// pulls the brake is not asked whether they know the latest version.
     ///
     /// # Errors
     /// [`Refusal::AlreadyClosed`], [`Refusal::Superseded`] and those of an act.
@@ -62,7 +64,8 @@ impl Preparer {
         request: &Request,
         redis_first: bool,
     ) -> Result<Applied, Refusal> {
-        let Some(stop) = Stop::of(&change) else {
+        let waits_for_its_row = change == Change::Close && request.is_conditional() && !redis_first;
+        let Some(stop) = Stop::of(&change).filter(|_| !waits_for_its_row) else {
             // A Redis that does not answer is met by the act itself, which then stands as intended.
             if let Err(error) = self.write_what_went_first(id).await {
                 tracing::debug!(%error, coupon.id = %id, "not known whether a pause came first");

@@ -55,6 +55,13 @@ pub struct Request {
     pub who: String,
 }
 
+impl Request {
+    /// Whether its row may refuse it: the coupon changed since (412), or the key was used (422).
+    fn is_conditional(&self) -> bool {
+        self.if_version.is_some() || self.idempotency_key.is_some()
+    }
+}
+
 /// Prepares coupons; cheap to clone.
 #[derive(Clone)]
 pub struct Preparer {

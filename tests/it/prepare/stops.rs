@@ -4,11 +4,12 @@ use std::time::{Duration, Instant};
 
 use firstcome::domain::act::Change;
 use firstcome::domain::coupon::{CouponId, State};
+use firstcome::domain::limits::ROW_WAIT;
 use firstcome::domain::time::UnixMs;
 use firstcome::prepare::Stop;
 use firstcome::store::open;
 use redis::cmd;
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use rustix::process::Signal;
 use sqlx::{Connection as _, PgConnection, raw_sql};
 use tempfile::TempDir;
@@ -17,7 +18,7 @@ use crate::support::eventually::eventually_holds;
 use crate::support::postgres::{self, close_to_all, open_to_all};
 use crate::support::processes::signal;
 use crate::support::redis::{PrivateRedis, handle};
-use crate::support::server::Server;
+use crate::support::server::{Answer, Server, send};
 
 use super::act;
 
@@ -169,4 +170,52 @@ async fn a_pause_and_a_close_need_no_database_and_no_proven_life_of_redis_i8() {
     }
     let nothing = CouponId::parse("nothing").unwrap();
     Stop::Pause.go_first(&redis, &nothing).await.unwrap_err();
+}
+
+/// `pause` or `close` with a header.
+async fn act_with(server: &Server, word: &str, header: (&str, &str)) -> Answer {
+    let path = format!("/admin/coupons/summer/{word}");
+    let request = server.ask_as_admin(Method::POST, &path).header(header.0, header.1);
+    send(request).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_close_with_a_condition_waits_for_the_row_that_may_refuse_it_i4() {
+    let place = Place::start().await;
+    let server = &place.server;
+    let paused = act_with(server, "pause", ("Idempotency-Key", "K")).await;
+    assert_eq!(paused.status, StatusCode::OK, "{paused:?}");
+    let refusals = [
+        (("If-Match", "\"1\""), "version_conflict"),
+        (("Idempotency-Key", "K"), "idempotency_key_reused"),
+    ];
+    for (header, code) in refusals {
+        let mut lock = PgConnection::connect(&place.database_url).await.unwrap();
+        raw_sql("BEGIN; LOCK TABLE coupons, acts").execute(&mut lock).await.unwrap();
+        let free = async {
+            let since = Instant::now();
+            let is_long = async || since.elapsed() > 3 * ROW_WAIT;
+            eventually_holds("longer than any stop waits for its row", is_long).await;
+            raw_sql("ROLLBACK").execute(&mut lock).await.unwrap();
+        };
+        let (told, ()) = tokio::join!(act_with(server, "close", header), free);
+        assert_eq!(told.code(), code, "{told:?}");
+    }
+    assert_eq!(server.issue("summer", "ada").await.code(), "paused", "and not closed");
+    assert_eq!(place.settled(&["preload", "pause"]).await, State::Paused);
+}
+
+#[tokio::test]
+async fn a_pause_goes_first_whatever_its_condition_while_its_row_takes_long_i8() {
+    let place = Place::start().await;
+    assert_eq!(act(&place.server, "summer", "pause").await.status, StatusCode::OK);
+    assert_eq!(act(&place.server, "summer", "resume").await.status, StatusCode::OK);
+    let stale = ("If-Match", "\"1\"");
+    let told = act_with(&place.server, "pause", stale).await;
+    assert_eq!(told.code(), "version_conflict", "{told:?}");
+    let mut lock = PgConnection::connect(&place.database_url).await.unwrap();
+    raw_sql("BEGIN; LOCK TABLE coupons, acts").execute(&mut lock).await.unwrap();
+    let told = act_with(&place.server, "pause", stale).await;
+    assert_eq!(told.status, StatusCode::OK, "{told:?}");
+    assert_eq!(place.server.issue("summer", "ada").await.code(), "paused");
 }
