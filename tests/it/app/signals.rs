@@ -1,7 +1,7 @@
 //! Signals: those that ask for an end end a server in order, the others do not touch it.
 
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
 
@@ -38,6 +38,29 @@ async fn signals_that_mean_nothing_to_a_server_change_nothing() {
     }
     // A signal is delivered late at most: the second look would find the server gone.
     assert_eq!(server.get("/healthz").await.status, 200);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_signal_that_whoever_started_it_had_it_ignore_does_not_end_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let plain = command(dir.path(), &[]);
+    // As `nohup firstcome serve &` in a script does.
+    let mut ignoring = Command::new("env");
+    ignoring.arg("--ignore-signal=HUP,INT,QUIT").arg(plain.get_program()).arg("serve").env_clear();
+    ignoring.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let mut server = Server::start_from(ignoring).ready().await;
+    server.prepare("summer", 100).await;
+    for signal in [Signal::HUP, Signal::INT, Signal::QUIT] {
+        server.signal(signal);
+        for user in 0..30 {
+            let told = server.issue("summer", &format!("{signal:?} {user}")).await;
+            assert_eq!(told.status, 200, "{signal:?}");
+        }
+        assert!(server.is_alive(), "{signal:?}");
+    }
+    server.terminate();
+    assert_eq!(server.ended().await.code(), Some(0), "SIGTERM always ends it");
 }
 
 #[tokio::test]
