@@ -2,7 +2,6 @@
 
 use std::io::Write as _;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
@@ -19,7 +18,7 @@ use crate::config::open_files::{self, Shares};
 use crate::config::{Auth, Settings, Switch};
 use crate::domain::coupon::{CouponId, Definition, Kind, Supply};
 use crate::http::{self, Services};
-use crate::issue::{self, FilterBuilder, Issuer, UnknownIds, Verdicts};
+use crate::issue::{self, FilterBuilder, Issuer, Shared};
 use crate::telemetry::metrics;
 
 /// Serves users and admins until it is told to stop ([`told_to_stop`]), then ends without failing a
@@ -51,10 +50,10 @@ async fn open_server(settings: &Settings, with_demo: bool) -> Result<Opened, Fai
         });
 
     let services = services(settings, &house, admin_token, metrics);
-    let verdicts = Arc::new(Verdicts::default());
-    let filters = FilterBuilder::new(&house.redis, verdicts.clone());
+    let shared = Shared { health: house.health.clone(), ..Shared::default() };
+    let filters = FilterBuilder::new(&house.redis, shared.verdicts.clone());
     let fallen = CancellationToken::new();
-    let issuer = issuer(settings, &house, verdicts, &fallen);
+    let issuer = issuer(settings, &house, shared, &fallen);
     let bounds = http_bounds(settings);
     let (public, public_at) =
         http::serve_public(settings.listen, shares, bounds, services.clone(), issuer)
@@ -196,7 +195,7 @@ fn services(
 fn issuer(
     settings: &Settings,
     house: &House,
-    verdicts: Arc<Verdicts>,
+    shared: Shared,
     fallen: &CancellationToken,
 ) -> impl Fn() -> Issuer + Clone + Send + 'static {
     let bounds = issue::Bounds {
@@ -207,11 +206,10 @@ fn issuer(
         reopen_wait: Duration::from_millis(settings.bounds.reopen_wait_ms),
     };
     let (redis, store, keys) = (house.redis.clone(), house.store.clone(), house.keys.clone());
-    let (unknown_ids, fallen) = (UnknownIds::default(), fallen.clone());
+    let fallen = fallen.clone();
     move || {
-        let (unknown_ids, verdicts) = (unknown_ids.clone(), verdicts.clone());
-        let (store, keys, alive) = (store.clone(), keys.clone(), fallen.clone().drop_guard());
-        Issuer::start(&redis, store, unknown_ids, verdicts, keys, &bounds, alive)
+        let (store, shared, keys) = (store.clone(), shared.clone(), keys.clone());
+        Issuer::start(&redis, store, shared, keys, &bounds, fallen.clone().drop_guard())
     }
 }
 

@@ -23,10 +23,15 @@ use crate::lua::issue::{Answered, Args, Reply, issue};
 use crate::redis::hot::{HotConnection, Open};
 use crate::redis::{Error, Redis};
 use crate::store::Store;
+use crate::telemetry::health::{Health, Part, Report};
 use crate::telemetry::metrics::IssueMetrics;
 
-/// Failed calls are logged once in this time: a line for each would make an outage worse.
+/// Failed calls are told once in this time, in the log and in `/readyz`: a line for each would make
+/// an outage worse.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
+
+/// What is wrong with a coupon that the script calls `recovering`.
+const LACKS: &str = "gives no tickets: Redis lost a part of it, or this server lacks its code key";
 
 /// Takes rounds from the queue and answers them; its loop is [`Batcher::step`] repeated.
 pub(super) struct Batcher {
@@ -42,7 +47,8 @@ pub(super) struct Batcher {
     pub(super) metrics: Rc<IssueMetrics>,
     pub(super) bounds: Bounds,
     pub(super) limit: RoundLimit,
-    /// When a failed call was last logged.
+    pub(super) health: Health,
+    /// When a failed call was last told.
     pub(super) complained: Cell<Option<Instant>>,
 }
 
@@ -128,7 +134,10 @@ impl Batcher {
                 }
                 self.answer_all(group, &answered, accepted.durability);
             }
-            Ok(Reply::Recovering) => answer_each(group, &Outcome::Recovering),
+            Ok(Reply::Recovering) => {
+                self.complain(|| format!("coupon {} {LACKS}", group.coupon_id));
+                answer_each(group, &Outcome::Recovering);
+            }
             Ok(Reply::StaleEpoch(_)) => {
                 self.redis.generation().doubt();
                 answer_each(group, &Outcome::Recovering);
@@ -175,13 +184,20 @@ impl Batcher {
         }
     }
 
+    /// Tells what keeps users from their tickets, as long as it does: what succeeds says nothing,
+    /// so that it costs nothing.
+    fn complain(&self, sentence: impl FnOnce() -> String) {
+        if self.complained.get().is_none_or(|at| at.elapsed() >= COMPLAIN_EVERY) {
+            self.complained.set(Some(Instant::now()));
+            let report = Report { reasons: Vec::new(), warnings: vec![sentence()] };
+            self.health.report_for(Part::Issuer, report, 2 * COMPLAIN_EVERY);
+        }
+    }
+
     /// A definite refusal changed nothing; of everything else the outcome is unknown, and the retry
     /// tells it exactly.
     fn fail(&self, group: Group, error: &Error) {
-        if self.complained.get().is_none_or(|at| at.elapsed() >= COMPLAIN_EVERY) {
-            self.complained.set(Some(Instant::now()));
-            tracing::warn!(%error, coupon.id = %group.coupon_id, "issue calls fail");
-        }
+        self.complain(|| format!("calls of the issue script fail: {error}"));
         let outcome = match error {
             Error::Refused(_) => {
                 self.redis.generation().refused();

@@ -31,6 +31,7 @@ use crate::domain::user::Claim;
 use crate::redis::Redis;
 use crate::redis::hot;
 use crate::store::Store;
+use crate::telemetry::health::Health;
 use crate::telemetry::metrics::IssueMetrics;
 
 use batcher::Batcher;
@@ -65,6 +66,17 @@ impl Bounds {
     }
 }
 
+/// What the issuers of a process share; cheap to clone.
+#[derive(Clone, Default)]
+pub struct Shared {
+    /// Refusals that need not be asked again.
+    pub verdicts: Arc<Verdicts>,
+    /// What the database said about ids that Redis does not have.
+    pub unknown_ids: UnknownIds,
+    /// Where calls that fail are reported.
+    pub health: Health,
+}
+
 /// The hot path of one actix worker; cheap to clone on its thread.
 #[derive(Clone)]
 pub struct Issuer {
@@ -80,12 +92,12 @@ impl Issuer {
     pub fn start(
         redis: &Redis,
         store: Arc<dyn Store>,
-        unknown_ids: UnknownIds,
-        verdicts: Arc<Verdicts>,
+        shared: Shared,
         keys: Arc<CodeKeys>,
         bounds: &Bounds,
         alive: DropGuard,
     ) -> Self {
+        let Shared { verdicts, unknown_ids, health } = shared;
         let metrics = Rc::new(IssueMetrics::new());
         let queue = Rc::new(Queue::new(bounds.queue_max_requests, metrics.clone()));
         let (connection, mut supervisor) = hot::supervised(redis.clone());
@@ -102,6 +114,7 @@ impl Issuer {
             metrics: metrics.clone(),
             bounds: bounds.clone(),
             limit: RoundLimit::new(bounds.queue_max_wait / 2),
+            health,
             complained: Cell::new(None),
         };
         tokio::task::spawn_local(async move {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// A part of the process that reports; its place here is its place in `/readyz`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,15 +51,28 @@ impl Report {
     }
 }
 
+/// A report, and until when it is told; for ever when no time is said.
+type Said = (Report, Option<Instant>);
+
 /// The reports of all parts; cheap to clone, and every clone is the same register.
 #[derive(Debug, Clone, Default)]
-pub struct Health(Arc<Mutex<BTreeMap<Part, Report>>>);
+pub struct Health(Arc<Mutex<BTreeMap<Part, Said>>>);
 
 impl Health {
     /// Replaces what this part said before; an empty report takes it back. A sentence is logged
     /// when it comes and when it goes, but not when only its numbers change.
     pub fn report(&self, part: Part, report: Report) {
-        let before = self.reports().insert(part, report.clone()).unwrap_or_default();
+        self.say(part, report, None);
+    }
+
+    /// As [`Health::report`], for a part that notices failures only: it says them again as long as
+    /// they last, and what it does not say again within `lasting` is over.
+    pub fn report_for(&self, part: Part, report: Report, lasting: Duration) {
+        self.say(part, report, Some(Instant::now() + lasting));
+    }
+
+    fn say(&self, part: Part, report: Report, until: Option<Instant>) {
+        let before = self.reports().insert(part, (report.clone(), until)).unwrap_or_default().0;
         for sentence in report.sentences().filter(|sentence| !before.has(sentence)) {
             tracing::warn!(sentence, "/readyz says from now on");
         }
@@ -69,15 +83,22 @@ impl Health {
 
     /// What all parts say now, in the order of the parts. Never waits for a server.
     pub fn told(&self) -> Report {
+        let now = Instant::now();
+        let is_over = |(_, until): &Said| until.is_some_and(|until| until <= now);
+        let over: Vec<Part> = {
+            let reports = self.reports();
+            reports.iter().filter(|(_, said)| is_over(said)).map(|(part, _)| *part).collect()
+        };
+        over.into_iter().for_each(|part| self.report(part, Report::default()));
         let mut told = Report::default();
-        for report in self.reports().values() {
+        for (report, _) in self.reports().values() {
             told.reasons.extend_from_slice(&report.reasons);
             told.warnings.extend_from_slice(&report.warnings);
         }
         told
     }
 
-    fn reports(&self) -> MutexGuard<'_, BTreeMap<Part, Report>> {
+    fn reports(&self) -> MutexGuard<'_, BTreeMap<Part, Said>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -109,6 +130,15 @@ mod tests {
         assert_eq!(same.told().reasons, ["no memory", "refused"]);
         same.report(Part::Issuer, Report::default());
         health.report(Part::Persister, Report::default());
+        assert_eq!(health.told(), Report::default());
+    }
+
+    #[test]
+    fn what_is_said_for_a_time_is_over_when_it_is_not_said_again() {
+        let health = Health::default();
+        health.report_for(Part::Issuer, report("no script runs", "late"), Duration::from_secs(60));
+        assert_eq!(health.told(), report("no script runs", "late"));
+        health.report_for(Part::Issuer, report("no script runs", "late"), Duration::ZERO);
         assert_eq!(health.told(), Report::default());
     }
 }

@@ -8,7 +8,7 @@ use firstcome::auth::Caller;
 use firstcome::domain::code::CodeKeys;
 use firstcome::domain::coupon::CouponId;
 use firstcome::domain::user::{Claim, UserId};
-use firstcome::issue::{Bounds, Issuer, Outcome, UnknownIds, Verdicts};
+use firstcome::issue::{Bounds, Issuer, Outcome, Shared};
 use firstcome::redis::keys::Keys;
 use firstcome::store::open;
 use futures_util::FutureExt as _;
@@ -33,12 +33,12 @@ async fn a_batcher_that_ends_is_noticed_and_lets_nobody_wait() {
         queue_max_wait: Duration::from_secs(1),
         reopen_wait: Duration::ZERO,
     };
-    let (redis, verdicts) = (&site.redis.redis, Arc::new(Verdicts::default()));
+    let redis = &site.redis.redis;
     let fallen = CancellationToken::new();
     let alive = fallen.clone().drop_guard();
-    let (tasks, unknown_ids) = (LocalSet::new(), UnknownIds::default());
+    let tasks = LocalSet::new();
     let start = async {
-        let issuer = Issuer::start(redis, store, unknown_ids, verdicts, keys, &bounds, alive);
+        let issuer = Issuer::start(redis, store, Shared::default(), keys, &bounds, alive);
         tokio::task::yield_now().await;
         issuer
     };

@@ -10,6 +10,7 @@ mod overload;
 mod queue;
 mod shutdown;
 mod threads;
+mod told;
 mod verdict;
 
 use reqwest::StatusCode;
