@@ -10,7 +10,6 @@ use tokio_util::task::TaskTracker;
 use super::{Failure, House, now_ms};
 use crate::config::Settings;
 use crate::domain::code::hex;
-use crate::domain::limits::{CONSUMER_GONE, TAKE_OVER_IDLE};
 use crate::issue::FilterBuilder;
 use crate::observe::Gauges;
 use crate::persist::{self, Persister};
@@ -20,6 +19,11 @@ use crate::redis::local::LocalRedis;
 
 /// The longest pause between two starts of a private Redis that keeps dying.
 const RESTART_PAUSE_MAX: Duration = Duration::from_secs(10);
+
+/// The consumer of whoever owns the data directory. Its lock proves that no other owner lives, so
+/// what the last one had in hand is this one's own, and read first. Workers that visit the private
+/// Redis live on, and have names of their own.
+const OWNER: &str = "owner";
 
 /// The background loops of a process.
 pub(super) struct Loops {
@@ -86,17 +90,15 @@ impl Loops {
 }
 
 fn persister(settings: &Settings, house: &House) -> Result<Persister, Failure> {
-    let mut bytes = [0; 4];
-    getrandom::fill(&mut bytes).map_err(|error| Failure::Missing(error.to_string()))?;
-    let consumer = format!("{}-{}", std::process::id(), hex(&bytes));
-    // The lock of the data directory proves that nobody else persists from a private Redis.
-    let (take_over_idle, gone_after) = match house.local {
-        Some(_) => (Duration::ZERO, Duration::ZERO),
-        None => (TAKE_OVER_IDLE, CONSUMER_GONE),
+    let consumer = match house.local {
+        Some(_) => OWNER.to_owned(),
+        None => {
+            let mut bytes = [0; 4];
+            getrandom::fill(&mut bytes).map_err(|error| Failure::Missing(error.to_string()))?;
+            format!("{}-{}", std::process::id(), hex(&bytes))
+        }
     };
     let bounds = persist::Bounds {
-        take_over_idle,
-        gone_after,
         batch_max_tickets: settings.bounds.batch_max_tickets as usize,
         batch_max_age: Duration::from_millis(settings.bounds.batch_max_age_ms),
         ..persist::Bounds::default()
