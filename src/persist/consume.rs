@@ -31,7 +31,7 @@ impl Persister {
             let entries = self.gather(accepted, &after, false).await?;
             if entries.is_empty() {
                 self.pending_after = None;
-                self.refused.forget_the_gone();
+                self.refused.forget_the_gone(|shard| self.unreadable.contains_key(&shard));
                 break;
             }
             self.pending_after = Some(advanced(after.clone(), &entries));

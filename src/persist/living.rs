@@ -24,16 +24,13 @@ impl Persister {
             match self.attend(accepted, shard, READ_MAX_RECORDS).await {
                 Ok(Reply::Taken(records)) => {
                     taken += records;
-                    self.is_pass_due |= records > 0;
+                    // The pass that went on without this shard left there what it holds.
+                    let is_back = self.unreadable.remove(&shard).is_some();
+                    self.is_pass_due |= records > 0 || is_back;
                     readable.push(shard);
-                    self.unreadable.remove(&shard);
                 }
                 Ok(Reply::Absent) => drop(self.unreadable.remove(&shard)),
-                Ok(Reply::OtherGeneration) => {
-                    self.redis.generation().doubt();
-                    self.readable.clear();
-                    return Ok(());
-                }
+                Ok(Reply::OtherGeneration) => return Err(redis::Error::OtherGeneration),
                 Err(error) if error.doubts_connection() => return Err(error),
                 Err(error) => {
                     let sentence = format!("shard {} cannot be read: {error}", shard.number());
@@ -49,7 +46,8 @@ impl Persister {
         // Only now: a look that is cut off in the middle is done again.
         self.readable = readable;
         self.look_at = Instant::now() + self.bounds.take_over_every;
-        if self.pending_after.is_none() && (self.is_pass_due || self.refused.is_due()) {
+        let is_refused_due = self.refused.is_due(|shard| self.unreadable.contains_key(&shard));
+        if self.pending_after.is_none() && (self.is_pass_due || is_refused_due) {
             self.is_pass_due = false;
             self.pending_after = Some(from_the_beginning());
         }

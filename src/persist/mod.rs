@@ -168,7 +168,7 @@ impl Persister {
         // Whoever proves a generation stops at the same time, so nothing is waited for.
         while self.redis.generation().current().is_ok() {
             let is_idle = self.step_with(false).await == Step::Idle;
-            if is_idle && !self.is_pass_due {
+            if is_idle && (!self.is_pass_due || self.readable.is_empty()) {
                 return self.retire().await;
             }
             if is_idle {

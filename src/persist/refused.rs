@@ -60,10 +60,10 @@ impl Refused {
         self.example.take_if(|(example, _)| *example == key);
     }
 
-    /// Whether one of them is to be tried again.
-    pub(super) fn is_due(&self) -> bool {
+    /// Whether one of them is to be tried again, in a shard that can be read.
+    pub(super) fn is_due(&self, is_unreadable: impl Fn(Shard) -> bool) -> bool {
         let now = Instant::now();
-        self.records.values().any(|retry_at| *retry_at <= now)
+        self.records.iter().any(|((shard, _), retry_at)| *retry_at <= now && !is_unreadable(*shard))
     }
 
     /// Without the refused entries whose time has not come.
@@ -79,11 +79,12 @@ impl Refused {
     }
 
     /// At the end of a pass over all pending records: what was refused and not met was written by
-    /// another persister, or deleted.
-    pub(super) fn forget_the_gone(&mut self) {
+    /// another persister, or deleted, unless its shard could not be read.
+    pub(super) fn forget_the_gone(&mut self, is_unreadable: impl Fn(Shard) -> bool) {
         let met = std::mem::take(&mut self.met);
-        self.records.retain(|key, _| met.contains(key));
-        self.example.take_if(|(key, _)| !met.contains(key));
+        let is_there = |key: &Key| met.contains(key) || is_unreadable(key.0);
+        self.records.retain(|key, _| is_there(key));
+        self.example.take_if(|(key, _)| !is_there(key));
         metrics::refused_records(self.records.len());
     }
 

@@ -10,6 +10,7 @@ mod living;
 mod outage;
 mod slow;
 mod together;
+mod unreadable;
 
 use std::ops::Range;
 use std::sync::Arc;
