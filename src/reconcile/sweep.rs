@@ -1,5 +1,5 @@
-//! A coupon whose keys are gone or damaged is told at once, not at the next restart of Redis: a page
-//! of coupons a second is looked for, and at once those that a request did not find.
+//! A coupon whose keys are gone or damaged is told at once, not at the next restart of Redis: a
+//! page of coupons a second is looked for, and at once those that a request did not find.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
