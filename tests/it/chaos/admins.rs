@@ -97,7 +97,8 @@ impl Admins {
                 Ok(answer) if answer.status == StatusCode::OK => return Some(answer),
                 Ok(answer) => {
                     let code = answer.code();
-                    let may_repeat = answer.json()["retryable"] == true;
+                    // A pause that a stopped server had taken in may come after the resume.
+                    let may_repeat = answer.json()["retryable"] == true || code == "superseded";
                     assert!(may_repeat, "{what}: {code}: {}", answer.body);
                 }
                 Err(_) => {}
