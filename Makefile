@@ -1,5 +1,5 @@
 # `make` alone lists what there is. What a target needs is installed first where that is possible:
-# .make/ensure.
+# .make/ensure. Tests wait for servers more than they compute: four at once keep two cores busy.
 
 .DEFAULT_GOAL := help
 .PHONY: run test lint chaos compat bench k6 clean help
@@ -10,7 +10,7 @@ run: ## start the server with nothing set up: own Redis, SQLite, a coupon `welco
 
 test: ## run all tests against real Redis, SQLite, PostgreSQL and PgBouncer (ARGS="..." goes to cargo test)
 	@.make/ensure cargo redis postgres pgbouncer
-	cargo test --locked $(ARGS)
+	RUST_TEST_THREADS=$(or $(RUST_TEST_THREADS),4) cargo test --locked $(ARGS)
 
 lint: ## check the formatting and the lints
 	@.make/ensure cargo lint
