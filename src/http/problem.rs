@@ -100,7 +100,7 @@ impl Code {
             Self::MalformedRequest => ("malformed_request", 400, "Malformed request", None),
             Self::PathTooLong => ("path_too_long", 414, "Path too long", None),
             Self::HeadersTooLarge => ("headers_too_large", 431, "Headers too large", None),
-            Self::HeadersTooSlow => ("headers_too_slow", 408, "Headers too slow", None),
+            Self::HeadersTooSlow => ("headers_too_slow", 408, "Headers too slow", Some(1)),
             Self::InvalidJson => ("invalid_json", 400, "Malformed JSON", None),
             Self::ValidationFailed => ("validation_failed", 422, "Validation failed", None),
             Self::BodyTooLarge => ("body_too_large", 413, "Body too large", None),
@@ -219,18 +219,18 @@ impl Problem {
         self.builder().insert_header(header).body(written(self))
     }
 
+    /// After how many seconds asking again may help.
+    pub(super) fn retry_after_seconds(&self) -> Option<u64> {
+        self.0.retry_after_seconds
+    }
+
     /// The body alone, for [`response_of`].
     pub(super) fn body(&self) -> Bytes {
         written(self).into()
     }
 
-    /// The status.
-    pub(super) fn status(&self) -> StatusCode {
-        StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
-    }
-
     fn builder(&self) -> HttpResponseBuilder {
-        let mut response = builder(self.status());
+        let mut response = builder(self.status_code());
         if let Some(seconds) = self.0.retry_after_seconds {
             response.insert_header((RETRY_AFTER, seconds.to_string()));
         }
@@ -259,7 +259,7 @@ impl std::fmt::Display for Problem {
 
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
-        self.status()
+        StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     fn error_response(&self) -> HttpResponse {

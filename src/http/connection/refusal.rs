@@ -3,6 +3,7 @@
 
 use std::time::SystemTime;
 
+use actix_web::ResponseError as _;
 use actix_web::http::StatusCode;
 use actix_web::http::header::HttpDate;
 
@@ -40,14 +41,17 @@ const HEADERS_TOO_LARGE: &str = "There are too many headers, or they are too lon
 
 fn told(code: Code, detail: &str) -> Vec<u8> {
     let problem = Problem::new(code, detail);
-    let (status, body) = (problem.status(), problem.body());
+    let (status, body) = (problem.status_code(), problem.body());
+    let retry_after = problem.retry_after_seconds();
+    let retry_after = retry_after.map(|seconds| format!("Retry-After: {seconds}\r\n"));
     let head = format!(
         "HTTP/1.1 {} {}\r\nContent-Type: application/problem+json\r\nCache-Control: no-store\r\n\
-         X-Request-Id: {}\r\nDate: {}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+         X-Request-Id: {}\r\nDate: {}\r\n{}Connection: close\r\nContent-Length: {}\r\n\r\n",
         status.as_u16(),
         status.canonical_reason().unwrap_or_default(),
         new_request_id().to_str().unwrap_or_default(),
         HttpDate::from(SystemTime::now()),
+        retry_after.unwrap_or_default(),
         body.len(),
     );
     [head.as_bytes(), &body].concat()
