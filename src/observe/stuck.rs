@@ -2,7 +2,7 @@
 
 use super::Observer;
 use crate::domain::limits::ROWS_LATE;
-use crate::redis::stuck::{STUCK_MAX_OF_SHARD, Stuck};
+use crate::redis::stuck::Stuck;
 
 impl Observer {
     /// The sentence about them, if there are any or if nobody can tell.
@@ -15,12 +15,12 @@ impl Observer {
 }
 
 fn sentence(stuck: &Stuck) -> String {
-    let Stuck { records, example } = stuck;
+    let Stuck { records, are_more, example } = stuck;
     let why = match &example.record {
         Ok(_) => "its record is whole, so the database refuses it or is away".to_owned(),
         Err(malformed) => malformed.to_string(),
     };
-    let more = if *records >= STUCK_MAX_OF_SHARD { " or more" } else { "" };
+    let more = if *are_more { " or more" } else { "" };
     format!(
         "{records}{more} records are held by a persister for more than {} s and have no rows, \
          among them {} of shard {}: {why}",

@@ -50,9 +50,10 @@ impl Diverged {
     fn report(&self, ids: &BTreeSet<CouponId>) {
         let warning = ids.first().map(|first| {
             format!(
-                "The database went back: Redis has acts that it lost, of {} coupons, such as \
+                "The database went back: Redis has acts that it lost, of {}{} coupons, such as \
                  {first}. They can be paused and closed, and are changed in no other way.",
-                ids.len()
+                ids.len(),
+                if ids.len() < DIVERGED_MAX { "" } else { " or more" },
             )
         });
         metrics::diverged_coupons(ids.len());

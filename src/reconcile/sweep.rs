@@ -85,28 +85,26 @@ impl Sweep {
         let missing: BTreeSet<CouponId> =
             self.redis.without_their_keys(&ids).await?.into_iter().collect();
         self.after = last;
-        let new: Vec<&CouponId> = missing.difference(&self.lost).collect();
-        if !new.is_empty() {
-            tracing::error!("{}", sentence(new.len(), new.iter().copied()));
-        }
         self.lost = missing.into_iter().take(LOST_COUPONS_MAX).collect();
         metrics::lost_coupons(self.lost.len());
         let warnings = match self.lost.len() {
             0 => Vec::new(),
-            count => vec![sentence(count, self.lost.iter())],
+            _ => vec![sentence(&self.lost)],
         };
         self.health.report(Part::Coupons, Report { reasons: Vec::new(), warnings });
         Ok(())
     }
 }
 
-fn sentence<'a>(count: usize, ids: impl Iterator<Item = &'a CouponId>) -> String {
-    let named: Vec<&str> = ids.take(NAMED).map(CouponId::as_str).collect();
-    let more = if count > NAMED { ", …" } else { "" };
+fn sentence(lost: &BTreeSet<CouponId>) -> String {
+    let named: Vec<&str> = lost.iter().take(NAMED).map(CouponId::as_str).collect();
     format!(
-        "keys of {count} coupon{} are gone from Redis or damaged, so nothing is issued \
-         (recovering): {}{more}",
-        if count == 1 { "" } else { "s" },
-        named.join(", ")
+        "keys of {}{} coupon{} are gone from Redis or damaged, so nothing is issued \
+         (recovering): {}{}",
+        lost.len(),
+        if lost.len() < LOST_COUPONS_MAX { "" } else { " or more" },
+        if lost.len() == 1 { "" } else { "s" },
+        named.join(", "),
+        if lost.len() > NAMED { ", …" } else { "" },
     )
 }

@@ -10,13 +10,15 @@ use super::{Error, Redis, Result};
 use crate::domain::coupon::Shard;
 
 /// So many of a shard are counted.
-pub const STUCK_MAX_OF_SHARD: usize = 1_000;
+const STUCK_MAX_OF_SHARD: usize = 1_000;
 
 /// What is stuck in the streams of all shards.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stuck {
-    /// Records, at most [`STUCK_MAX_OF_SHARD`] of each shard.
+    /// Records, at most 1,000 of each shard.
     pub records: usize,
+    /// Whether a shard may have more of them.
+    pub are_more: bool,
     /// One of them.
     pub example: Entry,
 }
@@ -45,8 +47,9 @@ impl Redis {
         question.ignore_errors();
         let answers: Vec<std::result::Result<Vec<Pending>, RedisError>> =
             question.query_async(&mut connection).await.map_err(Error::of_call)?;
-        let mut held = Vec::new();
+        let (mut held, mut are_more) = (Vec::new(), false);
         for (shard, answer) in Shard::all().zip(answers) {
+            are_more |= answer.as_ref().is_ok_and(|held| held.len() >= STUCK_MAX_OF_SHARD);
             held.extend(answer.into_iter().flatten().map(|(id, ..)| (shard, id)));
         }
         let Some((shard, id)) = held.first() else { return Ok(None) };
@@ -54,6 +57,6 @@ impl Redis {
         read.arg(self.keys().records(*shard)).arg(id).arg(id);
         let rows: Value = read.query_async(&mut connection).await.map_err(Error::of_call)?;
         let example = entry_of(*shard, id, &rows);
-        Ok(Some(Stuck { records: held.len(), example }))
+        Ok(Some(Stuck { records: held.len(), are_more, example }))
     }
 }
