@@ -13,7 +13,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore};
 use super::Redis;
 
 impl Redis {
-    /// The version of TLS that the server and this process agree on, such as `TLSv1_3`; `None`
+    /// The version of TLS that the server and this process agree on, such as `TLSv1.3`; `None`
     /// where the connection is not encrypted. It shakes hands on a connection of its own.
     ///
     /// # Errors
@@ -69,6 +69,6 @@ fn shake_hands(
     }
     let version = session.protocol_version();
     version
-        .map(|version| format!("{version:?}"))
+        .map(|version| format!("{version:?}").replace('_', "."))
         .ok_or_else(|| io::Error::other("no version was agreed on"))
 }

@@ -46,7 +46,7 @@ async fn tickets_are_issued_and_persisted_through_tls_and_doctor_names_its_versi
     eventually_holds("the row", async || server.stats("summer").await["persisted"] == 1).await;
     let doctor = command(dir.path(), &variables).arg("doctor").output().unwrap();
     let said = String::from_utf8(doctor.stdout).unwrap();
-    assert!(said.contains("Redis: TLSv1_3"), "{said}");
+    assert!(said.contains("Redis: TLSv1.3"), "{said}");
 }
 
 #[tokio::test]
