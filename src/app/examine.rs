@@ -23,7 +23,7 @@ pub struct Examination {
 }
 
 impl House {
-    /// Asks Redis and the database at the same time, for 5 seconds at most.
+    /// Asks Redis and the database at the same time. Each question waits 4 seconds at most.
     pub async fn examine(&self) -> Examination {
         let redis = async {
             self.redis.ping().await?;

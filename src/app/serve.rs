@@ -229,8 +229,7 @@ fn http_bounds(settings: &Settings) -> http::Bounds {
 fn shares(settings: &Settings) -> Result<Shares, Failure> {
     let open_files = open_files::raise_open_files();
     if open_files < open_files::OPEN_FILES_WANTED {
-        let say = "the limit of open files is low: raise the hard limit (ulimit -Hn)";
-        tracing::warn!(open_files, "{say}");
+        tracing::warn!(open_files, "the limit of open files is low: raise it (ulimit -Hn)");
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let wanted = settings.bounds.workers.map_or(cores, usize::from);

@@ -108,7 +108,8 @@ impl Preparer {
     /// Gives a pause and a close that came first their acts, so that what is asked now comes after
     /// them.
     async fn write_what_went_first(&self, id: &CouponId) -> Result<(), Refusal> {
-        for _ in [Stop::Pause, Stop::Close] {
+        // A pause, and a close after it.
+        for _ in 0..2 {
             let coupon = self.find(id).await?;
             let audit::Reply::Balance(balance) = audit::audit(&self.redis, id).await? else {
                 break;

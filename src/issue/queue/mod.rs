@@ -183,12 +183,13 @@ impl Queue {
         let inner = &mut *self.inner.borrow_mut();
         let before = inner.requests;
         let mut round = Vec::new();
-        let kept = bounds.max_requests / STRANGERS_PART * usize::from(!inner.strangers.is_empty());
+        let has_strangers = !inner.strangers.is_empty();
+        let for_strangers = if has_strangers { bounds.max_requests / STRANGERS_PART } else { 0 };
         let has_known = !inner.turns.is_empty();
-        let room = bounds.max_requests - kept;
+        let room = bounds.max_requests - for_strangers;
         let room = inner.take_turns(true, ROUND_MAX_GROUPS, room, bounds, &mut round);
         let most = if has_known { ROUND_MAX_STRANGERS } else { ROUND_MAX_GROUPS };
-        inner.take_turns(false, most, room + kept, bounds, &mut round);
+        inner.take_turns(false, most, room + for_strangers, bounds, &mut round);
         self.metrics.queued(inner.requests as i64 - before as i64);
         round
     }
