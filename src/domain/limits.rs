@@ -109,7 +109,8 @@ pub const DEFINITIONS_MAX: usize = 1_024;
 pub const WORKER_CONNECTIONS_MAX: usize = 25_000;
 /// Connections of admins at once; more wait to be accepted.
 pub const ADMIN_CONNECTIONS_MAX: usize = 64;
-/// Connections to Redis that are kept for the prover and the persister.
+/// Connections to Redis that are kept for the loops that keep the service alive, one each: prover,
+/// persister, gauges, sweep.
 pub const RESERVED_REDIS_CONNECTIONS: usize = 4;
 
 /// Coupons that requests did not find, until the sweep has looked.

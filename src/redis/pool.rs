@@ -41,8 +41,8 @@ impl Redis {
         connection
     }
 
-    /// A handle with the connections that are kept for the prover and the persister: no crowd of
-    /// readers can use them up.
+    /// A handle with the connections that are kept for the loops that keep the service alive: no
+    /// crowd of readers can use them up.
     pub(crate) fn with_reserved_pool(&self) -> Self {
         Self { pool: self.reserved.clone(), ..self.clone() }
     }
