@@ -3,9 +3,9 @@
     python3 bench/rig/server_instructions.py target/release/firstcome [OTHER ...]
 
 Each binary gets FEW and MANY requests of a kind on one connection, one after the other, so that every call of the
-script has one request; the difference is divided by the requests between. Loops that run by time (gauges, prover)
-are in it, so several rounds are taken, and the least. valgrind hides the vDSO, without which rustix ends: build each
-with RUSTFLAGS="--cfg rustix_use_libc".
+script has one request; the difference is divided by the requests between. The first number is of the threads that
+serve requests, the second of all others, which persist and run by time (gauges, prover): that one differs from run to
+run. valgrind hides the vDSO, without which rustix ends: build each with RUSTFLAGS="--cfg rustix_use_libc".
 """
 
 import http.client
@@ -23,7 +23,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 from rig import children  # noqa: E402
 
-FEW, MANY, ROUNDS = 200, 1_200, 2
+FEW, MANY = 200, 2_200
 TOKEN = "a-token-for-the-bench-only-0123456789"
 KINDS = ("constant", "winner", "replay", "refusal")
 
@@ -33,7 +33,8 @@ def _start(binary, folder):
     variables = {"PATH": os.environ["PATH"], "FIRSTCOME_DATA_DIR": f"{folder}/data", "FIRSTCOME_WORKERS": "1",
                  "FIRSTCOME_LISTEN": f"127.0.0.1:{public}", "FIRSTCOME_ADMIN_LISTEN": f"127.0.0.1:{admin}",
                  "FIRSTCOME_ADMIN_TOKEN": TOKEN}
-    command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/out", binary, "serve"]
+    command = ["valgrind", "--tool=callgrind", "--separate-threads=yes", f"--callgrind-out-file={folder}/out", binary,
+               "serve"]
     child = subprocess.Popen(command, env=variables, stdout=subprocess.DEVNULL, stderr=open(f"{folder}/log", "w"))
     deadline = time.monotonic() + 60
     while True:
@@ -70,15 +71,23 @@ def _total(binary, kind, requests):
             connection.getresponse().read()
         child.send_signal(signal.SIGTERM)
         child.wait(timeout=60)
-        written = pathlib.Path(folder, "out").read_text()
-        return int(re.search(r"^(?:totals|summary): (\d+)", written, re.MULTILINE).group(1))
+        serving, others = 0, 0
+        for thread in pathlib.Path(folder).glob("out-*"):
+            written = thread.read_text(errors="replace")
+            total = int(re.search(r"^(?:totals|summary): (\d+)", written, re.MULTILINE).group(1))
+            if len(re.findall(r"h1[:.]+dispatcher", written)) > 2:
+                serving += total
+            else:
+                others += total
+        return serving, others
 
 
 def main(binaries):
     for kind in KINDS:
         for binary in binaries:
-            least = min(_total(binary, kind, MANY) - _total(binary, kind, FEW) for _ in range(ROUNDS))
-            print(f"{kind:9} {least / (MANY - FEW):10,.0f}  {binary}", flush=True)
+            counts = zip(_total(binary, kind, MANY), _total(binary, kind, FEW))
+            serving, others = ((many - few) / (MANY - FEW) for many, few in counts)
+            print(f"{kind:9} {serving:10,.0f} {others:10,.0f}  {binary}", flush=True)
 
 
 if __name__ == "__main__":
