@@ -8,7 +8,7 @@ use super::{Failure, now};
 use crate::auth::AdminToken;
 use crate::config::{RedisTopology, Settings, Switch, kept, secrets};
 use crate::domain::code::CodeKeys;
-use crate::domain::limits::MIGRATION_WAIT;
+use crate::domain::limits::{MIGRATION_WAIT, ROW_WAIT};
 use crate::observe::{Gauges, Observer};
 use crate::prepare::Preparer;
 use crate::reconcile::{Prover, Topology};
@@ -41,8 +41,10 @@ pub struct House {
 pub enum Database {
     /// It is a failure.
     Needed,
-    /// It is waited for while everything else begins, or done without.
+    /// It is waited for while everything else begins.
     MayBeAway,
+    /// It is done without, and asked no longer than for a row: a coupon is stopped at once.
+    Spared,
     /// It is asked later, as Redis is: see [`House::examine`].
     Unasked,
 }
@@ -54,17 +56,9 @@ impl House {
     /// # Errors
     /// With the exit code of what is missing, unreachable, in use or used wrongly.
     pub async fn own(settings: &Settings, database: Database) -> Result<Self, Failure> {
-        settings.check().map_err(Failure::Usage)?;
-        kept::claim(&settings.data_dir)?;
-        let (url, local) = match &settings.redis_url {
-            Some(url) => (url.clone(), None),
-            None => {
-                let server = settings.redis_server.as_deref();
-                let local = LocalRedis::start(&settings.data_dir, server).await?;
-                (local.url().to_owned(), Some(local))
-            }
-        };
-        Self::open(settings, &url, local, database).await
+        let house = Self::alone(settings).await?;
+        house.reach_database(database).await?;
+        Ok(house)
     }
 
     /// Opens the house for a single command: beside the living owner of the data directory, or,
@@ -74,15 +68,21 @@ impl House {
     /// As [`House::own`].
     pub async fn visit(settings: &Settings, database: Database) -> Result<Self, Failure> {
         kept::claim(&settings.data_dir)?;
-        let house = match settings.has_private_redis() {
-            true => match LocalRedis::attach(&settings.data_dir).await {
-                Some(url) => Self::open(settings, &url, None, database).await?,
-                None => Self::own(settings, database).await?,
-            },
-            false => Self::own(settings, database).await?,
+        let attached = match settings.has_private_redis() {
+            true => LocalRedis::attach(&settings.data_dir).await,
+            false => None,
         };
-        if database != Database::Unasked {
-            house.prover().visiting().step().await;
+        let house = match attached {
+            Some(url) => Self::open(settings, &url, None).await?,
+            None => Self::alone(settings).await?,
+        };
+        match database {
+            Database::Needed | Database::MayBeAway => house.ask(database).await?,
+            Database::Spared => match tokio::time::timeout(ROW_WAIT, house.ask(database)).await {
+                Ok(asked) => asked?,
+                Err(_) => tracing::warn!("the database does not answer; going on without it"),
+            },
+            Database::Unasked => {}
         }
         Ok(house)
     }
@@ -95,16 +95,30 @@ impl House {
         kept::claim(&settings.data_dir)?;
         let settings = Settings { migrate: Switch::On, ..settings.clone() };
         let store = store::new(&database_settings(&settings)?).await?;
-        let migrated = store.ping().await;
+        let migrated = store.migrate().await;
         store.close().await;
         Ok(migrated?)
+    }
+
+    /// Whether nobody else owns the data directory is found when its private Redis starts.
+    async fn alone(settings: &Settings) -> Result<Self, Failure> {
+        settings.check().map_err(Failure::Usage)?;
+        kept::claim(&settings.data_dir)?;
+        let (url, local) = match &settings.redis_url {
+            Some(url) => (url.clone(), None),
+            None => {
+                let server = settings.redis_server.as_deref();
+                let local = LocalRedis::start(&settings.data_dir, server).await?;
+                (local.url().to_owned(), Some(local))
+            }
+        };
+        Self::open(settings, &url, local).await
     }
 
     async fn open(
         settings: &Settings,
         redis_url: &str,
         local: Option<LocalRedis>,
-        database: Database,
     ) -> Result<Self, Failure> {
         let bounds = &settings.bounds;
         let redis = Redis::new(&redis::Settings {
@@ -115,16 +129,6 @@ impl House {
             pool_max_connections: bounds.redis_pool_max_connections as usize,
         })?;
         let store = store::new(&database_settings(settings)?).await?;
-        if database != Database::Unasked {
-            match store.ping().await {
-                Err(error @ (store::Error::Unavailable(_) | store::Error::ReadOnly(_)))
-                    if database == Database::MayBeAway =>
-                {
-                    tracing::warn!(%error, "the database is away; waiting for it");
-                }
-                reached => reached?,
-            }
-        }
         let keys = Arc::new(match &settings.code_keys {
             Some(text) => CodeKeys::parse(text).map_err(Failure::Usage)?,
             None => secrets::code_keys(&settings.data_dir)?,
@@ -142,6 +146,26 @@ impl House {
             local,
             settings: settings.clone(),
         })
+    }
+
+    /// Asks the database, and whether Redis lives the life that the database knows.
+    async fn ask(&self, database: Database) -> Result<(), Failure> {
+        self.reach_database(database).await?;
+        self.prover().visiting().step().await;
+        Ok(())
+    }
+
+    async fn reach_database(&self, database: Database) -> Result<(), Failure> {
+        match (self.store.ping().await, database) {
+            (
+                Err(error @ (store::Error::Unavailable(_) | store::Error::ReadOnly(_))),
+                Database::MayBeAway | Database::Spared,
+            ) => {
+                tracing::warn!(%error, "the database is away; going on without it");
+                Ok(())
+            }
+            (reached, _) => Ok(reached?),
+        }
     }
 
     /// Whether Redis answers.

@@ -133,6 +133,8 @@ pub const LOCK_WAIT: Duration = Duration::from_secs(5);
 pub const CREATION_WAIT: Duration = Duration::from_secs(30);
 /// A server that starts waits this long for another one that migrates.
 pub const MIGRATION_WAIT: Duration = Duration::from_secs(30);
+/// A migration may take this long.
+pub const MIGRATION_MAX: Duration = Duration::from_secs(60 * 60);
 /// A statement of the database may take this long.
 pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A transaction that hears nothing for this long is ended by the database: a host that vanished in

@@ -122,6 +122,9 @@ pub trait Store: Send + Sync {
     /// Connections of its pools: (in use, idle).
     fn pool_connections(&self) -> (usize, usize);
 
+    /// Opens the database and brings its schema up to date, however long its migration takes.
+    async fn migrate(&self) -> Result<()>;
+
     /// Fails when the database does not answer, or does not suit ([`Error::Open`]). As every other
     /// call it opens the database first where that was not done.
     async fn ping(&self) -> Result<()>;

@@ -11,20 +11,19 @@ mod persist;
 mod pooler;
 mod tickets;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::postgres::PgPool;
-use tokio::sync::OnceCell;
 
 use self::connect::Doubt;
 use self::opening::Opening;
 use super::open::belongs_to_a_connection;
 use super::rehearsal::LastCommit;
 use super::{
-    Cancelled, Counts, Error, Intended, Migrations, Persisted, Result, Settings, Store, TicketRow,
-    UserCursor, pool,
+    Cancelled, Counts, Error, Intended, Persisted, Result, Settings, Store, TicketRow, UserCursor,
+    pool,
 };
 use crate::domain::act::{Act, ActResult, NewAct};
 use crate::domain::coupon::{Coupon, CouponId, Definition};
@@ -53,24 +52,9 @@ const GONE_AFTER: Duration =
 impl PostgresStore {
     /// Connects to nothing yet; see [`crate::store::new`].
     pub(in crate::store) fn new(settings: &Settings) -> Result<Self> {
-        let hosts = hosts::hosts(&settings.url)?;
-        let migrates = match &settings.migrations {
-            Migrations::Here => Some(hosts.clone()),
-            Migrations::At(url) => Some(hosts::hosts(url)?),
-            Migrations::ByOthers => None,
-        };
         let doubt = Doubt::default();
         let pool = connect::pool(settings.pool_max_connections, &doubt);
-        let opening = Arc::new(Opening {
-            hosts,
-            migrates,
-            migration_wait: settings.migration_wait,
-            pool: pool.clone(),
-            doubt,
-            done: OnceCell::default(),
-            failed: Mutex::default(),
-            turn: Arc::default(),
-        });
+        let opening = Arc::new(Opening::new(settings, pool.clone(), doubt)?);
         Ok(Self { pool, opening, last_commit: LastCommit::default() })
     }
 
@@ -110,6 +94,10 @@ impl Store for PostgresStore {
 
     fn pool_connections(&self) -> (usize, usize) {
         pool::connections(&self.pool)
+    }
+
+    async fn migrate(&self) -> Result<()> {
+        self.opening.done().await
     }
 
     async fn ping(&self) -> Result<()> {

@@ -8,18 +8,19 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
 use sqlx::{Connection as _, FromRow};
 use tokio::sync::{Mutex as AsyncMutex, OnceCell};
+use tokio::task::JoinHandle;
 
 use super::connect::{Doubt, connect};
 use super::{hosts, migrations, persist, pooler};
-use crate::domain::limits::MIGRATION_WAIT;
+use crate::domain::limits::MIGRATION_MAX;
 use crate::store::open::connect_failure;
-use crate::store::{Error, Result};
+use crate::store::{Error, Migrations, Result, Settings};
 
 /// As long as this after a failure nobody looks again: many who ask at once wait once.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(200);
 
-/// Opening takes no longer than this, a migration included.
-const OPENING_WAIT: Duration = MIGRATION_WAIT.saturating_mul(2);
+/// What is asked before a migration takes no longer than this, nor what is asked after it.
+const OPENING_WAIT: Duration = Duration::from_secs(30);
 
 /// Rows of text are compared, ordered and cut by the house; only UTF8 holds every user id.
 const ENCODING: &str = "UTF8";
@@ -30,17 +31,43 @@ const VERSION_MIN: i32 = 140_000;
 pub(super) struct Opening {
     pub(super) hosts: Vec<PgConnectOptions>,
     /// Where to migrate; `None` when others do it.
-    pub(super) migrates: Option<Vec<PgConnectOptions>>,
-    pub(super) migration_wait: Duration,
-    pub(super) pool: PgPool,
+    migrates: Option<Vec<PgConnectOptions>>,
+    migration_wait: Duration,
+    pool: PgPool,
     pub(super) doubt: Doubt,
-    pub(super) done: OnceCell<()>,
-    pub(super) failed: Mutex<Option<(Instant, Error)>>,
+    done: OnceCell<()>,
+    failed: Mutex<Option<(Instant, Error)>>,
+    /// The migration that runs.
+    migrating: AsyncMutex<Option<JoinHandle<Result<()>>>>,
     /// Whoever has it may look for another host.
-    pub(super) turn: Arc<AsyncMutex<()>>,
+    turn: Arc<AsyncMutex<()>>,
 }
 
 impl Opening {
+    /// Asks nothing yet.
+    ///
+    /// # Errors
+    /// [`Error::Open`] for a URL that names no host.
+    pub(super) fn new(settings: &Settings, pool: PgPool, doubt: Doubt) -> Result<Self> {
+        let hosts = hosts::hosts(&settings.url)?;
+        let migrates = match &settings.migrations {
+            Migrations::Here => Some(hosts.clone()),
+            Migrations::At(url) => Some(hosts::hosts(url)?),
+            Migrations::ByOthers => None,
+        };
+        Ok(Self {
+            hosts,
+            migrates,
+            migration_wait: settings.migration_wait,
+            pool,
+            doubt,
+            done: OnceCell::default(),
+            failed: Mutex::default(),
+            migrating: AsyncMutex::default(),
+            turn: Arc::default(),
+        })
+    }
+
     /// Returns at once when it was done before.
     ///
     /// # Errors
@@ -55,8 +82,10 @@ impl Opening {
         {
             return Err(failure.again());
         }
-        let waited = tokio::time::timeout(OPENING_WAIT, self.open()).await;
-        let opened = waited.unwrap_or(Err(Error::Unavailable(sqlx::Error::PoolTimedOut)));
+        let opened = match hosts::best(&self.hosts).await {
+            Ok(host) => self.open_at(host).await,
+            Err(failure) => Err(failure),
+        };
         if let Err(failure) = &opened {
             let failed = Some((Instant::now(), failure.again()));
             *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = failed;
@@ -64,38 +93,66 @@ impl Opening {
         opened
     }
 
-    async fn open(&self) -> Result<()> {
-        self.open_at(hosts::best(&self.hosts).await?).await
+    async fn open_at(&self, host: PgConnectOptions) -> Result<()> {
+        let (mut first, stands) = in_time(async {
+            let mut first = connect(&host).await?;
+            check(&mut first).await?;
+            pooler::check(&mut first, &host).await?;
+            let stands = migrations::stand(&mut first).await?;
+            Ok((first, stands))
+        })
+        .await?;
+        if !stands && let Some(hosts) = &self.migrates {
+            self.migrate_at(hosts).await?;
+        }
+        in_time(async {
+            if !stands && !migrations::stand(&mut first).await? {
+                return Err(self.is_behind());
+            }
+            farewell(first).await;
+            self.go_to(host);
+            match persist::rehearse(&self.pool).await {
+                Err(Error::Unavailable(error)) => Err(connect_failure(error)),
+                rehearsed => rehearsed,
+            }
+        })
+        .await
     }
 
-    async fn open_at(&self, host: PgConnectOptions) -> Result<()> {
-        let mut first = connect(&host).await?;
-        check(&mut first).await?;
-        pooler::check(&mut first, &host).await?;
-        if let Some(hosts) = &self.migrates
-            && !migrations::stand(&mut first).await?
-        {
-            let mut connection = connect(&hosts::best(hosts).await?).await?;
-            check(&mut connection).await?;
-            migrations::run(&mut connection, self.migration_wait).await?;
-            farewell(connection).await;
+    /// A migration that has begun goes on when whoever asked for it gives up, and whoever asks next
+    /// waits for the same one: cut off, one that takes longer than callers wait would never end.
+    async fn migrate_at(&self, hosts: &[PgConnectOptions]) -> Result<()> {
+        let mut running = self.migrating.lock().await;
+        if running.is_none() {
+            let mut connection = in_time(async {
+                let mut connection = connect(&hosts::best(hosts).await?).await?;
+                check(&mut connection).await?;
+                Ok(connection)
+            })
+            .await?;
+            let wait = self.migration_wait;
+            *running = Some(tokio::spawn(async move {
+                let run = migrations::run(&mut connection, wait);
+                tokio::time::timeout(MIGRATION_MAX, run).await.unwrap_or(Err(Error::late()))?;
+                farewell(connection).await;
+                Ok(())
+            }));
         }
-        if !migrations::stand(&mut first).await? {
-            let sentence = match self.migrates {
-                None => {
-                    "the database's schema is behind, and FIRSTCOME_MIGRATE is off: run `firstcome \
-                     migrate`"
-                }
-                Some(_) => "DATABASE_MIGRATE_URL migrates another database than DATABASE_URL names",
-            };
-            return Err(Error::Open(sentence.to_owned()));
-        }
-        farewell(first).await;
-        self.go_to(host);
-        match persist::rehearse(&self.pool).await {
-            Err(Error::Unavailable(error)) => Err(connect_failure(error)),
-            rehearsed => rehearsed,
-        }
+        let Some(migrating) = running.as_mut() else { return Ok(()) };
+        let ended = migrating.await;
+        *running = None;
+        ended.unwrap_or_else(|panic| Err(Error::away(&format!("its migration: {panic}"))))
+    }
+
+    fn is_behind(&self) -> Error {
+        let sentence = match self.migrates {
+            None => {
+                "the database's schema is behind, and FIRSTCOME_MIGRATE is off: run `firstcome \
+                 migrate`"
+            }
+            Some(_) => "DATABASE_MIGRATE_URL migrates another database than DATABASE_URL names",
+        };
+        Error::Open(sentence.to_owned())
     }
 
     /// From now on connections are made to this host, and those to another one leave the pool.
@@ -129,10 +186,9 @@ impl Opening {
             return;
         }
         let (name, port) = (host.get_host(), host.get_port());
-        match tokio::time::timeout(OPENING_WAIT, self.open_at(host.clone())).await {
-            Ok(Ok(())) => tracing::warn!(name, port, "the database goes on at another host"),
-            Ok(Err(error)) => tracing::warn!(name, port, %error, "another host is not used"),
-            Err(_) => tracing::warn!(name, port, "another host does not answer in time"),
+        match self.open_at(host.clone()).await {
+            Ok(()) => tracing::warn!(name, port, "the database goes on at another host"),
+            Err(error) => tracing::warn!(name, port, %error, "another host is not used"),
         }
     }
 }
@@ -167,6 +223,10 @@ async fn check(connection: &mut PgConnection) -> Result<()> {
         return Err(Error::ReadOnly(persist::STANDBY));
     }
     Ok(())
+}
+
+async fn in_time<T>(asked: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::time::timeout(OPENING_WAIT, asked).await.unwrap_or_else(|_| Err(Error::late()))
 }
 
 /// A failed farewell changes nothing.

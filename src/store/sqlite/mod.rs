@@ -42,6 +42,11 @@ impl Store for SqliteStore {
         (writers.0 + readers.0, writers.1 + readers.1)
     }
 
+    /// Done when it was opened.
+    async fn migrate(&self) -> Result<()> {
+        Ok(())
+    }
+
     async fn ping(&self) -> Result<()> {
         sqlx::query("SELECT 1 FROM sqlite_schema").execute(&self.readers).await?;
         Ok(())

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use firstcome::domain::limits::MIGRATION_WAIT;
 use firstcome::store::{Error, Migrations, Settings, new, open};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _};
 
 use super::{draft, find};
+use crate::support::eventually::eventually_ok;
 use crate::support::postgres::{close_to_all, fresh_database, fresh_database_in, open_to_all};
 
 fn settings(url: &str, migrations: Migrations) -> Settings {
@@ -49,9 +51,8 @@ async fn a_store_opens_itself_as_soon_as_its_database_is_there() {
         assert!(matches!(away, Err(Error::Unavailable(_))), "{away:?}");
     }
     open_to_all(&url).await;
-    let inserted = crate::support::eventually::eventually_ok("the first row", async || {
-        store.insert_coupon(&draft("summer")).await
-    });
+    let inserted =
+        eventually_ok("the first row", async || store.insert_coupon(&draft("summer")).await);
     assert!(inserted.await);
     store.close().await;
 }
@@ -96,7 +97,33 @@ async fn whoever_migrates_while_another_does_waits_for_a_bounded_time_and_says_s
     assert!(matches!(refused, Error::Unavailable(_)), "{refused}");
     assert!(refused.to_string().contains("another process migrates it"), "{refused}");
     holder.close().await.unwrap();
-    crate::support::eventually::eventually_ok("the migration", async || store.ping().await).await;
+    eventually_ok("the migration", async || store.ping().await).await;
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_migration_goes_on_when_whoever_asked_for_it_has_given_up() {
+    let url = fresh_database().await;
+    let mut other = PgConnection::connect(&url).await.unwrap();
+    // The migration makes this table too, and waits for the transaction to end.
+    sqlx::raw_sql("BEGIN; CREATE TABLE coupons (id text)").execute(&mut other).await.unwrap();
+    let slow = Settings { migration_wait: MIGRATION_WAIT, ..settings(&url, Migrations::Here) };
+    let store = new(&slow).await.unwrap();
+    let gave_up = tokio::time::timeout(Duration::from_secs(1), store.ping()).await;
+    assert!(gave_up.is_err(), "it did not wait for the migration: {gave_up:?}");
+    let asked_again = tokio::time::timeout(Duration::from_millis(300), store.migrate()).await;
+    assert!(asked_again.is_err(), "it did not wait for the same migration: {asked_again:?}");
+    sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
+    let made = "SELECT count(*) FROM _sqlx_migrations WHERE success";
+    // Nobody asks the store any more.
+    eventually_ok("the migration", async || {
+        let made: i64 = sqlx::query_scalar(made).fetch_one(&mut other).await?;
+        if made > 0 { Ok(()) } else { Err(sqlx::Error::RowNotFound) }
+    })
+    .await;
+    store.migrate().await.unwrap();
+    assert!(store.insert_coupon(&draft("summer")).await.unwrap());
+    other.close().await.unwrap();
     store.close().await;
 }
 
