@@ -138,7 +138,7 @@ async fn a_database_that_refuses_the_set_up_ends_a_server_and_a_worker_with_3_an
     let encoded = fresh_database_in("EUC_KR").await;
     let no_role = right.replace("firstcome@", "nobody:secret@");
     for (url, why) in [(encoded, "createdb --encoding=UTF8"), (no_role, "nobody")] {
-        for verb in ["serve", "worker", "migrate", "coupon pause summer --now"] {
+        for verb in ["serve", "worker", "migrate", "coupon list"] {
             let dir = tempfile::tempdir().unwrap();
             let ended = run_with(command(dir.path(), &[("DATABASE_URL", &url)]), verb);
             assert_eq!((ended.code, ended.out.as_str()), (Some(3), ""), "{verb}: {ended:?}");

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use firstcome::domain::limits::CONNECTION_WAIT;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
@@ -11,7 +12,7 @@ use crate::support::eventually::{eventually, eventually_holds};
 use crate::support::postgres::OwnPostgres;
 use crate::support::processes;
 use crate::support::redis::PrivateRedis;
-use crate::support::server::{Answer, Server};
+use crate::support::server::{Answer, Server, command};
 
 /// A load balancer gives a probe a second or two, and takes out whoever is later.
 const READYZ_MAX: Duration = Duration::from_millis(500);
@@ -20,21 +21,27 @@ const READYZ_MAX: Duration = Duration::from_millis(500);
 struct Ground {
     server: Server,
     postgres: OwnPostgres,
+    database_url: String,
     redis_id: u32,
-    _redis: PrivateRedis,
-    _dir: tempfile::TempDir,
+    redis: PrivateRedis,
+    dir: tempfile::TempDir,
 }
 
 impl Ground {
     async fn start() -> Self {
         let (redis, postgres) = (PrivateRedis::start().await, OwnPostgres::start().await);
         let dir = tempfile::tempdir().unwrap();
-        let (redis_url, database_url) = (redis.url().to_owned(), postgres.url());
-        let variables = [("REDIS_URL", &*redis_url), ("DATABASE_URL", &*database_url)];
+        let database_url = postgres.url();
+        let variables = [("REDIS_URL", redis.url()), ("DATABASE_URL", &database_url)];
         let server = Server::start(dir.path(), &variables).await.ready().await;
         server.prepare("summer", 100).await;
         let redis_id = redis.info("process_id").await.parse().unwrap();
-        Self { server, postgres, redis_id, _redis: redis, _dir: dir }
+        Self { server, postgres, database_url, redis_id, redis, dir }
+    }
+
+    /// What the server was started with.
+    fn variables(&self) -> [(&str, &str); 2] {
+        [("REDIS_URL", self.redis.url()), ("DATABASE_URL", &self.database_url)]
     }
 
     /// `/readyz`, which answers in time whatever it says.
@@ -126,6 +133,25 @@ async fn the_public_page_comes_from_memory_while_the_database_hangs() {
     let answer = page().await;
     assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
     assert_eq!((answer.status.as_u16(), &answer.json()["remaining"]), (200, &json!(99)));
+}
+
+#[tokio::test]
+async fn a_command_stops_a_coupon_at_once_while_the_database_hangs_i8() {
+    let ground = Ground::start().await;
+    ground.postgres.hang();
+    for (verb, code) in [("pause", "paused"), ("close", "closed")] {
+        let since = Instant::now();
+        let mut command = command(ground.dir.path(), &ground.variables());
+        let ended = command.args(["coupon", verb, "summer", "--now"]).output().unwrap();
+        let text = String::from_utf8_lossy(&ended.stderr);
+        assert!(ended.status.success() && since.elapsed() < CONNECTION_WAIT, "{text}");
+        assert_eq!(ground.server.issue("summer", "during").await.code(), code);
+    }
+    ground.postgres.go_on();
+    eventually_holds("the row says the same", async || {
+        ground.server.stats("summer").await["ok"] == true
+    })
+    .await;
 }
 
 #[tokio::test]
