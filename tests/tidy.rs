@@ -33,6 +33,8 @@ mod proofs;
 mod replies;
 #[path = "tidy/scripts.rs"]
 mod scripts;
+#[path = "tidy/sentences.rs"]
+mod sentences;
 #[path = "tidy/tables.rs"]
 mod tables;
 #[path = "tidy/text.rs"]

@@ -5,6 +5,7 @@ pub mod crowd;
 pub mod eventually;
 pub mod exact;
 pub mod line;
+pub mod operate;
 pub mod pgbouncer;
 pub mod plain_redis;
 pub mod postgres;

@@ -11,6 +11,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use super::eventually::eventually;
+use super::operate;
 use super::processes::{self, RedisEnd};
 
 /// The admin token of every server of the tests.
@@ -116,9 +117,13 @@ impl Server {
         self.client.request(method, format!("{}{path}", self.admin)).bearer_auth(TOKEN)
     }
 
-    /// `GET` on the public listener.
+    /// `GET` on the public listener. What `/readyz` says must stand in docs/operate.md.
     pub async fn get(&self, path: &str) -> Answer {
-        send(self.ask(Method::GET, path)).await.unwrap()
+        let answer = send(self.ask(Method::GET, path)).await.unwrap();
+        if path == "/readyz" {
+            operate::explains(&answer.json());
+        }
+        answer
     }
 
     /// `GET` on the admin listener.

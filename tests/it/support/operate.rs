@@ -1,0 +1,49 @@
+//! What the operators' page explains: every sentence that a test is told by `/readyz`.
+
+use std::sync::LazyLock;
+
+use serde_json::Value;
+
+const PAGE: &str = include_str!("../../../docs/operate.md");
+
+/// The sentences of the section's tables; `…` stands for what differs.
+static EXPLAINED: LazyLock<Vec<&str>> = LazyLock::new(|| {
+    let section = PAGE.split("\n## ").find(|section| section.starts_with("/readyz is 503"));
+    let rows = section.unwrap().lines().filter_map(|line| line.strip_prefix("| "));
+    let cells = rows.filter_map(|row| row.split(" | ").next());
+    let cells = cells.filter(|cell| !cell.ends_with(" says"));
+    cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect()
+});
+
+/// Fails when an answer of `/readyz` has a sentence that an operator finds nowhere.
+///
+/// # Panics
+/// As it says.
+pub fn explains(readiness: &Value) {
+    for list in ["reasons", "warnings"] {
+        for sentence in readiness[list].as_array().unwrap() {
+            let sentence = sentence.as_str().unwrap();
+            let is_explained = EXPLAINED.iter().any(|pattern| has_form(sentence, pattern));
+            assert!(is_explained, "docs/operate.md does not explain {list} {sentence:?}");
+        }
+    }
+}
+
+fn has_form(sentence: &str, pattern: &str) -> bool {
+    let mut pieces = pattern.split('…');
+    let first = pieces.next().unwrap_or_default();
+    let Some(mut rest) = sentence.strip_prefix(first) else { return false };
+    for piece in pieces {
+        let Some(at) = rest.find(piece.trim_end()) else { return false };
+        rest = &rest[at + piece.trim_end().len()..];
+    }
+    true
+}
+
+#[test]
+fn a_sentence_is_known_by_its_words_and_not_by_its_numbers() {
+    assert!(has_form("Redis has not answered for 12 s: timed out", EXPLAINED[0]));
+    assert!(has_form("the code key k7 is not in FIRSTCOME_CODE_KEYS", "the code key … is not in"));
+    assert!(!has_form("the code key k7 is lost", "the code key … is not in FIRSTCOME_CODE_KEYS"));
+    assert!(!has_form("Valkey has not answered", EXPLAINED[0]));
+}
