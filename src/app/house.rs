@@ -11,7 +11,7 @@ use crate::domain::code::CodeKeys;
 use crate::domain::limits::{MIGRATION_WAIT, ROW_WAIT};
 use crate::observe::{Gauges, Observer};
 use crate::prepare::Preparer;
-use crate::reconcile::{Prover, Topology};
+use crate::reconcile::{Prover, Sweep, Topology};
 use crate::redis::local::LocalRedis;
 use crate::redis::{self, Redis};
 use crate::settle::Settler;
@@ -209,6 +209,11 @@ impl House {
         Prover::new(&self.redis, self.store.clone(), topology, now)
             .keeping_in(self.settings.data_dir.clone())
             .reporting_to(self.health.clone())
+    }
+
+    /// A sweep over the coupons of this house.
+    pub(super) fn sweep(&self) -> Sweep {
+        Sweep::new(&self.redis, self.store.clone(), self.health.clone())
     }
 
     /// Waits for running statements, closes the database and stops a private Redis.

@@ -20,9 +20,11 @@ const NAMED: usize = 5;
 
 /// Why a page could not be looked at. Others report it.
 #[derive(Debug, thiserror::Error)]
-enum Error {
+pub enum Error {
+    /// Redis did not answer.
     #[error(transparent)]
     Redis(#[from] crate::redis::Error),
+    /// The database did not answer.
     #[error(transparent)]
     Store(#[from] crate::store::Error),
 }
@@ -67,6 +69,21 @@ impl Sweep {
         if let Err(error) = self.look().await {
             tracing::debug!(%error, "a page of coupons was not looked at");
         }
+    }
+
+    /// Looks at all pages, and tells; for a process that comes and goes. In a life of Redis that is
+    /// not proven it looks at nothing, as [`Sweep::step`].
+    ///
+    /// # Errors
+    /// At the first page that could not be looked at.
+    pub async fn whole(&mut self) -> Result<(), Error> {
+        while self.redis.generation().current().is_ok() {
+            self.look().await?;
+            if self.after.is_none() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     async fn look(&mut self) -> Result<(), Error> {

@@ -1,13 +1,24 @@
-//! `firstcome doctor`, where something is away, hangs, or is refused.
+//! `firstcome doctor`, where something is away, hangs, is refused, or lost.
 
 use std::net::TcpListener;
+use std::path::Path;
 use std::time::{Duration, Instant};
+
+use firstcome::domain::coupon::CouponId;
+use firstcome::redis::keys::Keys;
+use sqlx::{Connection as _, SqliteConnection};
 
 use crate::support::eventually::eventually_holds;
 use crate::support::server::command;
 use crate::support::site::{Dialect, Site};
 
-use super::run_with;
+use super::{Ended, run_with};
+
+/// The doctor of a site, in a folder where nothing else is.
+fn doctor_in(dir: &Path, site: &Site, variables: &[(&str, &str)]) -> Ended {
+    let ours = [("REDIS_URL", site.redis.url()), ("DATABASE_URL", &*site.database_url)];
+    run_with(command(dir, &[&ours, variables].concat()), "doctor")
+}
 
 /// A listener that nobody accepts at: connections are made, and hear nothing.
 fn hung() -> (TcpListener, String) {
@@ -65,4 +76,46 @@ async fn the_doctor_counts_refused_records_and_names_one_of_them_i3() {
     let told = ended.out.lines().find(|line| line.contains("are held by a persister")).unwrap();
     assert!(told.starts_with("unsafe: 3 records are held"), "{told}");
     assert!(told.contains("among them 1000-1 of shard "), "{told}");
+}
+
+/// The rows as a dump has them, without any that comes later.
+async fn rows(database: &mut SqliteConnection) -> Vec<(String, i64, String)> {
+    let sql = "SELECT id, act_no, state FROM coupons UNION ALL
+         SELECT coupon_id, act_no, state FROM acts ORDER BY 1, 2, 3";
+    sqlx::query_as(sql).fetch_all(database).await.unwrap()
+}
+
+#[tokio::test]
+async fn the_doctor_names_coupons_whose_keys_are_gone_or_that_have_diverged() {
+    let site = Site::start(Dialect::Sqlite).await;
+    let server = site.server(&[]).await;
+    for coupon in ["autumn", "spring", "summer", "winter"] {
+        server.prepare(coupon, 10).await;
+    }
+    assert_eq!(server.restock("winter", 5, "k").await.status, 200);
+    drop(server);
+    let doctor = || doctor_in(site.data_dir(), &site, &[]);
+    let well = doctor();
+    assert_eq!(well.code, Some(0), "{well:?}");
+    let id = CouponId::parse("summer").unwrap();
+    let () = site.redis.ask(redis::cmd("DEL").arg(Keys::new("fc").coupon(&id))).await;
+    // The database lost the last act of one coupon, and has another first one of another coupon.
+    let mut database = SqliteConnection::connect(&site.database_url).await.unwrap();
+    let went_back = "DELETE FROM acts WHERE coupon_id = 'winter' AND act_no = 2;
+         UPDATE coupons SET act_no = 1 WHERE id = 'winter';
+         UPDATE acts SET intended_at_ms = intended_at_ms - 1 WHERE coupon_id = 'spring'";
+    sqlx::raw_sql(went_back).execute(&mut database).await.unwrap();
+    let before = rows(&mut database).await;
+    let ended = doctor();
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    for told in
+        ["keys of 1 coupon are gone from Redis or damaged", "acts that it lost, of 2 coupons"]
+    {
+        assert!(ended.out.contains(told), "{told}: {ended:?}");
+    }
+    for (coupon, is_told) in [("summer", true), ("spring", true), ("autumn", false)] {
+        assert_eq!(ended.out.contains(coupon), is_told, "{coupon}: {ended:?}");
+    }
+    assert_eq!(rows(&mut database).await, before, "it changes nothing");
+    database.close().await.unwrap();
 }
