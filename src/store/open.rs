@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::error::DatabaseError;
-use sqlx::migrate::MigrateError;
+use sqlx::migrate::{MigrateError, Migrator};
 
 use super::postgres::PostgresStore;
 use super::sqlite::SqliteStore;
@@ -20,7 +20,14 @@ pub enum Migrations {
     At(String),
     /// Others; a schema that is behind is refused. A SQLite file has no others.
     ByOthers,
+    /// Nobody now: the database is only looked at. A schema that is behind is refused, and a SQLite
+    /// file that does not exist is not made.
+    Never,
 }
+
+/// Told by whoever only looks.
+pub(super) const BEHIND: &str = "the database's schema is behind: start a server of this release, or \
+     run `firstcome migrate`";
 
 /// Which database, and how it is used.
 #[derive(Debug, Clone)]
@@ -46,7 +53,10 @@ pub async fn new(settings: &Settings) -> Result<Arc<dyn Store>> {
         Some("postgres" | "postgresql") => Ok(Arc::new(PostgresStore::new(settings)?)),
         Some("sqlite") => {
             let readers_max = settings.pool_max_connections;
-            Ok(Arc::new(SqliteStore::open(&settings.url, readers_max).await?))
+            Ok(Arc::new(match settings.migrations {
+                Migrations::Never => SqliteStore::only_looking(&settings.url, readers_max)?,
+                _ => SqliteStore::open(&settings.url, readers_max).await?,
+            }))
         }
         _ => Err(Error::Open("the database URL must begin with postgres: or sqlite:".to_owned())),
     }
@@ -114,6 +124,21 @@ fn may_pass(refusal: &dyn DatabaseError) -> bool {
     // SQLite: busy, locked.
     ["08", "53", "55", "57"].iter().any(|class| code.len() == 5 && code.starts_with(class))
         || ["25006", "5", "6", "261", "517"].contains(&code.as_ref())
+}
+
+/// Whether every migration was made, by the versions and checksums of those that were.
+///
+/// # Errors
+/// [`Error::Open`] when one was made that this program does not know.
+pub(super) fn are_all_made(known: &Migrator, made: &[(i64, Vec<u8>)]) -> Result<bool> {
+    for (version, checksum) in made {
+        let same = known.iter().find(|migration| migration.version == *version);
+        let same = same.ok_or(MigrateError::VersionMissing(*version));
+        if *same.map_err(migrate_failure)?.checksum != **checksum {
+            return Err(migrate_failure(MigrateError::VersionMismatch(*version)));
+        }
+    }
+    Ok(known.iter().all(|migration| made.iter().any(|(version, _)| *version == migration.version)))
 }
 
 /// A failure of the migration.

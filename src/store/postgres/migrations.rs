@@ -6,7 +6,7 @@ use sqlx::migrate::Migrator;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _, FromRow};
 
-use crate::store::open::{connect_failure, migrate_failure};
+use crate::store::open::{are_all_made, connect_failure, migrate_failure};
 use crate::store::{Error, Result};
 
 /// The lock that servers which start at once take in turn: `firstcom` as a number.
@@ -32,16 +32,7 @@ pub(super) async fn stand(connection: &mut PgConnection) -> Result<bool> {
         Err(error) => Err(error),
     };
     let made: Vec<(i64, Vec<u8>)> = made.map_err(connect_failure)?;
-    let known = migrations();
-    for (version, checksum) in &made {
-        let same = known.iter().find(|migration| migration.version == *version);
-        let same = same.ok_or(sqlx::migrate::MigrateError::VersionMissing(*version));
-        if *same.map_err(migrate_failure)?.checksum != **checksum {
-            let changed = sqlx::migrate::MigrateError::VersionMismatch(*version);
-            return Err(migrate_failure(changed));
-        }
-    }
-    Ok(known.iter().all(|migration| made.iter().any(|(version, _)| *version == migration.version)))
+    are_all_made(&migrations(), &made)
 }
 
 /// Makes all migrations that are missing in one transaction, under a lock that ends with it. No

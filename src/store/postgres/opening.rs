@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use super::connect::{Doubt, connect};
 use super::{hosts, migrations, persist, pooler};
 use crate::domain::limits::MIGRATION_MAX;
-use crate::store::open::connect_failure;
+use crate::store::open::{BEHIND, connect_failure};
 use crate::store::{Error, Migrations, Result, Settings};
 
 /// As long as this after a failure nobody looks again: many who ask at once wait once.
@@ -32,6 +32,8 @@ pub(super) struct Opening {
     pub(super) hosts: Vec<PgConnectOptions>,
     /// Where to migrate; `None` when others do it.
     migrates: Option<Vec<PgConnectOptions>>,
+    /// What is said of a schema that is still behind.
+    behind: &'static str,
     migration_wait: Duration,
     pool: PgPool,
     pub(super) doubt: Doubt,
@@ -50,14 +52,23 @@ impl Opening {
     /// [`Error::Open`] for a URL that names no host.
     pub(super) fn new(settings: &Settings, pool: PgPool, doubt: Doubt) -> Result<Self> {
         let hosts = hosts::hosts(&settings.url)?;
+        let behind = match &settings.migrations {
+            Migrations::ByOthers => {
+                "the database's schema is behind, and FIRSTCOME_MIGRATE is off: run `firstcome \
+                 migrate`"
+            }
+            Migrations::Never => BEHIND,
+            _ => "DATABASE_MIGRATE_URL migrates another database than DATABASE_URL names",
+        };
         let migrates = match &settings.migrations {
             Migrations::Here => Some(hosts.clone()),
             Migrations::At(url) => Some(hosts::hosts(url)?),
-            Migrations::ByOthers => None,
+            Migrations::ByOthers | Migrations::Never => None,
         };
         Ok(Self {
             hosts,
             migrates,
+            behind,
             migration_wait: settings.migration_wait,
             pool,
             doubt,
@@ -107,7 +118,7 @@ impl Opening {
         }
         in_time(async {
             if !stands && !migrations::stand(&mut first).await? {
-                return Err(self.is_behind());
+                return Err(Error::Open(self.behind.to_owned()));
             }
             farewell(first).await;
             self.go_to(host);
@@ -142,17 +153,6 @@ impl Opening {
         let ended = migrating.await;
         *running = None;
         ended.unwrap_or_else(|panic| Err(Error::away(&format!("its migration: {panic}"))))
-    }
-
-    fn is_behind(&self) -> Error {
-        let sentence = match self.migrates {
-            None => {
-                "the database's schema is behind, and FIRSTCOME_MIGRATE is off: run `firstcome \
-                 migrate`"
-            }
-            Some(_) => "DATABASE_MIGRATE_URL migrates another database than DATABASE_URL names",
-        };
-        Error::Open(sentence.to_owned())
     }
 
     /// From now on connections are made to this host, and those to another one leave the pool.

@@ -1,5 +1,6 @@
 //! How connections to the file are made, and how it is migrated.
 
+use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use sqlx::sqlite::{
 };
 
 use crate::domain::limits::{CONNECTION_WAIT, CREATION_WAIT, LOCK_WAIT};
-use crate::store::open::{connect_failure, migrate_failure};
+use crate::store::open::{BEHIND, are_all_made, connect_failure, migrate_failure};
 use crate::store::rehearsal::LastCommit;
 use crate::store::{Error, Result};
 
@@ -31,15 +32,7 @@ impl SqliteStore {
     /// Creates the file if there is none, migrates it and makes the pools; see
     /// [`crate::store::open`].
     pub(in crate::store) async fn open(url: &str, pool_max_connections: u32) -> Result<Self> {
-        if url.contains(":memory:") || url.contains("mode=memory") {
-            return Err(Error::Open("the SQLite database must be a file".to_owned()));
-        }
-        let options = SqliteConnectOptions::from_str(url)
-            .map_err(connect_failure)?
-            .create_if_missing(true)
-            .busy_timeout(LOCK_WAIT)
-            .foreign_keys(true)
-            .synchronous(SqliteSynchronous::Full);
+        let options = options(url)?.create_if_missing(true);
         let deadline = tokio::time::Instant::now() + CREATION_WAIT;
         let writer = loop {
             match open_writer(&options).await {
@@ -51,7 +44,49 @@ impl SqliteStore {
         };
         let readers = pool(pool_max_connections)
             .connect_lazy_with(options.create_if_missing(false).pragma("query_only", "ON"));
-        Ok(Self { writer, readers, last_commit: LastCommit::default() })
+        Ok(Self { writer, readers, last_commit: LastCommit::default(), only_looked_at: None })
+    }
+
+    /// The file as it is, or is not: nothing is made and nothing migrated. Whether its schema
+    /// stands is asked with each [`crate::store::Store::ping`].
+    pub(in crate::store) fn only_looking(url: &str, pool_max_connections: u32) -> Result<Self> {
+        let options = options(url)?.create_if_missing(false);
+        let only_looked_at = Some(options.get_filename().to_owned());
+        let writer = pool(1).connect_lazy_with(options.clone());
+        let readers =
+            pool(pool_max_connections).connect_lazy_with(options.pragma("query_only", "ON"));
+        Ok(Self { writer, readers, last_commit: LastCommit::default(), only_looked_at })
+    }
+}
+
+fn options(url: &str) -> Result<SqliteConnectOptions> {
+    if url.contains(":memory:") || url.contains("mode=memory") {
+        return Err(Error::Open("the SQLite database must be a file".to_owned()));
+    }
+    let options = SqliteConnectOptions::from_str(url).map_err(connect_failure)?;
+    let options = options.busy_timeout(LOCK_WAIT).foreign_keys(true);
+    Ok(options.synchronous(SqliteSynchronous::Full))
+}
+
+/// Whether the file is there and every migration was made.
+///
+/// # Errors
+/// [`Error::Open`] when not.
+pub(super) async fn check(file: &Path, readers: &SqlitePool) -> Result<()> {
+    if !file.exists() {
+        return Err(Error::Open("there is no database yet: the first server makes it".to_owned()));
+    }
+    let table = "SELECT COUNT(*) FROM sqlite_schema WHERE name = '_sqlx_migrations'";
+    let tables: i64 =
+        sqlx::query_scalar(table).fetch_one(readers).await.map_err(connect_failure)?;
+    let sql = "SELECT version, checksum FROM _sqlx_migrations WHERE success";
+    let made = match tables {
+        0 => Vec::new(),
+        _ => sqlx::query_as(sql).fetch_all(readers).await.map_err(connect_failure)?,
+    };
+    match are_all_made(&MIGRATIONS, &made)? {
+        true => Ok(()),
+        false => Err(Error::Open(BEHIND.to_owned())),
     }
 }
 

@@ -8,6 +8,8 @@ mod generations;
 mod persist;
 mod tickets;
 
+use std::path::PathBuf;
+
 use async_trait::async_trait;
 use sqlx::sqlite::SqlitePool;
 
@@ -28,6 +30,8 @@ pub struct SqliteStore {
     writer: SqlitePool,
     readers: SqlitePool,
     last_commit: LastCommit,
+    /// The file, of a store that only looks.
+    only_looked_at: Option<PathBuf>,
 }
 
 #[async_trait]
@@ -48,6 +52,9 @@ impl Store for SqliteStore {
     }
 
     async fn ping(&self) -> Result<()> {
+        if let Some(file) = &self.only_looked_at {
+            connect::check(file, &self.readers).await?;
+        }
         sqlx::query("SELECT 1 FROM sqlite_schema").execute(&self.readers).await?;
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! `firstcome doctor`, where something is away, hangs, is refused, or lost.
+//! `firstcome doctor`, where something is away, hangs, is refused, lost, or behind.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use firstcome::domain::coupon::CouponId;
 use firstcome::redis::keys::Keys;
+use sqlx::postgres::PgConnection;
 use sqlx::{Connection as _, SqliteConnection};
 
 use crate::support::eventually::eventually_holds;
@@ -30,6 +31,8 @@ fn hung() -> (TcpListener, String) {
 #[tokio::test]
 async fn the_doctor_asks_redis_and_the_database_each_for_itself_and_within_seconds() {
     let site = Site::start(Dialect::Sqlite).await;
+    let ours = [("DATABASE_URL", &*site.database_url)];
+    assert_eq!(run_with(command(site.data_dir(), &ours), "migrate").code, Some(0));
     let (_listener, address) = hung();
     let (hung_redis, redis) = (format!("redis://{address}"), site.redis.url().to_owned());
     let (hung_database, database) =
@@ -118,4 +121,37 @@ async fn the_doctor_names_coupons_whose_keys_are_gone_or_that_have_diverged() {
     }
     assert_eq!(rows(&mut database).await, before, "it changes nothing");
     database.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_doctor_migrates_nothing() {
+    let site = Site::start(Dialect::Postgres).await;
+    let dir = tempfile::tempdir().unwrap();
+    let ended = doctor_in(dir.path(), &site, &[("FIRSTCOME_MIGRATE", "on")]);
+    assert_eq!(ended.code, Some(3), "{ended:?}");
+    assert!(ended.out.contains("schema is behind"), "{ended:?}");
+    assert!(ended.out.contains("run `firstcome migrate`"), "{ended:?}");
+    assert!(ended.out.contains("Redis: not encrypted"), "it goes on: {ended:?}");
+    let mut database = PgConnection::connect(&site.database_url).await.unwrap();
+    let tables = "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'";
+    let tables: i64 = sqlx::query_scalar(tables).fetch_one(&mut database).await.unwrap();
+    assert_eq!(tables, 0);
+    database.close().await.unwrap();
+
+    let site = Site::start(Dialect::Sqlite).await;
+    let file = Path::new(site.database_url.strip_prefix("sqlite:").unwrap());
+    let ended = doctor_in(dir.path(), &site, &[]);
+    assert_eq!(ended.code, Some(3), "{ended:?}");
+    assert!(ended.out.contains("no database yet: the first server makes it"), "{ended:?}");
+    assert!(ended.out.contains("Redis: not encrypted"), "it goes on: {ended:?}");
+    assert!(!file.exists(), "it was made");
+    // An older server's, say.
+    std::fs::write(file, "").unwrap();
+    let ended = doctor_in(dir.path(), &site, &[]);
+    assert_eq!(ended.code, Some(3), "{ended:?}");
+    assert!(ended.out.contains("schema is behind"), "{ended:?}");
+    assert_eq!(std::fs::metadata(file).unwrap().len(), 0, "it was migrated");
+    let ours = [("DATABASE_URL", &*site.database_url)];
+    assert_eq!(run_with(command(dir.path(), &ours), "migrate").code, Some(0));
+    assert_eq!(doctor_in(dir.path(), &site, &[]).code, Some(0));
 }
