@@ -126,8 +126,8 @@ impl Relay {
         }
     }
 
-    /// Compares every live coupon's row with Redis, page by page; also the closed ones if a pause
-    /// may be left whose row did not come before that of its close.
+    /// Compares every coupon's row with Redis, page by page: of the closed ones those that have
+    /// diverged, and all if a pause may be left whose row did not come before that of its close.
     async fn look(&mut self, also_closed: bool) -> Result<usize, Refusal> {
         let (mut written, mut after) = (0, None);
         loop {
@@ -135,13 +135,15 @@ impl Relay {
             let Some(last) = page.last() else { return Ok(written) };
             after = Some(last.definition.id.clone());
             for coupon in &page {
-                if coupon.state == State::Closed && !also_closed {
+                let id = &coupon.definition.id;
+                let is_over = coupon.state == State::Closed && !self.preparer.diverged.has(id);
+                if is_over && !also_closed {
                     continue;
                 }
                 match self.look_at(coupon).await {
                     Ok(is_written) => written += usize::from(is_written),
                     Err(refusal) if refusal.concerns_all() => return Err(refusal),
-                    Err(refusal) => self.complain(&coupon.definition.id, &refusal),
+                    Err(refusal) => self.complain(id, &refusal),
                 }
             }
         }
@@ -150,9 +152,7 @@ impl Relay {
     /// Writes the act of a pause or close that came first. Says whether there was one.
     async fn look_at(&self, coupon: &Coupon) -> Result<bool, Refusal> {
         let (preparer, id) = (&self.preparer, &coupon.definition.id);
-        if coupon.state == State::Draft {
-            return Ok(false);
-        }
+        // Also of a draft, which Redis does not have: unless its row went back behind its preload.
         let audit::Reply::Balance(balance) = audit::audit(&preparer.redis, id).await? else {
             return Ok(false);
         };

@@ -7,6 +7,7 @@ mod damaged;
 mod diverged;
 mod draft;
 mod live;
+mod looks;
 mod spreadsheets;
 mod stops;
 mod tickets;
