@@ -154,6 +154,9 @@ pub trait Store: Send + Sync {
     /// Coupons in the order of their ids (bytewise), after this one.
     async fn list_coupons(&self, after: Option<&CouponId>, limit_rows: u32) -> Result<Vec<Coupon>>;
 
+    /// Those of these coupons that have no row.
+    async fn without_row(&self, ids: &[CouponId]) -> Result<Vec<CouponId>>;
+
     /// Whether any coupon has left the state draft.
     async fn has_preloaded_coupon(&self) -> Result<bool>;
 

@@ -153,6 +153,10 @@ impl Store for PostgresStore {
         self.call(|| coupons::list(&self.pool, after, limit_rows)).await
     }
 
+    async fn without_row(&self, ids: &[CouponId]) -> Result<Vec<CouponId>> {
+        self.call(|| coupons::without_row(&self.pool, ids)).await
+    }
+
     async fn has_preloaded_coupon(&self) -> Result<bool> {
         self.call(|| coupons::has_preloaded(&self.pool)).await
     }

@@ -7,6 +7,7 @@ use firstcome::domain::act::{Change, NewAct};
 use firstcome::domain::code::CodeKeys;
 use firstcome::domain::coupon::{CouponId, Definition, Kind, Supply};
 use firstcome::domain::time::UnixMs;
+use firstcome::observe::{self, Observer};
 use firstcome::prepare::{Preparer, Relay, Request};
 use firstcome::store::{Intended, Store, open};
 use firstcome::telemetry::health::Health;
@@ -126,9 +127,13 @@ async fn a_database_in_which_a_live_coupon_is_a_draft_again_is_told_though_nobod
     ground.create().await;
     let mut backup = ground.backup().await;
     assert_eq!(ground.told_by_a_new_process().await, [""; 0], "a draft is no fault");
+    let observer = Observer::new(&ground.site.redis.redis, ground.store.clone());
+    let audit = async || observer.audit(&summer()).await;
+    assert!(matches!(audit().await, Err(observe::Error::CouponNotFound)));
     ground.preload().await;
     backup.restore().await;
     assert_loud(&ground.told_by_a_new_process().await);
+    assert_eq!(audit().await.unwrap().faults.len(), 1, "{:?}", audit().await);
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod diverged;
 mod draft;
 mod live;
 mod looks;
+mod rowless;
 mod spreadsheets;
 mod stops;
 mod tickets;
