@@ -12,10 +12,14 @@ use firstcome::prepare::{Preparer, Relay, Request};
 use firstcome::store::{Intended, Store, open};
 use firstcome::telemetry::health::Health;
 
+use crate::support::copies::copies_before;
 use crate::support::server::CODE_KEYS;
 use crate::support::site::{Dialect, Site};
 
 use super::diverged::Backup;
+
+/// Coupons that one step compares: ten pages.
+const LOOKED_AT_A_STEP: usize = 1_000;
 
 /// A Redis and a database, and no process: relays run in the test.
 struct Ground {
@@ -161,4 +165,21 @@ async fn the_warning_ends_when_the_newer_database_is_back_also_when_it_has_close
         look(&preparer).await;
         assert_eq!(health.told().warnings, [""; 0], "closed: {is_closed}");
     }
+}
+
+#[tokio::test]
+async fn a_step_looks_at_a_bounded_part_of_all_coupons_and_the_next_one_goes_on_there_i8() {
+    let ground = Ground::start().await;
+    ground.create().await;
+    ground.preload().await;
+    copies_before(&ground.site, &summer(), LOOKED_AT_A_STEP).await;
+    let mut backup = ground.backup().await;
+    ground.restock().await;
+    backup.restore().await;
+    let health = Health::default();
+    let mut relay = Relay::new(&ground.preparer(&health));
+    relay.step().await.unwrap();
+    assert_eq!(health.told().warnings, [""; 0], "it stands behind what one step looks at");
+    relay.step().await.unwrap();
+    assert_loud(&health.told().warnings);
 }
