@@ -130,8 +130,7 @@ pub trait Store: Send + Sync {
     async fn ping(&self) -> Result<()>;
 
     /// Fails when the database takes no rows, although it may answer: inserts a ticket and takes it
-    /// back. Tickets that this process committed in the last 5 s prove it too; nothing is tried
-    /// then.
+    /// back, unless this process committed tickets in the last 5 s.
     async fn rehearse(&self) -> Result<()>;
 
     /// Settings of the database that could lose a committed ticket, each in a sentence; empty when

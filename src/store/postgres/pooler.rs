@@ -2,8 +2,7 @@
 //!
 //! `PgBouncer` in transaction mode lends a connection of the server for one transaction. Since 1.21
 //! it keeps account of prepared statements; before, a name means another client's statement, and
-//! its rows would be believed. It takes note of `DEALLOCATE ALL` since 1.22; that is not looked for
-//! here, because it would spoil a connection that others use too.
+//! its rows would be believed.
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{Connection as _, Executor as _};
@@ -28,7 +27,7 @@ pub(super) async fn check(first: &mut PgConnection, options: &PgConnectOptions) 
     match asked {
         Err(error) if belongs_to_a_connection(&error) => Err(Error::Open(
             "a pooler in transaction mode mixes prepared statements up: PgBouncer needs version \
-             1.22 or later with max_prepared_statements above 0, or pool_mode = session"
+             1.21 or later with max_prepared_statements above 0, or pool_mode = session"
                 .to_owned(),
         )),
         Err(error) => Err(connect_failure(error)),

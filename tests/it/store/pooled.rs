@@ -34,7 +34,7 @@ async fn assert_refused(pooler: &PgBouncer) {
     for _ in 0..3 {
         match open(&pooler.url, 4).await {
             Err(Error::Open(told)) => {
-                assert!(told.contains("1.22") && told.contains("session"), "{told}");
+                assert!(told.contains("1.21") && told.contains("session"), "{told}");
             }
             Err(error) => panic!("not refused for good: {error}"),
             Ok(_) => panic!("opened"),
