@@ -81,8 +81,8 @@ pub struct Bounds {
     )]
     pub reopen_wait_ms: u64,
 
-    /// Pooled connections to Redis, for everything that is not issuing; 4 more are for the prover
-    /// and the persister alone
+    /// Pooled connections to Redis, for everything that is not issuing; 4 more are kept for the
+    /// loops that run by time
     #[arg(
         long,
         env = "FIRSTCOME_REDIS_POOL_MAX_CONNECTIONS",
