@@ -81,8 +81,8 @@ pub struct Bounds {
     )]
     pub reopen_wait_ms: u64,
 
-    /// Pooled connections to Redis, for everything that is not issuing; 4 more are for the prover
-    /// and the persister alone
+    /// Pooled connections to Redis, for everything that is not issuing; 4 more are kept for the
+    /// loops that run by time
     #[arg(
         long,
         env = "FIRSTCOME_REDIS_POOL_MAX_CONNECTIONS",
@@ -149,5 +149,35 @@ impl Bounds {
     pub fn queue_max_wait(&self) -> Duration {
         let half = self.redis_timeout_ms / 2;
         Duration::from_millis(self.queue_max_wait_ms.map_or(half, |ms| ms.min(half)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        _bounds: Bounds,
+    }
+
+    /// What holds when nothing is set, whatever the environment of the tests says.
+    fn default_of(id: &str) -> u64 {
+        let command = Line::command();
+        let argument = command.get_arguments().find(|argument| argument.get_id() == id);
+        let values = argument.expect("a bound").get_default_values();
+        values[0].to_str().expect("digits").parse().expect("a number")
+    }
+
+    /// nginx keeps an idle connection to a server for 60 s (`keepalive_timeout` of an upstream),
+    /// and so does AWS's Application Load Balancer (`idle_timeout.timeout_seconds`). They must
+    /// close first: what they send into a connection that just ended, its user hears as 502.
+    #[test]
+    fn an_idle_connection_outlives_the_60_s_of_a_balancer_with_time_to_spare() {
+        let balancer_ms = 60_000;
+        assert!(default_of("keep_alive_ms") >= balancer_ms + 10_000);
     }
 }

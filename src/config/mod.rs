@@ -93,7 +93,8 @@ pub struct Settings {
     #[arg(long, env = "FIRSTCOME_ADMIN_LISTEN", default_value = "127.0.0.1:8081", global = true)]
     pub admin_listen: SocketAddr,
 
-    /// The folder of the embedded set-up; with REDIS_URL it holds the file `heartbeat` only
+    /// The folder of the embedded set-up; with REDIS_URL and DATABASE_URL it holds the file
+    /// `heartbeat` only
     #[arg(long, env = "FIRSTCOME_DATA_DIR", default_value = "./firstcome-data", global = true)]
     pub data_dir: PathBuf,
 

@@ -78,6 +78,8 @@ pub const READ_FIRST_RECORDS: usize = 2;
 pub const READ_MAX_RECORDS: usize = 512;
 /// Refused records that a persister remembers: about 10 MB.
 pub const REFUSED_MAX_RECORDS: usize = 100_000;
+/// Contested tickets that a persister remembers.
+pub const CONTESTED_MAX: usize = 1_000;
 /// Returns of tickets that one act may carry.
 pub const RETURNS_PER_ACT: usize = 500;
 /// Cancels of one coupon that may wait for their act; beyond it the answer is `act_in_progress`.

@@ -137,10 +137,31 @@ impl Observer {
     /// [`Error::CouponNotFound`] for drafts too.
     pub async fn audit(&self, id: &CouponId) -> Result<Audit, Error> {
         // The rows first: what they say can only be overtaken by Redis, never the other way round.
-        let before = self.preloaded(id).await?;
+        let before = match self.preloaded(id).await {
+            Err(Error::CouponNotFound) => return self.audit_without_row(id).await,
+            before => before?,
+        };
         let balance = self.balance(id).await?;
         let mut audit = Audit::of(id, &balance, before.persisted);
         audit.add(Rows::around(&*self.store, before, &balance).await?.faults(&balance));
+        Ok(audit)
+    }
+
+    /// Of a coupon that Redis has although it is none by its row: the database went back.
+    async fn audit_without_row(&self, id: &CouponId) -> Result<Audit, Error> {
+        let balance = match self.balance(id).await {
+            Err(Error::Recovering) => return Err(Error::CouponNotFound),
+            balance => balance?,
+        };
+        // It may have been preloaded since its row was read.
+        let coupon = self.store.find_coupon(id).await?;
+        let lost = match coupon {
+            Some(coupon) if coupon.state != State::Draft => return Err(Error::CouponNotFound),
+            Some(_) => "Redis has the coupon, but in the database it is a draft (I8)",
+            None => "Redis has the coupon, but the database lost it (I8)",
+        };
+        let mut audit = Audit::of(id, &balance, 0);
+        audit.add(vec![lost.to_owned()]);
         Ok(audit)
     }
 

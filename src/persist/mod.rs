@@ -3,6 +3,7 @@
 //! (I3, I9).
 
 mod consume;
+mod contested;
 mod living;
 mod refused;
 mod write;
@@ -23,6 +24,7 @@ use crate::redis::stream::{Entry, Reader};
 use crate::redis::{self, Redis};
 use crate::store::Store;
 use crate::telemetry::health::{Health, Part, Report};
+use contested::Contested;
 use refused::Refused;
 
 /// The bounds of a persister.
@@ -92,6 +94,7 @@ pub struct Persister {
     /// written. They are read again with the next look, so that they hold up nobody meanwhile.
     is_pass_due: bool,
     refused: Refused,
+    contested: Contested,
     /// Since when no transaction ended well, and why the last one did not.
     away_since: Option<(Instant, String)>,
     health: Health,
@@ -127,6 +130,7 @@ impl Persister {
             unreadable: BTreeMap::new(),
             is_pass_due: false,
             refused,
+            contested: Contested::default(),
             away_since: None,
             health: Health::default(),
             failures: 0,
@@ -206,6 +210,7 @@ impl Persister {
     fn report(&self) {
         let mut warnings: Vec<String> = self.unreadable.values().cloned().collect();
         warnings.extend(self.refused.sentence());
+        warnings.extend(self.contested.sentence());
         if let Some((since, error)) = &self.away_since {
             let seconds = since.elapsed().as_secs();
             warnings.push(format!("no row could be written for {seconds} s: {error}"));

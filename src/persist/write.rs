@@ -77,6 +77,7 @@ impl Persister {
         if let Some(id) = persisted.contested.first() {
             let tickets = persisted.contested.len();
             tracing::error!(tickets, ticket.id = %id, "contested: others stand where one may be");
+            self.contested.add(&persisted.contested);
         }
         metrics::contested(persisted.contested.len());
         Ok(())

@@ -54,11 +54,12 @@ impl Diverged {
     /// A warning and no reason: the coupon goes on issuing exactly, and so do all others.
     fn report(&self, ids: &BTreeSet<CouponId>) {
         let warning = ids.first().map(|first| {
+            let more = if ids.len() < DIVERGED_MAX { "" } else { " or more" };
+            let coupons = if ids.len() == 1 { "coupon" } else { "coupons" };
             format!(
-                "The database went back: Redis has acts that it lost, of {}{} coupons, such as \
-                 {first}. They can be paused and closed, and are changed in no other way.",
-                ids.len(),
-                if ids.len() < DIVERGED_MAX { "" } else { " or more" },
+                "The database went back: Redis has acts that it lost, of {}{more} {coupons}, such \
+                 as {first}. They can be paused and closed, and are changed in no other way.",
+                ids.len()
             )
         });
         metrics::diverged_coupons(ids.len());

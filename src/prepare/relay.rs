@@ -15,22 +15,32 @@ use crate::lua::audit;
 
 /// How often it looks.
 const EVERY: Duration = Duration::from_millis(500);
-/// Pages of acts that one step carries out.
+/// Pages of acts that one step carries out, and pages of coupons that it compares.
 const PAGES_A_STEP: usize = 10;
 /// Coupons whose fault is remembered, so that it is logged once.
 const COMPLAINTS_MAX: usize = 1_000;
-/// How often the states of all live coupons are compared with Redis.
+/// How often the states of all live coupons are compared with Redis, if it does not take longer.
 const LOOK_AHEAD_EVERY: Duration = Duration::from_secs(60);
 
 /// Finishes acts; its loop is [`Relay::step`] repeated.
 pub struct Relay {
     preparer: Preparer,
-    /// When it last looked whether Redis is ahead.
+    /// When it last began to look whether Redis is ahead.
     looked_at: Option<Instant>,
+    /// The look that is not finished.
+    look: Option<Look>,
     /// Behind this coupon the next step goes on; `None`: at the first.
     after: Option<CouponId>,
     /// Coupons whose acts could not be finished, and were logged.
     complained: HashSet<CouponId>,
+}
+
+/// A comparison of all coupons with Redis, which takes as many steps as it needs.
+struct Look {
+    /// Behind this coupon it goes on; `None`: at the first.
+    after: Option<CouponId>,
+    /// Whether it takes the closed ones too.
+    also_closed: bool,
 }
 
 impl Relay {
@@ -39,6 +49,7 @@ impl Relay {
         Self {
             preparer: preparer.clone(),
             looked_at: None,
+            look: None,
             after: None,
             complained: HashSet::new(),
         }
@@ -70,13 +81,17 @@ impl Relay {
         // Without a proven life of Redis nothing can be applied.
         self.preparer.redis.generation().current().map_err(Refusal::Recovering)?;
         let mut finished = self.finish_left().await?;
-        // Another process may have gone first, so it is looked for now and then in any case.
-        let is_due = self.looked_at.is_none_or(|at| at.elapsed() >= LOOK_AHEAD_EVERY);
-        let may_be_ahead = self.preparer.redis_may_be_ahead.swap(false, Ordering::Relaxed);
-        if may_be_ahead || is_due {
-            self.looked_at = Some(Instant::now());
-            finished += self.look(may_be_ahead).await?;
+        // What may be ahead by now is another look's, once this one has seen all.
+        if self.look.is_none() {
+            // Another process may have gone first, so it is looked for now and then in any case.
+            let is_due = self.looked_at.is_none_or(|at| at.elapsed() >= LOOK_AHEAD_EVERY);
+            let also_closed = self.preparer.redis_may_be_ahead.swap(false, Ordering::Relaxed);
+            if also_closed || is_due {
+                self.looked_at = Some(Instant::now());
+                self.look = Some(Look { after: None, also_closed });
+            }
         }
+        finished += self.look_on().await?;
         Ok(finished)
     }
 
@@ -126,33 +141,38 @@ impl Relay {
         }
     }
 
-    /// Compares every live coupon's row with Redis, page by page; also the closed ones if a pause
-    /// may be left whose row did not come before that of its close.
-    async fn look(&mut self, also_closed: bool) -> Result<usize, Refusal> {
-        let (mut written, mut after) = (0, None);
-        loop {
+    /// Goes on comparing every coupon's row with Redis, some pages a step: of the closed ones those
+    /// that have diverged, and all if a pause may be left whose row did not come before that of its
+    /// close. A page that was held up is looked at again.
+    async fn look_on(&mut self) -> Result<usize, Refusal> {
+        let mut written = 0;
+        for _ in 0..PAGES_A_STEP {
+            let Some(Look { after, also_closed }) = &self.look else { break };
+            let also_closed = *also_closed;
             let page = self.preparer.list(after.as_ref(), PAGE_DEFAULT_ROWS).await?;
-            let Some(last) = page.last() else { return Ok(written) };
-            after = Some(last.definition.id.clone());
             for coupon in &page {
-                if coupon.state == State::Closed && !also_closed {
+                let id = &coupon.definition.id;
+                let is_over = coupon.state == State::Closed && !self.preparer.diverged.has(id);
+                if is_over && !also_closed {
                     continue;
                 }
                 match self.look_at(coupon).await {
                     Ok(is_written) => written += usize::from(is_written),
                     Err(refusal) if refusal.concerns_all() => return Err(refusal),
-                    Err(refusal) => self.complain(&coupon.definition.id, &refusal),
+                    Err(refusal) => self.complain(id, &refusal),
                 }
             }
+            let last = page.last().filter(|_| page.len() == PAGE_DEFAULT_ROWS as usize);
+            self.look =
+                last.map(|last| Look { after: Some(last.definition.id.clone()), also_closed });
         }
+        Ok(written)
     }
 
     /// Writes the act of a pause or close that came first. Says whether there was one.
     async fn look_at(&self, coupon: &Coupon) -> Result<bool, Refusal> {
         let (preparer, id) = (&self.preparer, &coupon.definition.id);
-        if coupon.state == State::Draft {
-            return Ok(false);
-        }
+        // Also of a draft, which Redis does not have: unless its row went back behind its preload.
         let audit::Reply::Balance(balance) = audit::audit(&preparer.redis, id).await? else {
             return Ok(false);
         };

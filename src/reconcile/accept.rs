@@ -20,7 +20,7 @@ use crate::store::{self, Store};
 pub(super) enum Unproven {
     #[error("Redis is not reachable: {0}")]
     Redis(#[from] crate::redis::Error),
-    #[error("this life of Redis cannot be proven while the database is away: {0}")]
+    #[error("this life of Redis cannot be proven without the database: {0}")]
     Store(#[from] store::Error),
     #[error("{0}")]
     Doubtful(String),

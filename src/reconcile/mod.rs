@@ -8,6 +8,7 @@ mod judge;
 mod kept;
 mod notes;
 mod prover;
+mod rowless;
 mod serials;
 mod sweep;
 

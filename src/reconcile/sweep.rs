@@ -1,5 +1,6 @@
 //! A coupon whose keys are gone or damaged is told at once, not at the next restart of Redis: a
-//! page of coupons a second is looked for, and at once those that a request did not find.
+//! page of coupons a second is looked for, and at once those that a request did not find. So is one
+//! whose row is gone.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::rowless::Rowless;
 use crate::domain::coupon::CouponId;
 use crate::domain::limits::{LOST_COUPONS_MAX, PAGE_MAX_ROWS};
 use crate::redis::Redis;
@@ -29,7 +31,7 @@ pub enum Error {
     Store(#[from] crate::store::Error),
 }
 
-/// Looks for the keys of all coupons; its loop is [`Sweep::step`] repeated.
+/// Looks for the keys of all coupons, and for their rows; its loop is [`Sweep::step`] repeated.
 pub struct Sweep {
     redis: Redis,
     store: Arc<dyn Store>,
@@ -37,13 +39,15 @@ pub struct Sweep {
     /// Where the next page begins.
     after: Option<CouponId>,
     lost: BTreeSet<CouponId>,
+    rowless: Rowless,
 }
 
 impl Sweep {
     /// A sweep over this Redis by the rows of this database, which tells this register.
     pub fn new(redis: &Redis, store: Arc<dyn Store>, health: Health) -> Self {
         let redis = redis.with_reserved_pool();
-        Self { redis, store, health, after: None, lost: BTreeSet::new() }
+        let (lost, rowless) = (BTreeSet::new(), Rowless::default());
+        Self { redis, store, health, after: None, lost, rowless }
     }
 
     /// Repeats [`Sweep::step`] every second until shutdown.
@@ -69,21 +73,36 @@ impl Sweep {
         if let Err(error) = self.look().await {
             tracing::debug!(%error, "a page of coupons was not looked at");
         }
+        if let Err(error) = self.rowless.look(&self.redis, &*self.store).await {
+            tracing::debug!(%error, "the rows of a page of coupons were not looked for");
+        }
+        self.tell();
     }
 
-    /// Looks at all pages, and tells; for a process that comes and goes. In a life of Redis that is
-    /// not proven it looks at nothing, as [`Sweep::step`].
+    /// Looks at all pages, and tells; for a process that comes and goes.
     ///
     /// # Errors
     /// At the first page that could not be looked at.
     pub async fn whole(&mut self) -> Result<(), Error> {
-        while self.redis.generation().current().is_ok() {
+        loop {
             self.look().await?;
+            self.tell();
             if self.after.is_none() {
                 break;
             }
         }
-        Ok(())
+        loop {
+            self.rowless.look(&self.redis, &*self.store).await?;
+            self.tell();
+            if self.rowless.is_through() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn tell(&self) {
+        let warnings = self.sentence().into_iter().chain(self.rowless.sentence()).collect();
+        self.health.report(Part::Coupons, Report { reasons: Vec::new(), warnings });
     }
 
     async fn look(&mut self) -> Result<(), Error> {
@@ -104,24 +123,24 @@ impl Sweep {
         self.after = last;
         self.lost = missing.into_iter().take(LOST_COUPONS_MAX).collect();
         metrics::lost_coupons(self.lost.len());
-        let warnings = match self.lost.len() {
-            0 => Vec::new(),
-            _ => vec![sentence(&self.lost)],
-        };
-        self.health.report(Part::Coupons, Report { reasons: Vec::new(), warnings });
         Ok(())
+    }
+
+    fn sentence(&self) -> Option<String> {
+        let (coupons, ids) = named(&self.lost)?;
+        Some(format!(
+            "keys of {coupons} are gone from Redis or damaged, so nothing is issued (recovering): \
+             {ids}"
+        ))
     }
 }
 
-fn sentence(lost: &BTreeSet<CouponId>) -> String {
-    let named: Vec<&str> = lost.iter().take(NAMED).map(CouponId::as_str).collect();
-    format!(
-        "keys of {}{} coupon{} are gone from Redis or damaged, so nothing is issued \
-         (recovering): {}{}",
-        lost.len(),
-        if lost.len() < LOST_COUPONS_MAX { "" } else { " or more" },
-        if lost.len() == 1 { "" } else { "s" },
-        named.join(", "),
-        if lost.len() > NAMED { ", …" } else { "" },
-    )
+/// How many coupons these are and some of their names, for a sentence; `None` of none.
+pub(super) fn named(ids: &BTreeSet<CouponId>) -> Option<(String, String)> {
+    let some: Vec<&str> = ids.iter().take(NAMED).map(CouponId::as_str).collect();
+    let more = if ids.len() < LOST_COUPONS_MAX { "" } else { " or more" };
+    let coupons = if ids.len() == 1 { "coupon" } else { "coupons" };
+    let others = if ids.len() > NAMED { ", …" } else { "" };
+    let named = (format!("{}{more} {coupons}", ids.len()), format!("{}{others}", some.join(", ")));
+    (!ids.is_empty()).then_some(named)
 }

@@ -4,6 +4,7 @@ use ::redis::cmd;
 
 use super::{Error, Redis, Result};
 use crate::domain::coupon::CouponId;
+use crate::domain::limits::PAGE_MAX_ROWS;
 use crate::domain::ticket::Serial;
 use crate::domain::time::UnixMs;
 use crate::domain::user::{Claim, UserId, holder_field};
@@ -82,13 +83,9 @@ impl Redis {
     /// # Errors
     /// Those of any call.
     pub async fn has_coupon(&self) -> Result<bool> {
-        let mut connection = self.pooled().await?;
-        let mut cursor = 0_u64;
+        let mut cursor = 0;
         loop {
-            let mut scan = cmd("SCAN");
-            scan.arg(cursor).arg("MATCH").arg(self.keys().any_coupon()).arg("COUNT").arg(1_000);
-            let (next, found): (u64, Vec<String>) =
-                scan.query_async(&mut connection).await.map_err(Error::of_call)?;
+            let (next, found) = self.keys_of_coupons(cursor).await?;
             if !found.is_empty() {
                 return Ok(true);
             }
@@ -97,6 +94,23 @@ impl Redis {
             }
             cursor = next;
         }
+    }
+
+    /// Coupons that stand in Redis: a page of a scan, and where the next one begins; 0 is the first
+    /// page, and behind the last one.
+    ///
+    /// # Errors
+    /// Those of any call.
+    pub async fn page_of_coupons(&self, cursor: u64) -> Result<(u64, Vec<CouponId>)> {
+        let (next, found) = self.keys_of_coupons(cursor).await?;
+        Ok((next, found.iter().filter_map(|key| self.keys().coupon_of(key)).collect()))
+    }
+
+    async fn keys_of_coupons(&self, cursor: u64) -> Result<(u64, Vec<String>)> {
+        let mut connection = self.pooled().await?;
+        let mut scan = cmd("SCAN");
+        scan.arg(cursor).arg("MATCH").arg(self.keys().any_coupon()).arg("COUNT").arg(PAGE_MAX_ROWS);
+        scan.query_async(&mut connection).await.map_err(Error::of_call)
     }
 }
 

@@ -28,6 +28,12 @@ impl Keys {
         format!("{}:{{s[0-9][0-9]}}:coupon:*", self.prefix)
     }
 
+    /// The coupon whose hash this key is.
+    pub fn coupon_of(&self, key: &str) -> Option<CouponId> {
+        let (_, id) = key.rsplit_once(':')?;
+        CouponId::parse(id).filter(|id| self.coupon(id) == key)
+    }
+
     /// Hash: (user, claim) → serial, time and epoch; an empty field since preload.
     pub fn holders(&self, id: &CouponId) -> String {
         format!("{}:holders", self.coupon(id))
@@ -86,5 +92,17 @@ mod tests {
             "fc:{s04}:unpersisted",
         ];
         assert_eq!(Keys::new("fc").of_coupon(&id), expected);
+    }
+
+    #[test]
+    fn a_coupon_is_known_by_the_key_of_its_hash_only() {
+        let keys = Keys::new("fc");
+        let id = CouponId::parse("summer").unwrap();
+        assert_eq!(keys.coupon_of(&keys.coupon(&id)), Some(id.clone()));
+        let other = ["fc:{s05}:coupon:summer", "fd:{s04}:coupon:summer", "summer", ""];
+        let own = keys.of_coupon(&id);
+        for key in own[1..].iter().map(String::as_str).chain(other) {
+            assert_eq!(keys.coupon_of(key), None, "{key}");
+        }
     }
 }

@@ -130,8 +130,7 @@ pub trait Store: Send + Sync {
     async fn ping(&self) -> Result<()>;
 
     /// Fails when the database takes no rows, although it may answer: inserts a ticket and takes it
-    /// back. Tickets that this process committed in the last 5 s prove it too; nothing is tried
-    /// then.
+    /// back, unless this process committed tickets in the last 5 s.
     async fn rehearse(&self) -> Result<()>;
 
     /// Settings of the database that could lose a committed ticket, each in a sentence; empty when
@@ -153,6 +152,9 @@ pub trait Store: Send + Sync {
 
     /// Coupons in the order of their ids (bytewise), after this one.
     async fn list_coupons(&self, after: Option<&CouponId>, limit_rows: u32) -> Result<Vec<Coupon>>;
+
+    /// Those of these coupons that have no row.
+    async fn without_row(&self, ids: &[CouponId]) -> Result<Vec<CouponId>>;
 
     /// Whether any coupon has left the state draft.
     async fn has_preloaded_coupon(&self) -> Result<bool>;

@@ -81,11 +81,15 @@ pub async fn open(url: &str, pool_max_connections: u32) -> Result<Arc<dyn Store>
 }
 
 /// Whether only this connection failed, and another one may do the same at once: its server, or a
-/// pooler, lost a prepared statement (26000), has it already (42P05), was told of it what belongs
-/// to another (08P01), or its plan is out of date (0A000).
+/// pooler, lost a prepared statement (26000), has it already (42P05), knows another one by its name
+/// (08P01, which a pooler says of everything else too), or its plan is out of date (0A000).
 pub(super) fn belongs_to_a_connection(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|refusal| refusal.code());
-    code.is_some_and(|code| ["26000", "42P05", "08P01", "0A000"].contains(&code.as_ref()))
+    let Some(refusal) = error.as_database_error() else { return false };
+    match refusal.code().as_deref() {
+        Some("26000" | "42P05" | "0A000") => true,
+        Some("08P01") => refusal.message().contains("prepared statement"),
+        _ => false,
+    }
 }
 
 /// A failure of the first connection: what comes from the network or from a busy database passes,

@@ -11,6 +11,8 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 const ISSUE_REQUESTS: &str = "firstcome_issue_requests_total";
 /// Refusals by a verdict in force.
 const ISSUE_VERDICT_REFUSALS: &str = "firstcome_issue_verdict_refusals_total";
+/// Verdicts and filters that met their bound, by `bound`.
+const ISSUE_VERDICTS_LEFT_OUT: &str = "firstcome_issue_verdicts_left_out_total";
 /// From the arrival of a group's first request, usually its oldest, to the sending of its call.
 const ISSUE_WAIT: &str = "firstcome_issue_wait_seconds";
 /// From the sending of a call to its reply.
@@ -84,6 +86,7 @@ pub fn install() -> Result<PrometheusHandle, String> {
 fn describe() {
     describe_counter!(ISSUE_REQUESTS, "Requests of the issue path, by outcome.");
     describe_counter!(ISSUE_VERDICT_REFUSALS, "Refusals without asking Redis.");
+    describe_counter!(ISSUE_VERDICTS_LEFT_OUT, "Verdicts and filters that met their bound.");
     describe_histogram!(ISSUE_WAIT, Unit::Seconds, "From a group's first arrival to its call.");
     describe_histogram!(ISSUE_CALL, Unit::Seconds, "From the sending of a call to its reply.");
     describe_gauge!(ISSUE_QUEUE, "Requests that wait in the queues of this process.");
@@ -211,6 +214,11 @@ impl Default for IssueMetrics {
     }
 }
 
+/// A verdict, or the filter of one, that met its bound; the bound is `verdicts` or `filters`.
+pub fn verdict_left_out(bound: &'static str) {
+    counter!(ISSUE_VERDICTS_LEFT_OUT, "bound" => bound).increment(1);
+}
+
 /// One transaction of the persister.
 pub fn persisted(tickets: usize, duration: Duration) {
     histogram!(PERSIST_BATCH).record(tickets as f64);
@@ -275,4 +283,12 @@ pub fn pool(name: &'static str, used: usize, idle: usize) {
 /// Waiting for a connection of a pool.
 pub fn pool_wait(name: &'static str, duration: Duration) {
     histogram!(POOL_WAIT, "pool" => name).record(duration);
+}
+
+/// What this work counts, in the text format of `/metrics`.
+#[cfg(test)]
+pub(crate) fn counted_by(work: impl FnOnce()) -> String {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    metrics::with_local_recorder(&recorder, work);
+    recorder.handle().render()
 }

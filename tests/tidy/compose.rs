@@ -1,5 +1,6 @@
-//! `docker-compose.yml`: it parses, speaks only of our variables, keeps the admin port at home, and
-//! gives Redis the settings without which a told ticket could be lost.
+//! `docker-compose.yml`: it parses, speaks only of our variables, keeps the admin port at home,
+//! sends no password in the clear, and gives Redis the settings without which a told ticket could
+//! be lost.
 
 use yaml_rust2::{Yaml, YamlLoader};
 
@@ -13,6 +14,9 @@ const ADMIN_PORT: &str = "8081";
 const REDIS: [&str; 3] =
     ["--appendonly yes", "--appendfsync always", "--maxmemory-policy noeviction"];
 
+/// URLs that do not say by themselves that they are encrypted.
+const CLEAR: [&str; 3] = ["postgres://", "postgresql://", "redis://"];
+
 /// What is wrong with the file.
 pub fn check(tree: &Tree) -> Vec<Finding> {
     let Some(source) = tree.find(PATH) else { return vec![Finding::at(PATH, "write it")] };
@@ -25,6 +29,7 @@ pub fn check(tree: &Tree) -> Vec<Finding> {
         return vec![source.finding(1, "name the services below `services`")];
     };
     let mut findings = variables(tree, source);
+    findings.extend(passwords(source));
     for (name, service) in services {
         let name = name.as_str().unwrap_or_default();
         findings.extend(ports(source, name, service));
@@ -49,6 +54,22 @@ pub fn variables(tree: &Tree, source: &Source) -> Vec<Finding> {
     strange
         .map(|(line, word)| source.finding(line, format!("there is no variable {word}")))
         .collect()
+}
+
+/// Passwords that would go to another container in the clear: the doctor would warn of them.
+fn passwords(source: &Source) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (index, line) in source.text.lines().enumerate() {
+        let url = CLEAR.iter().find_map(|scheme| line.split_once(scheme));
+        let Some((user, place)) = url.and_then(|(_, rest)| rest.rsplit_once('@')) else { continue };
+        let by_socket = place.starts_with('/');
+        let insists = ["sslmode=require", "sslmode=verify-full"].iter().any(|m| place.contains(m));
+        if user.contains(':') && !by_socket && !insists {
+            let say = "a password goes through the network in the clear: use a socket, or TLS";
+            findings.push(source.finding(index + 1, say));
+        }
+    }
+    findings
 }
 
 fn ports(source: &Source, name: &str, service: &Yaml) -> Vec<Finding> {
@@ -95,19 +116,25 @@ const COMPOSE: &str = "services:
   server:
     environment:
       REDIS_URL: redis://redis:6379
+      DATABASE_URL: postgres://me:${PASSWORD:?set it}@/shop?host=/run
     ports: [\"8080:8080\", \"127.0.0.1:9081:8081\"]
 ";
 
 #[test]
 fn a_compose_file_that_leaks_or_loses_is_found() {
-    let config = ("src/config/mod.rs", "#[arg(env = \"REDIS_URL\")] struct X;");
+    let variables = "#[arg(env = \"REDIS_URL\")] #[arg(env = \"DATABASE_URL\")] struct X;";
+    let config = ("src/config/mod.rs", variables);
     tree::none(check(&Tree::of(&[config, (PATH, COMPOSE)])));
+    let encrypted = COMPOSE.replace("@/shop?host=/run", "@postgres/shop?sslmode=require");
+    tree::none(check(&Tree::of(&[config, (PATH, &encrypted)])));
     for (from, to, say) in [
         ("appendfsync always", "appendfsync everysec", "--appendfsync always"),
         ("noeviction", "allkeys-lru", "--maxmemory-policy noeviction"),
         ("--appendonly yes ", "", "--appendonly yes"),
         ("127.0.0.1:9081", "9081", "publish the admin port"),
         ("127.0.0.1:9081", "0.0.0.0:9081", "publish the admin port"),
+        ("@/shop?host=/run", "@postgres/shop", "a password goes through the network"),
+        ("redis://redis", "redis://:secret@redis", "a password goes through the network"),
         ("REDIS_URL", "FIRSTCOME_REDIS", "there is no variable FIRSTCOME_REDIS"),
         ("  redis:", "  cache:", "name the service of Redis"),
         ("\"8080:8080\"", "8080", "write a port as a string"),

@@ -1,5 +1,5 @@
 //! `Dockerfile`: it parses, copies what is there, speaks only of our variables, and what it builds
-//! does not run as root.
+//! does not run as root, and has a first process that collects what others leave behind.
 
 use crate::compose;
 use crate::tree::{self, Finding, Tree};
@@ -24,6 +24,9 @@ const INSTRUCTIONS: [&str; 17] = [
     "VOLUME",
     "WORKDIR",
 ];
+
+/// Begins what an image starts: an init, as it is installed and with the end of its own words.
+const INIT: &str = "[\"tini\", \"--\", ";
 
 /// An instruction: its line, its name and the rest.
 struct Instruction {
@@ -58,6 +61,19 @@ pub fn check(tree: &Tree) -> Vec<Finding> {
     }
     if last.iter().all(|instruction| instruction.name != "HEALTHCHECK") {
         findings.push(source.finding(1, "say with HEALTHCHECK how to see that it lives"));
+    }
+    // The first process of a container inherits what a health check leaves behind when it runs out
+    // of time, and no server collects it.
+    let entry = last.iter().rev().find(|instruction| instruction.name == "ENTRYPOINT");
+    if entry.is_none_or(|entry| !entry.rest.starts_with(INIT)) {
+        let line = entry.map_or(1, |entry| entry.line);
+        findings.push(source.finding(line, format!("begin the ENTRYPOINT with an init: {INIT}…")));
+    }
+    let installs = |instruction: &Instruction| {
+        instruction.name == "RUN" && instruction.rest.split_whitespace().any(|word| word == "tini")
+    };
+    if !last.iter().any(installs) {
+        findings.push(source.finding(1, "install tini in the image that is started"));
     }
     findings
 }
@@ -105,8 +121,9 @@ fn the_dockerfile_builds_from_what_is_there() {
 #[test]
 fn a_dockerfile_that_cannot_be_right_is_found() {
     let good = "# build\nFROM rust AS build\nCOPY src src\nRUN cargo build \\\n  # why\n  \
-        --release\nFROM debian\nCOPY --from=build /x /y\nUSER 10001\nENV REDIS_URL=\"\"\n\
-        HEALTHCHECK CMD [\"true\"]\n";
+        --release\nFROM debian\nRUN apt-get install \\\n tini\nCOPY --from=build /x /y\n\
+        USER 10001\nENV REDIS_URL=\"\"\nHEALTHCHECK CMD [\"true\"]\n\
+        ENTRYPOINT [\"tini\", \"--\", \"firstcome\"]\n";
     let config = ("src/config/mod.rs", "#[arg(env = \"REDIS_URL\")] struct X;");
     let check = |text: &str| check(&Tree::of(&[config, ("src", ""), (PATH, text)]));
     tree::none(check(good));
@@ -117,6 +134,10 @@ fn a_dockerfile_that_cannot_be_right_is_found() {
         ("USER 10001", "USER root", "not root"),
         ("USER 10001\n", "", "not root"),
         ("HEALTHCHECK CMD [\"true\"]\n", "", "HEALTHCHECK"),
+        ("ENTRYPOINT [\"tini\", \"--\", \"firstcome\"]\n", "", "begin the ENTRYPOINT"),
+        ("\"tini\", \"--\", ", "", "begin the ENTRYPOINT"),
+        ("[\"tini\", \"--\", \"firstcome\"]", "tini -- firstcome", "begin the ENTRYPOINT"),
+        ("install \\\n tini", "update", "install tini"),
         ("REDIS_URL", "FIRSTCOME_URL", "there is no variable FIRSTCOME_URL"),
     ] {
         tree::caught(check(&good.replacen(from, to, 1)), say);

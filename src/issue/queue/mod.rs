@@ -88,6 +88,8 @@ struct Inner {
     turns: VecDeque<CouponId>,
     strangers: VecDeque<CouponId>,
     requests: usize,
+    /// Those of them that are for strangers.
+    stranger_requests: usize,
     is_closed: bool,
     /// The place of the last coupon that waits no more: the next one need not grow its own.
     spare: VecDeque<Request>,
@@ -118,8 +120,9 @@ impl Queue {
         if inner.is_closed || inner.requests >= self.max_requests {
             return Err(Full);
         }
-        let most = STRANGERS_MAX.min(self.max_requests.div_ceil(STRANGERS_PART));
-        if inner.strangers.len() >= most && !inner.by_coupon.contains_key(&coupon_id) {
+        let is_full_of_strangers = inner.strangers.len() >= STRANGERS_MAX
+            || inner.stranger_requests >= self.max_requests.div_ceil(STRANGERS_PART);
+        if is_full_of_strangers && !inner.knows(&coupon_id) {
             return Err(Full);
         }
         inner.append(coupon_id, (holder, Waiting { since, was_sent_back: false, reply }));
@@ -171,6 +174,7 @@ impl Queue {
             return;
         }
         inner.known += 1;
+        inner.stranger_requests -= line.requests.len();
         if !line.requests.is_empty() {
             inner.strangers.retain(|stranger| stranger != coupon_id);
             inner.turns.push_back(coupon_id.clone());
@@ -196,6 +200,10 @@ impl Queue {
 }
 
 impl Inner {
+    fn knows(&self, coupon_id: &CouponId) -> bool {
+        self.by_coupon.get(coupon_id).is_some_and(|line| line.is_known)
+    }
+
     fn append(&mut self, coupon_id: CouponId, request: Request) {
         self.requests += 1;
         if let Some(line) = self.by_coupon.get_mut(&coupon_id) {
@@ -204,8 +212,10 @@ impl Inner {
                 self.turns.push_back(coupon_id);
             }
             line.requests.push_back(request);
+            self.stranger_requests += usize::from(!line.is_known);
             return;
         }
+        self.stranger_requests += 1;
         self.strangers.push_back(coupon_id.clone());
         let mut requests = std::mem::take(&mut self.spare);
         requests.push_back(request);
@@ -240,6 +250,7 @@ impl Inner {
                 requests.drain(..taken).filter(|(_, waiting)| !waiting.is_gone()).unzip();
             room -= taken;
             self.requests -= late + taken;
+            self.stranger_requests -= if are_known { 0 } else { late + taken };
             if !requests.is_empty() {
                 self.turns_of(are_known).push_back(coupon_id.clone());
             } else {

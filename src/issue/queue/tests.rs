@@ -114,14 +114,19 @@ fn known_coupons_take_turns_before_strangers_who_are_never_starved() {
 #[test]
 fn strangers_have_a_part_of_the_queue_and_a_coupon_leaves_them_as_soon_as_it_is_known() {
     let queue = queue(80);
-    let mut answers = strangers(&queue, 10);
+    let mut answers = strangers(&queue, 8);
+    answers.extend((0..2).map(|n| push(&queue, "x7", &format!("u{n}")).unwrap()));
     assert!(push(&queue, "new", "u").is_err(), "another id is one too many");
-    answers.extend((0..60).map(|n| push(&queue, "x9", &format!("u{n}")).unwrap()));
-    known(&queue, "x9");
-    assert_eq!(round_of(&queue, 512)[0].holders.len(), 61, "of its own, not one in ten");
-    answers.extend([push(&queue, "x9", "late").unwrap(), push(&queue, "new", "u").unwrap()]);
+    assert!(push(&queue, "x7", "u").is_err(), "and so is one more request for the same");
+    known(&queue, "x7");
+    answers.extend((0..60).map(|n| push(&queue, "x7", &format!("v{n}")).unwrap()));
+    answers.extend(strangers(&queue, 3));
+    assert!(push(&queue, "x0", "u").is_err(), "x7 has left room for three");
+    assert_eq!(round_of(&queue, 512)[0].holders.len(), 63, "of its own, not one in ten");
+    assert!(queue.is_empty() && queue.inner.borrow().stranger_requests == 0);
+    answers.extend([push(&queue, "x7", "late").unwrap(), push(&queue, "new", "u").unwrap()]);
     let round = round_of(&queue, 512);
-    assert_eq!((round[0].coupon_id.as_str(), round[0].is_known), ("x9", true));
+    assert_eq!((round[0].coupon_id.as_str(), round[0].is_known), ("x7", true));
 }
 
 #[test]

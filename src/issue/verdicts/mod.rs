@@ -21,6 +21,7 @@ use crate::domain::limits::{LEASE_MAX_MS, VERDICTS_MAX};
 use crate::domain::time::UnixMs;
 use crate::domain::user::Claim;
 use crate::lua::issue::{Answer, Answered};
+use crate::telemetry::metrics;
 
 /// A lease is renewed from this long before its end, and asked for again this long after a question
 /// that found no answer.
@@ -139,6 +140,7 @@ impl Verdicts {
         let mut over = None;
         let mut known = self.write();
         let is_full = known.len() >= VERDICTS_MAX;
+        let is_left_out = is_full && !known.contains_key(coupon_id);
         let is_news = match known.get_mut(coupon_id) {
             Some(old) if old.standing > new.standing => false,
             Some(old) if old.standing == new.standing && old.until >= new.until => false,
@@ -152,10 +154,7 @@ impl Verdicts {
                 *old = new;
                 is_news
             }
-            None if is_full => {
-                self.is_short.store(true, Ordering::Relaxed);
-                false
-            }
+            None if is_left_out => false,
             None => {
                 known.insert(coupon_id.clone(), new);
                 true
@@ -163,6 +162,10 @@ impl Verdicts {
         };
         drop(known);
         drop(over);
+        if is_left_out {
+            self.is_short.store(true, Ordering::Relaxed);
+            metrics::verdict_left_out("verdicts");
+        }
         if is_news {
             self.unfiltered.notify_one();
         }
@@ -192,6 +195,7 @@ impl Verdicts {
         let filter = HoldersFilter::for_holders(holders, &self.room);
         if filter.is_none() {
             self.is_short.store(true, Ordering::Relaxed);
+            metrics::verdict_left_out("filters");
         }
         filter
     }

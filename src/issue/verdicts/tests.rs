@@ -3,6 +3,7 @@
 use super::*;
 use crate::domain::limits::FILTERS_MAX_BYTES;
 use crate::domain::user::UserId;
+use crate::telemetry::metrics::counted_by;
 
 const START: Moment = Moment(1_000_000_000_000);
 const OPENS_AT: UnixMs = UnixMs(1_764_558_001_482);
@@ -210,4 +211,23 @@ fn only_filters_that_nobody_asks_for_make_room() {
     assert!(verdicts.filter_for(all).is_some(), "also one that comes too late gives it back");
     verdicts.attach(&coupon(), stock, verdicts.filter_for(all).unwrap());
     assert!(verdicts.filter_for(all).is_some());
+}
+
+#[test]
+fn what_meets_a_bound_is_counted() {
+    let verdicts = full();
+    let told = answered(1, 100, Answer::SoldOut);
+    let none = counted_by(|| {
+        verdicts.learn(&numbered(7), START.plus_ms(1), &told);
+        drop(verdicts.filter_for(FILTERS_MAX_BYTES / 2));
+    });
+    assert!(!none.contains("left_out"), "{none}");
+    let some = counted_by(|| {
+        (0..3).for_each(|_| verdicts.learn(&coupon(), START, &told));
+        assert!(verdicts.filter_for(FILTERS_MAX_BYTES).is_none());
+    });
+    for line in [r#"{bound="verdicts"} 3"#, r#"{bound="filters"} 1"#] {
+        let line = format!("firstcome_issue_verdicts_left_out_total{line}");
+        assert!(some.contains(&line), "{line}: {some}");
+    }
 }

@@ -23,12 +23,19 @@ struct Everything {
     refusal: Option<String>,
 }
 
+enum Answer {
+    Everything(Everything),
+    Here,
+    /// It is there, and a human must mend it: why.
+    Unsuited(String),
+}
+
 /// Asks the database.
 pub(super) struct DatabaseGauge {
     store: Arc<dyn Store>,
     keys: Arc<CodeKeys>,
     health: Health,
-    question: Question<store::Result<Option<Everything>>>,
+    question: Question<store::Result<Answer>>,
     /// Its name and version, once it told them.
     pub(super) version: Option<String>,
     /// When it is asked for everything again; at once, as long as it failed.
@@ -54,28 +61,36 @@ impl DatabaseGauge {
         let store = self.store.clone();
         let is_due = self.everything_at <= Instant::now();
         let look = || async move {
-            match is_due {
-                true => everything(store.as_ref()).await.map(Some),
-                false => store.ping().await.map(|()| None),
+            let answered = match is_due {
+                true => everything(store.as_ref()).await.map(Answer::Everything),
+                false => store.ping().await.map(|()| Answer::Here),
+            };
+            match answered {
+                Err(store::Error::Open(sentence)) => Ok(Answer::Unsuited(sentence)),
+                answered => answered,
             }
         };
-        if let Some(Some(everything)) = self.question.ask(|| look().boxed()).await {
-            if everything.refusal.is_none() {
-                self.everything_at = Instant::now() + EVERYTHING_EVERY;
+        match self.question.ask(|| look().boxed()).await {
+            Some(Answer::Everything(everything)) => self.learn(everything),
+            Some(Answer::Unsuited(sentence)) => {
+                self.known.warnings = vec![format!("the database does not suit: {sentence}")];
             }
-            self.version = Some(everything.version);
-            let is_missing = |id: &&String| self.keys.find(id).is_none();
-            let sentence = |id| format!("the code key {id} is not in FIRSTCOME_CODE_KEYS");
-            self.known = Report {
-                reasons: everything.key_ids.iter().filter(is_missing).map(sentence).collect(),
-                warnings: everything
-                    .refusal
-                    .into_iter()
-                    .chain(everything.unsafe_settings)
-                    .collect(),
-            };
+            Some(Answer::Here) | None => {}
         }
         self.report();
+    }
+
+    fn learn(&mut self, everything: Everything) {
+        if everything.refusal.is_none() {
+            self.everything_at = Instant::now() + EVERYTHING_EVERY;
+        }
+        self.version = Some(everything.version);
+        let is_missing = |id: &&String| self.keys.find(id).is_none();
+        let sentence = |id| format!("the code key {id} is not in FIRSTCOME_CODE_KEYS");
+        self.known = Report {
+            reasons: everything.key_ids.iter().filter(is_missing).map(sentence).collect(),
+            warnings: everything.refusal.into_iter().chain(everything.unsafe_settings).collect(),
+        };
     }
 
     fn report(&self) {

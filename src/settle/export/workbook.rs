@@ -120,19 +120,42 @@ mod tests {
         Shown { ticket, proof, expires_at: None, status: Status::Accepted }
     }
 
+    /// A sheet as it is packed.
+    fn sheet(archive: &mut zip::ZipArchive<&mut File>, number: usize) -> String {
+        let mut text = String::new();
+        let name = format!("xl/worksheets/sheet{number}.xml");
+        archive.by_name(&name).unwrap().read_to_string(&mut text).unwrap();
+        text
+    }
+
     #[test]
-    fn a_full_sheet_is_followed_by_another_one_with_a_header() {
+    fn a_full_sheet_is_followed_by_another_with_a_header_and_every_winner_is_in_one_once() {
         let mut workbook = Workbook::begin().unwrap();
         workbook = workbook.with(&[winner(1)]).unwrap();
         // As after a million winners, without the minute that they take.
         workbook.rows = SHEET_MAX_ROWS - 1;
-        workbook = workbook.with(&[winner(2), winner(3)]).unwrap();
-        assert_eq!((workbook.sheets, workbook.rows), (2, 2));
+        // A border within a page, and one between two pages.
+        workbook = workbook.with(&[winner(2), winner(3), winner(4)]).unwrap();
+        assert_eq!((workbook.sheets, workbook.rows), (2, 3));
+        workbook.rows = SHEET_MAX_ROWS - 1;
+        workbook = workbook.with(&[winner(5)]).unwrap();
+        workbook = workbook.with(&[winner(6), winner(7)]).unwrap();
+        assert_eq!((workbook.sheets, workbook.rows), (3, 3));
         let mut file = workbook.finish().unwrap().0;
         let mut archive = zip::ZipArchive::new(&mut file).unwrap();
-        let mut text = String::new();
-        archive.by_name("xl/worksheets/sheet2.xml").unwrap().read_to_string(&mut text).unwrap();
-        assert!(text.contains("summer.3") && text.contains("user_id"), "{text}");
-        assert!(!text.contains("summer.2"), "{text}");
+        let all = [&[1, 2][..], &[3, 4, 5], &[6, 7]];
+        for (number, serials) in (1..).zip(all) {
+            let text = sheet(&mut archive, number);
+            assert_eq!(text.matches("user_id").count(), 1, "a header: {text}");
+            let rows: Vec<&str> = text.matches("summer.").collect();
+            assert_eq!(rows.len(), serials.len(), "sheet {number}: {text}");
+            for serial in serials {
+                let id = format!("summer.{serial}<");
+                assert_eq!(text.matches(&id).count(), 1, "{id} in sheet {number}: {text}");
+            }
+            let is_full = text.contains(&format!("<row r=\"{SHEET_MAX_ROWS}\""));
+            assert_eq!(is_full, number < 3, "sheet {number}: {text}");
+        }
+        assert!(archive.by_name("xl/worksheets/sheet4.xml").is_err());
     }
 }

@@ -4,8 +4,8 @@ use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgPool;
 
 use crate::domain::coupon::{Coupon, CouponId, Definition};
-use crate::store::Result;
 use crate::store::rows::{COUPON_COLUMNS, CouponRow, all, kind_word, stored, supply_word};
+use crate::store::{Error, Result};
 
 use super::Transaction;
 use super::connect::{begin, begin_reading};
@@ -50,6 +50,19 @@ pub(super) async fn find(pool: &PgPool, id: &CouponId) -> Result<Option<Coupon>>
         .fetch_optional(&mut *transaction)
         .await?;
     row.map(Coupon::try_from).transpose()
+}
+
+pub(super) async fn without_row(pool: &PgPool, ids: &[CouponId]) -> Result<Vec<CouponId>> {
+    let mut transaction = begin_reading(pool).await?;
+    let missing: Vec<String> = sqlx::query_scalar(
+        "SELECT asked.id FROM UNNEST($1::text[]) AS asked (id)
+         WHERE NOT EXISTS (SELECT 1 FROM coupons WHERE coupons.id = asked.id)",
+    )
+    .bind(ids.iter().map(CouponId::as_str).collect::<Vec<_>>())
+    .fetch_all(&mut *transaction)
+    .await?;
+    let id = |id: String| CouponId::parse(&id).ok_or(Error::Corrupt("coupon id"));
+    missing.into_iter().map(id).collect()
 }
 
 /// The coupon under its row lock, held until the transaction ends.

@@ -99,20 +99,29 @@ pub(super) fn are_same(one: &PgConnectOptions, other: &PgConnectOptions) -> bool
     place(one) == place(other)
 }
 
-/// To which of these hosts a password may go unencrypted, because the URL does not insist on TLS.
-pub(super) fn hosts_told_in_the_clear(hosts: &[PgConnectOptions]) -> Vec<String> {
+/// To which of these hosts a password may go unencrypted, because the URL does not insist on TLS;
+/// each once.
+pub(super) fn hosts_told_in_the_clear<'a>(
+    hosts: impl IntoIterator<Item = &'a PgConnectOptions>,
+) -> Vec<String> {
     let insists = |host: &PgConnectOptions| {
         matches!(
             host.get_ssl_mode(),
             PgSslMode::Require | PgSslMode::VerifyCa | PgSslMode::VerifyFull
         )
     };
-    hosts
-        .iter()
-        .filter(|host| host.get_socket().is_none() && !insists(host))
-        .filter(|host| host.to_url_lossy().password().is_some())
-        .map(|host| host.get_host().to_owned())
-        .collect()
+    let mut told: Vec<String> = Vec::new();
+    for host in hosts {
+        let is_in_the_clear = host.get_socket().is_none() && !insists(host);
+        let name = host.get_host();
+        if is_in_the_clear
+            && !told.iter().any(|other| other == name)
+            && host.to_url_lossy().password().is_some()
+        {
+            told.push(name.to_owned());
+        }
+    }
+    told
 }
 
 async fn takes_writes(host: &PgConnectOptions) -> std::result::Result<bool, sqlx::Error> {

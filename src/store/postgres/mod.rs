@@ -68,8 +68,10 @@ impl PostgresStore {
                 match call().await {
                     Err(Error::Unavailable(error)) if belongs_to_a_connection(&error) => {
                         tracing::warn!(%error, "connections to the database are made anew");
-                        // What a pooler prepared for its clients outlives their connections.
-                        sqlx::raw_sql("DEALLOCATE ALL").execute(&self.pool).await?;
+                        // What a pooler prepared for its clients outlives their connections, and
+                        // `PgBouncer` 1.21 would not see it deallocated. This fails in any case.
+                        let end = "SELECT pg_terminate_backend(pg_backend_pid())";
+                        let _ = sqlx::raw_sql(end).execute(&self.pool).await;
                         self.opening.doubt.raise();
                     }
                     done => return done,
@@ -138,7 +140,7 @@ impl Store for PostgresStore {
     }
 
     fn hosts_told_in_the_clear(&self) -> Vec<String> {
-        hosts::hosts_told_in_the_clear(&self.opening.hosts)
+        self.opening.hosts_told_in_the_clear()
     }
 
     async fn insert_coupon(&self, coupon: &Coupon) -> Result<bool> {
@@ -151,6 +153,10 @@ impl Store for PostgresStore {
 
     async fn list_coupons(&self, after: Option<&CouponId>, limit_rows: u32) -> Result<Vec<Coupon>> {
         self.call(|| coupons::list(&self.pool, after, limit_rows)).await
+    }
+
+    async fn without_row(&self, ids: &[CouponId]) -> Result<Vec<CouponId>> {
+        self.call(|| coupons::without_row(&self.pool, ids)).await
     }
 
     async fn has_preloaded_coupon(&self) -> Result<bool> {

@@ -29,7 +29,7 @@ const VERSION_MIN: i32 = 140_000;
 
 /// Connects, checks and migrates, once for all who ask.
 pub(super) struct Opening {
-    pub(super) hosts: Vec<PgConnectOptions>,
+    hosts: Vec<PgConnectOptions>,
     /// Where to migrate; `None` when others do it.
     migrates: Option<Vec<PgConnectOptions>>,
     /// What is said of a schema that is still behind.
@@ -85,6 +85,11 @@ impl Opening {
     /// [`Error::Unavailable`] while the database is away, [`Error::Open`] for one that never suits.
     pub(super) async fn done(&self) -> Result<()> {
         self.done.get_or_try_init(|| self.look()).await.copied()
+    }
+
+    /// To which hosts a password may go unencrypted.
+    pub(super) fn hosts_told_in_the_clear(&self) -> Vec<String> {
+        hosts::hosts_told_in_the_clear(self.hosts.iter().chain(self.migrates.iter().flatten()))
     }
 
     async fn look(&self) -> Result<()> {

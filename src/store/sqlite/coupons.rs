@@ -1,11 +1,12 @@
 //! Coupons: what was defined, and where it stands.
 
+use serde_json::json;
 use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqlitePool;
 
 use crate::domain::coupon::{Coupon, CouponId, Definition};
-use crate::store::Result;
 use crate::store::rows::{COUPON_COLUMNS, CouponRow, all, kind_word, stored, supply_word};
+use crate::store::{Error, Result};
 
 use super::Transaction;
 
@@ -44,6 +45,19 @@ pub(super) async fn find(pool: &SqlitePool, id: &CouponId) -> Result<Option<Coup
     let row: Option<CouponRow> =
         sqlx::query_as(AssertSqlSafe(sql)).bind(id.as_str()).fetch_optional(pool).await?;
     row.map(Coupon::try_from).transpose()
+}
+
+pub(super) async fn without_row(pool: &SqlitePool, ids: &[CouponId]) -> Result<Vec<CouponId>> {
+    let ids: Vec<&str> = ids.iter().map(CouponId::as_str).collect();
+    let missing: Vec<String> = sqlx::query_scalar(
+        "SELECT asked.value FROM json_each($1) AS asked
+         WHERE NOT EXISTS (SELECT 1 FROM coupons WHERE coupons.id = asked.value)",
+    )
+    .bind(json!(ids).to_string())
+    .fetch_all(pool)
+    .await?;
+    let id = |id: String| CouponId::parse(&id).ok_or(Error::Corrupt("coupon id"));
+    missing.into_iter().map(id).collect()
 }
 
 /// The coupon under the transaction's write lock, SQLite's row lock.

@@ -113,6 +113,10 @@ impl Store for SqliteStore {
         coupons::list(&self.readers, after, limit_rows).await
     }
 
+    async fn without_row(&self, ids: &[CouponId]) -> Result<Vec<CouponId>> {
+        coupons::without_row(&self.readers, ids).await
+    }
+
     async fn has_preloaded_coupon(&self) -> Result<bool> {
         coupons::has_preloaded(&self.readers).await
     }

@@ -2,4 +2,5 @@
 
 mod descriptors;
 mod kept;
+mod late;
 mod signals;

@@ -92,7 +92,7 @@ async fn rows(database: &mut SqliteConnection) -> Vec<(String, i64, String)> {
 async fn the_doctor_names_coupons_whose_keys_are_gone_or_that_have_diverged() {
     let site = Site::start(Dialect::Sqlite).await;
     let server = site.server(&[]).await;
-    for coupon in ["autumn", "spring", "summer", "winter"] {
+    for coupon in ["august", "autumn", "spring", "summer", "winter"] {
         server.prepare(coupon, 10).await;
     }
     assert_eq!(server.restock("winter", 5, "k").await.status, 200);
@@ -102,21 +102,27 @@ async fn the_doctor_names_coupons_whose_keys_are_gone_or_that_have_diverged() {
     assert_eq!(well.code, Some(0), "{well:?}");
     let id = CouponId::parse("summer").unwrap();
     let () = site.redis.ask(redis::cmd("DEL").arg(Keys::new("fc").coupon(&id))).await;
-    // The database lost the last act of one coupon, and has another first one of another coupon.
+    // The database lost the last act of one coupon and all of another one, and has another first
+    // act of a third one.
     let mut database = SqliteConnection::connect(&site.database_url).await.unwrap();
     let went_back = "DELETE FROM acts WHERE coupon_id = 'winter' AND act_no = 2;
          UPDATE coupons SET act_no = 1 WHERE id = 'winter';
-         UPDATE acts SET intended_at_ms = intended_at_ms - 1 WHERE coupon_id = 'spring'";
+         UPDATE acts SET intended_at_ms = intended_at_ms - 1 WHERE coupon_id = 'spring';
+         DELETE FROM acts WHERE coupon_id = 'august'; DELETE FROM coupons WHERE id = 'august'";
     sqlx::raw_sql(went_back).execute(&mut database).await.unwrap();
     let before = rows(&mut database).await;
     let ended = doctor();
     assert_eq!(ended.code, Some(1), "{ended:?}");
-    for told in
-        ["keys of 1 coupon are gone from Redis or damaged", "acts that it lost, of 2 coupons"]
-    {
+    for told in [
+        "keys of 1 coupon are gone from Redis or damaged",
+        "the database lost 1 coupon that Redis has",
+        "acts that it lost, of 2 coupons",
+    ] {
         assert!(ended.out.contains(told), "{told}: {ended:?}");
     }
-    for (coupon, is_told) in [("summer", true), ("spring", true), ("autumn", false)] {
+    for (coupon, is_told) in
+        [("summer", true), ("spring", true), ("august", true), ("autumn", false)]
+    {
         assert_eq!(ended.out.contains(coupon), is_told, "{coupon}: {ended:?}");
     }
     assert_eq!(rows(&mut database).await, before, "it changes nothing");

@@ -170,6 +170,15 @@ async fn a_hot_coupon_does_not_starve_a_quiet_one() {
 
 #[tokio::test]
 async fn a_flood_of_ids_that_nobody_knows_leaves_room_for_a_coupon() {
+    leaves_room(|number| format!("none{number}")).await;
+}
+
+#[tokio::test]
+async fn a_flood_of_one_id_that_nobody_knows_leaves_room_for_a_coupon() {
+    leaves_room(|_| "none".to_owned()).await;
+}
+
+async fn leaves_room(id_of: impl Fn(usize) -> String) {
     let site = Site::start(Dialect::Sqlite).await;
     let variables = [
         ("FIRSTCOME_WORKERS", "1"),
@@ -185,7 +194,7 @@ async fn a_flood_of_ids_that_nobody_knows_leaves_room_for_a_coupon() {
     signal(redis, Signal::STOP);
     let mut under_way = ask(&server, "hot", "second").await;
     eventually_holds("a call is in flight", async || calls().await > before).await;
-    let flood = (0..200).map(async |id| ask(&server, &format!("none{id}"), "eve").await);
+    let flood = (0..200).map(async |number| ask(&server, &id_of(number), "eve").await);
     let _flood = join_all(flood).await;
     let overloaded = "firstcome_issue_requests_total{outcome=\"overloaded\"}";
     let is_there = async || server.metric(overloaded).await >= 136.0;

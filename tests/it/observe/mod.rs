@@ -2,4 +2,5 @@
 
 mod full;
 mod hung;
+mod in_the_clear;
 mod standby;

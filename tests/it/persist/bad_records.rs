@@ -1,6 +1,7 @@
 //! A record that nobody can write holds up nobody, and is not lost (I3 I9).
 
 use firstcome::persist::Step;
+use firstcome::telemetry::health::{Health, Report};
 use redis::Cmd;
 
 use super::{Ground, stream};
@@ -64,13 +65,26 @@ async fn bad_records_stay_pending_and_the_good_ones_around_them_become_rows_i3()
 async fn another_ticket_with_a_taken_serial_or_claim_is_contested_and_never_swallowed_i9() {
     let ground = Ground::start(Dialect::Postgres).await;
     ground.issue(0..10).await;
-    let mut persister = ground.persister("one");
+    let health = Health::default();
+    let mut persister = ground.persister("one").reporting_to(health.clone());
     assert_eq!(persister.step().await, Step::Persisted(10));
-    let _: String = ground.site.redis.ask(&forged("1", "3", "eve")).await;
-    let _: String = ground.site.redis.ask(&forged("1", "11", "u3")).await;
-    super::until_empty(&ground, &mut persister).await;
+    assert_eq!(health.told(), Report::default());
+    // The first of them comes twice, as when its acknowledgement was lost.
+    for (tickets, serial, user) in [(1, "3", "eve"), (1, "3", "eve"), (2, "11", "u3")] {
+        let _: String = ground.site.redis.ask(&forged("1", serial, user)).await;
+        super::until_empty(&ground, &mut persister).await;
+        let told = health.told();
+        assert_eq!(told.reasons, [""; 0], "the others go on");
+        let begins = format!("{tickets} ticket{} contested", [" is", "s are"][tickets - 1]);
+        assert!(told.warnings[0].starts_with(&begins), "{told:?}");
+        assert!(told.warnings[0].contains("summer.3"), "{told:?}");
+    }
     let counts = ground.counts().await;
     assert_eq!((counts.rows, counts.contested), (10, 2));
+    // It stays when all goes well again.
+    ground.issue(10..20).await;
+    super::until_empty(&ground, &mut persister).await;
+    assert!(health.told().warnings[0].starts_with("2 tickets are contested"));
 }
 
 #[tokio::test]

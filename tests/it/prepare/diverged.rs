@@ -13,13 +13,18 @@ use crate::support::server::Server;
 use super::{act, cancel, create, rows_are_there, server, state, ticket};
 
 /// The rows as they are now, kept in a connection of the test's own.
-struct Backup(SqliteConnection);
+pub(super) struct Backup(SqliteConnection);
 
 impl Backup {
     async fn of(dir: &Path) -> Self {
-        let file = format!("sqlite:{}", dir.join("firstcome.db").display());
-        let mut backup = Self(SqliteConnection::connect(&file).await.unwrap());
+        Self::at(&format!("sqlite:{}", dir.join("firstcome.db").display())).await
+    }
+
+    /// Of the database at this URL.
+    pub(super) async fn at(url: &str) -> Self {
+        let mut backup = Self(SqliteConnection::connect(url).await.unwrap());
         backup.run("CREATE TEMP TABLE kept AS SELECT * FROM coupons").await;
+        backup.run("CREATE TEMP TABLE kept_acts AS SELECT * FROM acts").await;
         backup
     }
 
@@ -28,12 +33,15 @@ impl Backup {
     }
 
     /// The coupons and acts as they were kept.
-    async fn restore(&mut self) {
+    pub(super) async fn restore(&mut self) {
         self.run(
             "BEGIN IMMEDIATE;
-             DELETE FROM acts WHERE act_no > (SELECT act_no FROM kept WHERE id = coupon_id);
+             DELETE FROM acts;
+             DELETE FROM coupons WHERE id NOT IN (SELECT id FROM kept);
              UPDATE coupons SET (total, state, version, act_no) =
                  (SELECT total, state, version, act_no FROM kept WHERE kept.id = coupons.id);
+             INSERT OR IGNORE INTO coupons SELECT * FROM kept;
+             INSERT INTO acts SELECT * FROM kept_acts;
              COMMIT",
         )
         .await;

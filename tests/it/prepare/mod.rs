@@ -7,6 +7,8 @@ mod damaged;
 mod diverged;
 mod draft;
 mod live;
+mod looks;
+mod rowless;
 mod spreadsheets;
 mod stops;
 mod tickets;

@@ -94,7 +94,7 @@ async fn the_seconds_are_counted_on_time_also_while_the_database_hangs_i3() {
     assert!(hung_at.elapsed() < Duration::from_secs(14), "{:?} for six beats", hung_at.elapsed());
     // Whoever doubts is heard meanwhile, too.
     let () = site.redis.ask(&redis::cmd("FLUSHALL")).await;
-    super::assert_not_ready(&server, "while the database is away").await;
+    super::assert_not_ready(&server, "without the database").await;
     postgres.go_on();
 }
 

@@ -7,8 +7,8 @@ use firstcome::redis::keys::Keys;
 use firstcome::store::open;
 use firstcome::telemetry::health::Health;
 use reqwest::StatusCode;
-use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection, raw_sql};
 
+use crate::support::copies::copies_before;
 use crate::support::eventually::eventually_holds;
 use crate::support::site::{Dialect, Site};
 
@@ -43,35 +43,6 @@ async fn a_coupon_whose_keys_are_gone_is_told_at_once_by_name_until_they_are_bac
     }
 }
 
-/// A page of coupons before this one, of its shard, which are all there.
-async fn fill_a_page_before(site: &Site, id: &CouponId) {
-    let names = (0..).map(|number| CouponId::parse(&format!("a{number}")).unwrap());
-    let same_shard = names.filter(|name| name.shard() == id.shard());
-    let others: Vec<CouponId> = same_shard.take(PAGE_MAX_ROWS as usize).collect();
-    let values: Vec<String> = others.iter().map(|other| format!("('{other}')")).collect();
-    let coupon = "name, total, per_user_limit, kind, supply, state, shard, key_id, version, act_no,
-         persisted, created_at_ms";
-    let act = "act_no, kind, arguments, state, result, who, intended_at_ms, settled_at_ms";
-    let values = format!("(VALUES {}) AS other", values.join(","));
-    let copy = format!(
-        "INSERT INTO coupons (id, {coupon})
-             SELECT other.column1, {coupon} FROM coupons, {values} WHERE id = '{id}';
-         INSERT INTO acts (coupon_id, {act})
-             SELECT other.column1, {act} FROM acts, {values} WHERE coupon_id = '{id}';"
-    );
-    let mut database = SqliteConnection::connect(&site.database_url).await.unwrap();
-    raw_sql(AssertSqlSafe(copy)).execute(&mut database).await.unwrap();
-    database.close().await.unwrap();
-    let keys = Keys::new("fc");
-    let mut copies = redis::pipe();
-    for other in &others {
-        copies.cmd("COPY").arg(keys.coupon(id)).arg(keys.coupon(other));
-        copies.cmd("COPY").arg(keys.holders(id)).arg(keys.holders(other));
-    }
-    let mut connection = crate::support::redis::connect(site.redis.url()).await;
-    let _: Vec<u64> = copies.query_async(&mut connection).await.unwrap();
-}
-
 #[tokio::test]
 async fn a_coupon_that_a_request_did_not_find_does_not_wait_for_its_page_i3() {
     let site = Site::start(Dialect::Sqlite).await;
@@ -79,7 +50,7 @@ async fn a_coupon_that_a_request_did_not_find_does_not_wait_for_its_page_i3() {
     server.prepare("zz", 5).await;
     server.kill();
     let id = CouponId::parse("zz").unwrap();
-    fill_a_page_before(&site, &id).await;
+    copies_before(&site, &id, PAGE_MAX_ROWS as usize).await;
     let () = site.redis.ask(redis::cmd("DEL").arg(Keys::new("fc").coupon(&id))).await;
     site.redis.accept().await;
     let store = open(&site.database_url, 2).await.unwrap();

@@ -36,6 +36,22 @@ async fn a_coupon_is_found_as_it_was_inserted_and_its_id_is_taken_once() {
 }
 
 #[tokio::test]
+async fn coupons_without_a_row_are_told_from_those_that_have_one() {
+    for_each_store(async |database| {
+        let store = &database.store;
+        assert_eq!(store.without_row(&[]).await.unwrap(), []);
+        for id in ["a", "b"] {
+            assert!(store.insert_coupon(&draft(id)).await.unwrap());
+        }
+        let asked: Vec<_> = ["A", "a", "_", "b", "-9"].map(coupon_id).into();
+        let mut missing = store.without_row(&asked).await.unwrap();
+        missing.sort();
+        assert_eq!(missing, ["-9", "A", "_"].map(coupon_id));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn coupons_are_listed_in_pages_in_the_bytewise_order_of_their_ids() {
     for_each_store(async |database| {
         let store = &database.store;

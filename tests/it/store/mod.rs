@@ -11,6 +11,7 @@ mod persisting;
 mod pooled;
 mod reading;
 mod rehearsal;
+mod retried;
 mod runaway;
 mod suited;
 mod tls;

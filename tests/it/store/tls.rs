@@ -76,18 +76,21 @@ async fn a_wrong_password_ends_every_start_with_3_and_one_sentence() {
 
 #[tokio::test]
 async fn a_password_that_may_cross_the_network_in_the_clear_is_known() {
-    let told = async |url: &str| {
+    let told_with = async |url: &str, migrations: Migrations| {
         let settings = Settings {
             url: url.to_owned(),
             pool_max_connections: 2,
-            migrations: Migrations::Here,
+            migrations,
             migration_wait: Duration::from_secs(1),
         };
         new(&settings).await.unwrap().hosts_told_in_the_clear()
     };
+    let told = async |url: &str| told_with(url, Migrations::Here).await;
     assert_eq!(told("postgres://me:secret@db.example/shop").await, ["db.example"]);
     let both = told("postgres://me:secret@10.0.0.1,10.0.0.2/shop?sslmode=prefer").await;
     assert_eq!(both, ["10.0.0.1", "10.0.0.2"]);
+    let owner = Migrations::At("postgres://owner:secret@direct.example/shop".to_owned());
+    assert_eq!(told_with("postgres://me@db.example/shop", owner).await, ["direct.example"]);
     for safe in [
         "postgres://me@db.example/shop",
         "postgres://me:secret@db.example/shop?sslmode=require",

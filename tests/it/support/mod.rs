@@ -1,6 +1,7 @@
 //! What tests stand on.
 
 pub mod certificates;
+pub mod copies;
 pub mod crowd;
 pub mod eventually;
 pub mod exact;

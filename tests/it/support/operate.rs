@@ -30,12 +30,12 @@ pub fn explains(readiness: &Value) {
 }
 
 fn has_form(sentence: &str, pattern: &str) -> bool {
-    let mut pieces = pattern.split('…');
+    let mut pieces = pattern.split('…').map(str::trim_end);
     let first = pieces.next().unwrap_or_default();
     let Some(mut rest) = sentence.strip_prefix(first) else { return false };
     for piece in pieces {
-        let Some(at) = rest.find(piece.trim_end()) else { return false };
-        rest = &rest[at + piece.trim_end().len()..];
+        let Some(at) = rest.find(piece) else { return false };
+        rest = &rest[at + piece.len()..];
     }
     true
 }

@@ -1,0 +1,53 @@
+//! Coupons that Redis has and the database lost altogether: it went back behind their creation.
+//! Nobody finds them by the rows, so a page of the keys is looked at with each step.
+
+use std::collections::BTreeSet;
+
+use super::sweep::{Error, named};
+use crate::domain::coupon::CouponId;
+use crate::domain::limits::LOST_COUPONS_MAX;
+use crate::redis::Redis;
+use crate::store::Store;
+
+/// The coupons without a row, as far as this process has looked.
+#[derive(Default)]
+pub(super) struct Rowless {
+    /// Where the next page of keys begins.
+    cursor: u64,
+    /// Those that this pass over the keys has met.
+    met: BTreeSet<CouponId>,
+    /// Those that are told; at the bound the others are not.
+    told: BTreeSet<CouponId>,
+}
+
+impl Rowless {
+    /// Looks for the rows of a page of keys, and of those coupons that had none before.
+    pub(super) async fn look(&mut self, redis: &Redis, store: &dyn Store) -> Result<(), Error> {
+        // Rows come first: what Redis has is a row by the time at which the row is looked for.
+        let (next, page) = redis.page_of_coupons(self.cursor).await?;
+        let page: BTreeSet<CouponId> = page.into_iter().collect();
+        let asked: Vec<CouponId> = page.union(&self.told).cloned().collect();
+        let mut rowless = store.without_row(&asked).await?;
+        rowless.truncate(LOST_COUPONS_MAX);
+        self.told = rowless.into_iter().collect();
+        self.met.extend(self.told.intersection(&page).cloned());
+        self.met.retain(|id| self.told.contains(id));
+        if next == 0 {
+            // The keys of the others are gone too.
+            self.told = std::mem::take(&mut self.met);
+        }
+        self.cursor = next;
+        Ok(())
+    }
+
+    /// Whether the last page of a pass was looked at.
+    pub(super) fn is_through(&self) -> bool {
+        self.cursor == 0
+    }
+
+    /// The sentence about them, if there are any.
+    pub(super) fn sentence(&self) -> Option<String> {
+        let (coupons, ids) = named(&self.told)?;
+        Some(format!("the database lost {coupons} that Redis has and goes on issuing: {ids}"))
+    }
+}
