@@ -14,7 +14,6 @@ const WAIT: Duration = CONNECTION_WAIT.saturating_add(Duration::from_secs(1));
 
 /// Everything together takes no longer than this.
 const EXAMINATION_WAIT: Duration = Duration::from_secs(6);
-const LATE: &str = "there was no time, the doctor ends within seconds";
 
 /// What both servers told.
 pub struct Examination {
@@ -50,40 +49,55 @@ impl House {
         let told = self.gauges().await.told();
         // In a life of Redis that is not proven any coupon may be missing, and it says so.
         let is_known = self.redis.generation().current().is_ok();
-        let (stuck, unseen) = tokio::join!(
-            when(redis.is_ok(), self.stuck_records(until)),
-            when(redis.is_ok() && database.is_ok() && is_known, self.unseen_coupons(until)),
+        let (stuck, contested, unseen) = tokio::join!(
+            when(redis.is_ok(), in_time(until, "refused records", self.stuck_records())),
+            when(database.is_ok(), in_time(until, "contested tickets", self.contested())),
+            when(
+                redis.is_ok() && database.is_ok() && is_known,
+                in_time(until, "lost keys and lost acts", self.lost_parts())
+            ),
         );
         let mut readiness = self.observer.readiness();
-        readiness.warnings.extend(stuck.into_iter().chain(unseen));
+        readiness.warnings.extend(stuck.into_iter().chain(contested).chain(unseen));
         Examination { redis, database, told, readiness }
     }
 
-    async fn stuck_records(&self, until: Instant) -> Option<String> {
-        let looked = timeout_at(until, self.observer.stuck_records()).await;
-        looked.unwrap_or_else(|_| {
-            Some(format!("it is not known whether records are refused: {LATE}"))
-        })
+    async fn stuck_records(&self) -> Result<Option<String>, String> {
+        Ok(self.observer.stuck_records().await)
+    }
+
+    async fn contested(&self) -> Result<Option<String>, String> {
+        self.observer.contested().await.map_err(|error| error.to_string())
     }
 
     /// Looks at every coupon, as sweep and relay of a server do in turn, and writes nothing. What
-    /// they find is in the readiness; this is why they did not look at all.
-    async fn unseen_coupons(&self, until: Instant) -> Option<String> {
+    /// they find is in the readiness.
+    async fn lost_parts(&self) -> Result<Option<String>, String> {
         let mut sweep = self.sweep();
-        let looks = async { tokio::join!(sweep.whole(), self.preparer.look_for_diverged()) };
-        let fault = match timeout_at(until, looks).await {
-            Ok((Ok(()), Ok(()))) => return None,
-            Ok((Err(error), _)) => error.to_string(),
-            Ok((_, Err(refusal))) => refusal.to_string(),
-            Err(_) => LATE.to_owned(),
-        };
-        Some(format!("not every coupon was looked at, for lost keys or lost acts: {fault}"))
+        let (swept, compared) = tokio::join!(sweep.whole(), self.preparer.look_for_diverged());
+        swept.map_err(|error| error.to_string())?;
+        compared.map_err(|refusal| refusal.to_string())?;
+        Ok(None)
     }
 }
 
 /// The sentence of a look that only makes sense when this is true.
 async fn when(it_is: bool, look: impl Future<Output = Option<String>>) -> Option<String> {
     if it_is { look.await } else { None }
+}
+
+/// What a look through all that is stored found, or why it did not come to its end.
+async fn in_time(
+    until: Instant,
+    looked_for: &str,
+    look: impl Future<Output = Result<Option<String>, String>>,
+) -> Option<String> {
+    let fault = match timeout_at(until, look).await {
+        Ok(Ok(found)) => return found,
+        Ok(Err(fault)) => fault,
+        Err(_) => format!("{} s were too short", EXAMINATION_WAIT.as_secs()),
+    };
+    Some(format!("not everything was looked at, for {looked_for}: {fault}"))
 }
 
 async fn reached(
@@ -93,4 +107,22 @@ async fn reached(
     let answer = tokio::time::timeout(WAIT, asked).await;
     let silent = || format!("{who} does not answer within {} s", WAIT.as_secs());
     answer.unwrap_or_else(|_| Err(Failure::Missing(silent())))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_look_that_takes_too_long_is_told_and_so_is_one_that_fails() {
+        let now = Instant::now();
+        let told = in_time(now, "lost keys", pending()).await.unwrap();
+        assert_eq!(told, "not everything was looked at, for lost keys: 6 s were too short");
+        let failed = async { Err("Redis is away".to_owned()) };
+        let told = in_time(now + WAIT, "lost keys", failed).await.unwrap();
+        assert_eq!(told, "not everything was looked at, for lost keys: Redis is away");
+        assert_eq!(in_time(now + WAIT, "lost keys", async { Ok(None) }).await, None);
+    }
 }

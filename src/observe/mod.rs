@@ -1,6 +1,7 @@
 //! What is true right now: of a coupon, and of the whole service.
 
 mod balance;
+mod contested;
 mod encryption;
 mod gauges;
 mod ready;

@@ -26,8 +26,8 @@ pub enum Migrations {
 }
 
 /// Told by whoever only looks.
-pub(super) const BEHIND: &str = "the database's schema is behind: start a server of this release, or \
-     run `firstcome migrate`";
+pub(super) const BEHIND: &str =
+    "the database's schema is behind: start a server of this release, or run `firstcome migrate`";
 
 /// Which database, and how it is used.
 #[derive(Debug, Clone)]

@@ -130,6 +130,27 @@ async fn the_doctor_names_coupons_whose_keys_are_gone_or_that_have_diverged() {
 }
 
 #[tokio::test]
+async fn the_doctor_counts_contested_tickets_as_long_as_they_stand_in_their_table_i9() {
+    let site = Site::start(Dialect::Sqlite).await;
+    let server = site.server(&[]).await;
+    for coupon in ["summer", "winter"] {
+        server.prepare(coupon, 10).await;
+    }
+    let mut database = SqliteConnection::connect(&site.database_url).await.unwrap();
+    let another = "INSERT INTO contested (coupon_id, serial, epoch, user_id, claim, issued_at_ms,
+             source, reason, seen_at_ms)
+         VALUES ('winter', 1, 1, 'ada', 1, 1, '1-1', 'serial_taken', 1)";
+    sqlx::raw_sql(another).execute(&mut database).await.unwrap();
+    let ended = doctor_in(site.data_dir(), &site, &[]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.out.contains("unsafe: 1 ticket is contested"), "{ended:?}");
+    assert!(ended.out.contains("first of coupon winter"), "{ended:?}");
+    sqlx::raw_sql("DELETE FROM contested").execute(&mut database).await.unwrap();
+    assert_eq!(doctor_in(site.data_dir(), &site, &[]).code, Some(0));
+    database.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn the_doctor_migrates_nothing() {
     let site = Site::start(Dialect::Postgres).await;
     let dir = tempfile::tempdir().unwrap();
