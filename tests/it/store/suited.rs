@@ -10,6 +10,7 @@ use sqlx::{AssertSqlSafe, Connection as _};
 use super::{draft, find};
 use crate::support::eventually::eventually_ok;
 use crate::support::postgres::{close_to_all, fresh_database, fresh_database_in, open_to_all};
+use crate::support::server::command;
 
 fn settings(url: &str, migrations: Migrations) -> Settings {
     let migration_wait = Duration::from_millis(300);
@@ -30,6 +31,11 @@ async fn a_database_in_any_other_encoding_is_refused_with_the_line_that_makes_a_
         let refusal = refusal(&fresh_database_in(encoding).await).await;
         assert!(refusal.contains(encoding) && refusal.contains("createdb"), "{refusal}");
     }
+    let (dir, url) = (tempfile::tempdir().unwrap(), fresh_database_in("EUC_KR").await);
+    let doctor = command(dir.path(), &[("DATABASE_URL", &url)]).arg("doctor").output().unwrap();
+    let said = String::from_utf8(doctor.stdout).unwrap();
+    assert_eq!(doctor.status.code(), Some(3), "{said}");
+    assert!(said.contains("the database's encoding is EUC_KR"), "{said}");
 }
 
 #[tokio::test]
