@@ -58,6 +58,20 @@ pub(super) async fn run(connection: &mut PgConnection, wait: Duration) -> Result
     transaction.commit().await.map_err(connect_failure)
 }
 
+/// Whether somebody migrates: holds the lock, or waits for it.
+pub(super) async fn is_locked(connection: &mut PgConnection) -> Result<bool> {
+    let (high, low) = (LOCK >> 32, LOCK & 0xffff_ffff);
+    let sql = format!(
+        "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1
+             AND classid::bigint = {high} AND objid::bigint = {low} AND database =
+             (SELECT oid FROM pg_database WHERE datname = current_database()))"
+    );
+    let row = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(connection).await;
+    let (is_locked,) =
+        FromRow::from_row(&row.map_err(connect_failure)?).map_err(connect_failure)?;
+    Ok(is_locked)
+}
+
 fn is_code(refusal: &dyn sqlx::error::DatabaseError, code: &str) -> bool {
     refusal.code().is_some_and(|own| own == code)
 }

@@ -5,6 +5,7 @@ mod connect;
 mod coupons;
 mod generations;
 mod hosts;
+mod migrating;
 mod migrations;
 mod opening;
 mod persist;
@@ -28,7 +29,9 @@ use super::{
 use crate::domain::act::{Act, ActResult, NewAct};
 use crate::domain::coupon::{Coupon, CouponId, Definition};
 use crate::domain::generation::Generation;
-use crate::domain::limits::{CONNECTION_RETRIES, CONNECTION_WAIT, STATEMENT_TIMEOUT};
+use crate::domain::limits::{
+    CONNECTION_RETRIES, CONNECTION_WAIT, MIGRATION_MAX, STATEMENT_TIMEOUT,
+};
 use crate::domain::record::Record;
 use crate::domain::ticket::{Serial, TicketId};
 use crate::domain::time::UnixMs;
@@ -63,7 +66,7 @@ impl PostgresStore {
     /// URL may have taken its place.
     async fn call<T, F: Future<Output = Result<T>>>(&self, call: impl Fn() -> F) -> Result<T> {
         let called = async {
-            self.opening.done().await?;
+            self.opening.done(CONNECTION_WAIT).await?;
             for _ in 0..CONNECTION_RETRIES {
                 match call().await {
                     Err(Error::Unavailable(error)) if belongs_to_a_connection(&error) => {
@@ -99,7 +102,7 @@ impl Store for PostgresStore {
     }
 
     async fn migrate(&self) -> Result<()> {
-        self.opening.done().await
+        self.opening.done(MIGRATION_MAX).await
     }
 
     async fn ping(&self) -> Result<()> {
