@@ -25,7 +25,12 @@ pub struct Examination {
     pub told: Vec<String>,
     /// What `/readyz` of this process would say.
     pub readiness: Readiness,
+    /// What was not looked at to its end, and why, each in a sentence.
+    pub unseen: Vec<String>,
 }
+
+/// What a look through all that is stored found to warn of; or why it saw not all.
+type Look = Result<Option<String>, String>;
 
 impl House {
     /// Asks Redis and the database at the same time; each question waits 4 seconds at most. Then
@@ -49,7 +54,7 @@ impl House {
         let told = self.gauges().await.told();
         // In a life of Redis that is not proven any coupon may be missing, and it says so.
         let is_known = self.redis.generation().current().is_ok();
-        let (stuck, contested, unseen) = tokio::join!(
+        let (stuck, contested, lost) = tokio::join!(
             when(redis.is_ok(), in_time(until, "refused records", self.stuck_records())),
             when(database.is_ok(), in_time(until, "contested tickets", self.contested())),
             when(
@@ -58,21 +63,27 @@ impl House {
             ),
         );
         let mut readiness = self.observer.readiness();
-        readiness.warnings.extend(stuck.into_iter().chain(contested).chain(unseen));
-        Examination { redis, database, told, readiness }
+        let mut unseen = Vec::new();
+        for look in [stuck, contested, lost] {
+            match look {
+                Ok(found) => readiness.warnings.extend(found),
+                Err(sentence) => unseen.push(sentence),
+            }
+        }
+        Examination { redis, database, told, readiness, unseen }
     }
 
-    async fn stuck_records(&self) -> Result<Option<String>, String> {
+    async fn stuck_records(&self) -> Look {
         Ok(self.observer.stuck_records().await)
     }
 
-    async fn contested(&self) -> Result<Option<String>, String> {
+    async fn contested(&self) -> Look {
         self.observer.contested().await.map_err(|error| error.to_string())
     }
 
     /// Looks at every coupon, as sweep and relay of a server do in turn, and writes nothing. What
     /// they find is in the readiness.
-    async fn lost_parts(&self) -> Result<Option<String>, String> {
+    async fn lost_parts(&self) -> Look {
         let mut sweep = self.sweep();
         let (swept, compared) = tokio::join!(sweep.whole(), self.preparer.look_for_diverged());
         swept.map_err(|error| error.to_string())?;
@@ -82,22 +93,18 @@ impl House {
 }
 
 /// The sentence of a look that only makes sense when this is true.
-async fn when(it_is: bool, look: impl Future<Output = Option<String>>) -> Option<String> {
-    if it_is { look.await } else { None }
+async fn when(it_is: bool, look: impl Future<Output = Look>) -> Look {
+    if it_is { look.await } else { Ok(None) }
 }
 
 /// What a look through all that is stored found, or why it did not come to its end.
-async fn in_time(
-    until: Instant,
-    looked_for: &str,
-    look: impl Future<Output = Result<Option<String>, String>>,
-) -> Option<String> {
+async fn in_time(until: Instant, looked_for: &str, look: impl Future<Output = Look>) -> Look {
     let fault = match timeout_at(until, look).await {
-        Ok(Ok(found)) => return found,
+        Ok(Ok(found)) => return Ok(found),
         Ok(Err(fault)) => fault,
         Err(_) => format!("{} s were too short", EXAMINATION_WAIT.as_secs()),
     };
-    Some(format!("not everything was looked at, for {looked_for}: {fault}"))
+    Err(format!("not everything was looked at, for {looked_for}: {fault}"))
 }
 
 async fn reached(
@@ -118,11 +125,11 @@ mod tests {
     #[tokio::test]
     async fn a_look_that_takes_too_long_is_told_and_so_is_one_that_fails() {
         let now = Instant::now();
-        let told = in_time(now, "lost keys", pending()).await.unwrap();
+        let told = in_time(now, "lost keys", pending()).await.unwrap_err();
         assert_eq!(told, "not everything was looked at, for lost keys: 6 s were too short");
         let failed = async { Err("Redis is away".to_owned()) };
-        let told = in_time(now + WAIT, "lost keys", failed).await.unwrap();
+        let told = in_time(now + WAIT, "lost keys", failed).await.unwrap_err();
         assert_eq!(told, "not everything was looked at, for lost keys: Redis is away");
-        assert_eq!(in_time(now + WAIT, "lost keys", async { Ok(None) }).await, None);
+        assert_eq!(in_time(now + WAIT, "lost keys", async { Ok(None) }).await, Ok(None));
     }
 }

@@ -43,8 +43,9 @@ pub enum Database {
     Needed,
     /// It is waited for while everything else begins.
     MayBeAway,
-    /// It is done without, and asked no longer than for a row: a coupon is stopped at once.
-    Spared,
+    /// It is waited for half a second at most, and done without whatever is wrong with it: a coupon
+    /// is stopped at once.
+    Optional,
     /// It is asked later, as Redis is, and only looked at: see [`House::examine`].
     Unasked,
 }
@@ -78,9 +79,9 @@ impl House {
         };
         match database {
             Database::Needed | Database::MayBeAway => house.ask(database).await?,
-            Database::Spared => match tokio::time::timeout(ROW_WAIT, house.ask(database)).await {
+            Database::Optional => match tokio::time::timeout(ROW_WAIT, house.ask(database)).await {
                 Ok(asked) => asked?,
-                Err(_) => tracing::warn!("the database does not answer; going on without it"),
+                Err(_) => tracing::warn!("going on without the database: no answer in time"),
             },
             Database::Unasked => {}
         }
@@ -157,16 +158,16 @@ impl House {
     }
 
     async fn reach_database(&self, database: Database) -> Result<(), Failure> {
-        match (self.store.ping().await, database) {
-            (
-                Err(error @ (store::Error::Unavailable(_) | store::Error::ReadOnly(_))),
-                Database::MayBeAway | Database::Spared,
-            ) => {
-                tracing::warn!(%error, "the database is away; going on without it");
-                Ok(())
-            }
-            (reached, _) => Ok(reached?),
+        if database == Database::Needed {
+            self.store.migrate().await?;
         }
+        let Err(error) = self.store.ping().await else { return Ok(()) };
+        let is_away = matches!(error, store::Error::Unavailable(_) | store::Error::ReadOnly(_));
+        if database == Database::Optional || is_away && database == Database::MayBeAway {
+            tracing::warn!(%error, "going on without the database");
+            return Ok(());
+        }
+        Err(error.into())
     }
 
     /// Whether Redis answers.
