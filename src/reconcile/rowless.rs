@@ -48,6 +48,6 @@ impl Rowless {
     /// The sentence about them, if there are any.
     pub(super) fn sentence(&self) -> Option<String> {
         let (coupons, ids) = named(&self.told)?;
-        Some(format!("the database lost {coupons} that Redis has and goes on issuing: {ids}"))
+        Some(format!("Redis has {coupons} that the database lost: {ids}"))
     }
 }

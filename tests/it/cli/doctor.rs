@@ -115,7 +115,7 @@ async fn the_doctor_names_coupons_whose_keys_are_gone_or_that_have_diverged() {
     assert_eq!(ended.code, Some(1), "{ended:?}");
     for told in [
         "keys of 1 coupon are gone from Redis or damaged",
-        "the database lost 1 coupon that Redis has",
+        "Redis has 1 coupon that the database lost",
         "acts that it lost, of 2 coupons",
     ] {
         assert!(ended.out.contains(told), "{told}: {ended:?}");
