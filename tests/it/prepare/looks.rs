@@ -87,8 +87,7 @@ async fn look(preparer: &Preparer) {
 }
 
 fn assert_loud(warnings: &[String]) {
-    let begins =
-        "The database went back: Redis has acts that it lost, of 1 coupon, such as summer";
+    let begins = "The database went back: Redis has acts that it lost, of 1 coupon, such as summer";
     assert!(warnings.len() == 1 && warnings[0].starts_with(begins), "{warnings:?}");
 }
 
