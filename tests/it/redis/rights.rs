@@ -175,6 +175,17 @@ async fn a_redis_whose_config_was_renamed_away_counts_as_everysec() {
 }
 
 #[tokio::test]
+async fn a_user_who_may_read_settings_is_told_the_level_that_is_in_force() {
+    let (_redis, url) = narrow(&[documented(), vec!["+config|get".to_owned()]].concat()).await;
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), &[("REDIS_URL", &url)]).await.ready().await;
+    assert_eq!(server.get("/readyz").await.json()["durability"], "always");
+    server.prepare("summer", 1).await;
+    let answer = server.issue("summer", "ada").await;
+    assert_eq!(answer.headers["firstcome-durability"], "always");
+}
+
+#[tokio::test]
 async fn two_prefixes_in_one_redis_do_not_see_each_other_and_need_their_own_keys_only_i1_i3() {
     let redis = PlainRedis::start(&[]).await;
     let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
