@@ -42,6 +42,14 @@ async fn assert_refused(pooler: &PgBouncer) {
             Ok(_) => panic!("opened"),
         }
     }
+    let (redis, dir) = (PrivateRedis::start().await, tempfile::tempdir().unwrap());
+    let variables = [("REDIS_URL", redis.url()), ("DATABASE_URL", pooler.url.as_str())];
+    for verb in ["serve", "worker"] {
+        let ended = command(dir.path(), &variables).arg(verb).output().unwrap();
+        let told = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(3), "{verb}: {told}");
+        assert!(told.contains("1.21") && told.contains("session"), "{verb}: {told}");
+    }
 }
 
 /// How `firstcome migrate` ends with these variables, and what it says.
