@@ -10,6 +10,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::{Connection as _, SqliteConnection};
 
 use crate::support::eventually::eventually_holds;
+use crate::support::redis::server_version;
 use crate::support::server::command;
 use crate::support::site::{Dialect, Site};
 
@@ -38,7 +39,8 @@ async fn the_doctor_asks_redis_and_the_database_each_for_itself_and_within_secon
     let (hung_database, database) =
         (format!("postgres://me@{address}/shop"), site.database_url.clone());
     let away = "postgres://me@127.0.0.1:1/shop".to_owned();
-    let redis_is_well = ["Redis: not encrypted", "versions: Redis ", "backlog: 0 "];
+    let versions = format!("versions: {}", server_version());
+    let redis_is_well = ["Redis: not encrypted", &*versions, "backlog: 0 "];
     let database_is_well = ["database: not encrypted", "versions: SQLite "];
     for (redis, database, lines) in [
         (&hung_redis, &database, [&["Redis: not reached: "], &database_is_well[..]].concat()),
