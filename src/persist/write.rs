@@ -1,4 +1,4 @@
-//! One batch: a transaction, then the acknowledgement of exactly its records (P5 steps 3, 6, 7).
+//! One batch: a transaction, then the acknowledgement of exactly its records (P5 steps 3, 4, 6, 7).
 
 use std::time::{Duration, Instant};
 

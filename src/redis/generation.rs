@@ -1,8 +1,8 @@
 //! What this process knows about the life of the Redis data (P2).
 //!
 //! The prover writes it, every writing script carries it, and Redis itself compares it: a script
-//! that meets another life writes nothing. So knowing an old generation is harmless, and knowing
-//! none means `recovering`.
+//! that meets another life writes nothing, but for a pause or close that comes first (P9 step 7).
+//! So knowing an old generation is harmless, and knowing none means `recovering`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -2,8 +2,8 @@
 //! back (P2 step 1).
 //!
 //! Its states are down → probing → open. It is published only when open, which means: this very
-//! connection told the replid that the database accepted. Whoever meets an error on it gives it
-//! back, and the supervisor begins again.
+//! connection told the replid that the database accepted. After an error that puts the connection
+//! in doubt it is given back, and the supervisor begins again (P2 step 3).
 
 use std::sync::Arc;
 use std::time::Duration;

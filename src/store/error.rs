@@ -68,7 +68,7 @@ impl Error {
 
 impl From<sqlx::Error> for Error {
     /// What is not clearly the fault of the values is an outage: a persister that mistook an outage
-    /// for bad values would throw away good tickets (P5 step 5).
+    /// for bad values would set good tickets aside as refused (P5 step 5).
     fn from(error: sqlx::Error) -> Self {
         match &error {
             sqlx::Error::Database(refusal) if refuses_values(refusal.as_ref()) => Self::Data(error),

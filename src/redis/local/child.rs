@@ -82,7 +82,7 @@ impl Child {
             .arg(place.redis_dir())
             .arg("--logfile")
             .arg(place.log())
-            // Nothing told is lost, and nothing is evicted (DESIGN section 7).
+            // Nothing told is lost, and nothing is evicted.
             .args(["--appendonly", "yes", "--appendfsync", "always"])
             .args(["--no-appendfsync-on-rewrite", "no", "--save", ""])
             .args(["--maxmemory-policy", "noeviction", "--daemonize", "no"])
