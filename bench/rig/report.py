@@ -85,5 +85,5 @@ def keep(name, options, title, body, figures, plots=None, **versions):
     ])
     (folder / f"{stem}.md").write_text(text)
     whole = {"date": now.isoformat(), **about, "command": options.command, **figures}
-    (folder / f"{stem}.json").write_text(json.dumps(whole, indent=1) + "\n")
+    (folder / f"{stem}.json").write_text(json.dumps(whole, separators=(",", ":")) + "\n")
     print(f"\n{text}\nkept: {(folder / stem).relative_to(ROOT)}.md and .json")
