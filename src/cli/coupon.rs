@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use clap::Subcommand;
 
-use super::{coupon_id, print_json};
+use super::{coupon_id, print_json, say, unless_left};
 use crate::app::{Database, Failure, House};
 use crate::domain::act::{Applied, Change, IdempotencyKey};
 use crate::domain::coupon::{Coupon, CouponId, Definition, Kind, Supply};
@@ -165,16 +165,14 @@ pub(super) async fn perform(house: &House, verb: Verb) -> Result<(), Failure> {
         }
         Verb::Restock { id, delta, idempotency_key } => {
             let asked = asked(idempotency_key.as_deref())?;
-            print_applied(&id, &preparer.restock(&id, delta, &asked).await?);
-            Ok(())
+            print_applied(&id, &preparer.restock(&id, delta, &asked).await?)
         }
         Verb::Pause { id, now } => change_state(house, &id, Change::Pause, now).await,
         Verb::Resume(Id { id }) => change_state(house, &id, Change::Resume, false).await,
         Verb::Close { id, now } => change_state(house, &id, Change::Close, now).await,
         Verb::Delete(Id { id }) => {
             preparer.delete(&id).await?;
-            println!("{id} is deleted");
-            Ok(())
+            say(format_args!("{id} is deleted"))
         }
         Verb::Winners { id, format } => winners(house, &id, format).await,
     }
@@ -187,8 +185,7 @@ async fn change_state(
     redis_first: bool,
 ) -> Result<(), Failure> {
     let asked = asked(None)?;
-    print_applied(id, &house.preparer.change_state(id, change, &asked, redis_first).await?);
-    Ok(())
+    print_applied(id, &house.preparer.change_state(id, change, &asked, redis_first).await?)
 }
 
 async fn list(house: &House) -> Result<(), Failure> {
@@ -199,7 +196,8 @@ async fn list(house: &House) -> Result<(), Failure> {
         after = Some(last.definition.id.clone());
         for (coupon, state) in page.iter().zip(house.observer.states(&page).await) {
             let definition = &coupon.definition;
-            println!("{}\t{state}\t{}\t{}", definition.id, definition.total, definition.name);
+            let (id, total, name) = (&definition.id, definition.total, &definition.name);
+            say(format_args!("{id}\t{state}\t{total}\t{name}"))?;
         }
     }
 }
@@ -209,9 +207,11 @@ async fn winners(house: &House, id: &CouponId, format: Format) -> Result<(), Fai
     let mut export = house.settler.export(coupon, format);
     let mut output = std::io::stdout().lock();
     while let Some(bytes) = export.next_page().await? {
-        output.write_all(&bytes)?;
+        if let Err(error) = output.write_all(&bytes) {
+            return unless_left(Err(error));
+        }
     }
-    Ok(output.flush()?)
+    unless_left(output.flush())
 }
 
 async fn show(house: &House, coupon: &Coupon) -> Result<(), Failure> {
@@ -222,9 +222,9 @@ async fn show(house: &House, coupon: &Coupon) -> Result<(), Failure> {
     print_json(&shown)
 }
 
-fn print_applied(id: &CouponId, coupon: &Applied) {
+fn print_applied(id: &CouponId, coupon: &Applied) -> Result<(), Failure> {
     let Applied { version, total, remaining } = coupon;
-    println!("{id}: version {version}, total {total}, remaining {remaining}");
+    say(format_args!("{id}: version {version}, total {total}, remaining {remaining}"))
 }
 
 fn asked(idempotency_key: Option<&str>) -> Result<Request, Failure> {

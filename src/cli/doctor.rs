@@ -1,5 +1,6 @@
 //! `firstcome doctor`: is this set-up safe to issue from?
 
+use super::say;
 use crate::app::{Database, Examination, Failure, House};
 use crate::config::{Settings, secrets};
 
@@ -8,8 +9,7 @@ use crate::config::{Settings, secrets};
 pub(super) fn print_new_key() -> Result<(), Failure> {
     let digits = secrets::random_hex()?;
     let id = secrets::random_hex()?;
-    println!("k{}:{digits}", &id[..4]);
-    Ok(())
+    say(format_args!("k{}:{digits}", &id[..4]))
 }
 
 /// Prints what is wrong, and what could be better; fails when something is wrong. A server that is
@@ -20,27 +20,26 @@ pub(super) async fn examine(settings: &Settings) -> Result<(), Failure> {
     house.close().await;
     for (name, reached) in [("Redis", &redis), ("database", &database)] {
         match reached {
-            Ok(encryption) => println!("{name}: {encryption}"),
-            Err(failure) => println!("{name}: not reached: {failure}"),
+            Ok(encryption) => say(format_args!("{name}: {encryption}"))?,
+            Err(failure) => say(format_args!("{name}: not reached: {failure}"))?,
         }
     }
-    println!("durability: {}", readiness.durability);
+    say(format_args!("durability: {}", readiness.durability))?;
     for line in told {
-        println!("{line}");
+        say(line)?;
     }
     for reason in &readiness.reasons {
-        println!("wrong: {reason}");
+        say(format_args!("wrong: {reason}"))?;
     }
     for warning in &readiness.warnings {
-        println!("unsafe: {warning}");
+        say(format_args!("unsafe: {warning}"))?;
     }
     for sentence in &unseen {
-        println!("{sentence}");
+        say(sentence)?;
     }
     redis.and(database)?;
     if readiness.reasons.is_empty() && readiness.warnings.is_empty() {
-        println!("{}", if unseen.is_empty() { "all is well" } else { "nothing wrong was seen" });
-        return Ok(());
+        return say(if unseen.is_empty() { "all is well" } else { "nothing wrong was seen" });
     }
     Err(Failure::Refused("this set-up could lose or refuse tickets".to_owned()))
 }

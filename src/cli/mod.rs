@@ -5,6 +5,8 @@
 mod coupon;
 mod doctor;
 
+use std::fmt::Display;
+use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -128,8 +130,7 @@ async fn perform(cli: Cli) -> Result<(), Failure> {
             let done = house.preparer.cancel(&id, "cli").await;
             house.close().await;
             done?;
-            println!("{id} is cancelled");
-            Ok(())
+            say(format_args!("{id} is cancelled"))
         }
         Verb::Audit { id } => {
             let house = visit(settings).await?;
@@ -165,8 +166,20 @@ async fn visit_with(settings: &Settings, database: Database) -> Result<House, Fa
 fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
     let text =
         serde_json::to_string_pretty(value).map_err(|error| Failure::Refused(error.to_string()))?;
-    println!("{text}");
-    Ok(())
+    say(text)
+}
+
+/// Writes a line to standard output. A reader that has left, as `head` does, misses it; that is no
+/// failure, and a check still ends as it would have.
+fn say(line: impl Display) -> Result<(), Failure> {
+    unless_left(writeln!(std::io::stdout(), "{line}"))
+}
+
+fn unless_left(written: std::io::Result<()>) -> Result<(), Failure> {
+    match written {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
+    }
 }
 
 fn coupon_id(text: &str) -> Result<CouponId, String> {

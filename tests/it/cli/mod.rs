@@ -1,5 +1,6 @@
 //! The command line: every verb, every exit code.
 
+mod closed_pipe;
 mod doctor;
 mod exits;
 mod secret_files;
