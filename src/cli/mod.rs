@@ -9,7 +9,7 @@ use std::fmt::Display;
 use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::app::{self, Database, Failure, House};
 use crate::config::{LogFormat, Settings, kept};
@@ -77,7 +77,8 @@ enum TicketVerb {
 
 /// Parses the arguments, does what they say, and turns the result into an exit code.
 pub fn run() -> ExitCode {
-    let mut cli = Cli::parse();
+    let matches = command().get_matches();
+    let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let format = match cli.settings.log_format {
         LogFormat::Text => logs::Format::Text,
         LogFormat::Json => logs::Format::Json,
@@ -104,6 +105,17 @@ pub fn run() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => fail(&failure),
     }
+}
+
+/// An empty variable is none: a file of variables often names some without a value.
+fn command() -> clap::Command {
+    Cli::command().mut_args(|argument| {
+        let is_empty = |name| std::env::var_os(name).is_some_and(|value| value.is_empty());
+        match argument.get_env().is_some_and(is_empty) {
+            true => argument.env(None::<&'static str>),
+            false => argument,
+        }
+    })
 }
 
 fn fail(failure: &Failure) -> ExitCode {
@@ -192,8 +204,6 @@ fn ticket_id(text: &str) -> Result<TicketId, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]

@@ -1,6 +1,7 @@
 //! What the process is given, by flags or by the environment, and what it gives itself when nothing
 //! was set: secrets and limits. `--help` and docs/configuration.md are the reference.
 
+mod addresses;
 mod bounds;
 pub mod kept;
 pub mod open_files;
@@ -86,11 +87,23 @@ pub struct Settings {
     pub files: SecretFiles,
 
     /// Where users ask for tickets
-    #[arg(long, env = "FIRSTCOME_LISTEN", default_value = "127.0.0.1:8080", global = true)]
+    #[arg(
+        long,
+        env = "FIRSTCOME_LISTEN",
+        default_value = "127.0.0.1:8080",
+        value_parser = addresses::address,
+        global = true
+    )]
     pub listen: SocketAddr,
 
     /// Where admins prepare and watch; never open it to the world
-    #[arg(long, env = "FIRSTCOME_ADMIN_LISTEN", default_value = "127.0.0.1:8081", global = true)]
+    #[arg(
+        long,
+        env = "FIRSTCOME_ADMIN_LISTEN",
+        default_value = "127.0.0.1:8081",
+        value_parser = addresses::address,
+        global = true
+    )]
     pub admin_listen: SocketAddr,
 
     /// The folder of the embedded set-up; with REDIS_URL and DATABASE_URL it holds the file

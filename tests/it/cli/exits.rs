@@ -133,6 +133,26 @@ async fn a_directory_in_use_ends_with_4_and_a_port_in_use_with_3_and_the_owner_g
 }
 
 #[tokio::test]
+async fn an_empty_variable_is_none_and_an_address_may_have_a_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let variables = [
+        ("REDIS_URL", ""),
+        ("DATABASE_URL", ""),
+        ("FIRSTCOME_WORKERS", ""),
+        ("FIRSTCOME_CODE_KEYS", ""),
+        ("FIRSTCOME_MIGRATE", ""),
+        ("FIRSTCOME_LISTEN", "localhost:0"),
+        ("FIRSTCOME_ADMIN_LISTEN", "localhost:0"),
+    ];
+    let server = Server::start(dir.path(), &variables).await.ready().await;
+    server.prepare("summer", 1).await;
+    assert_eq!(server.issue("summer", "ada").await.status, 200);
+    let wrong = run_with(command(dir.path(), &[("FIRSTCOME_LISTEN", "localhost")]), "serve");
+    assert_eq!(wrong.code, Some(2), "{wrong:?}");
+    assert!(wrong.err.contains("NAME:PORT"), "{wrong:?}");
+}
+
+#[tokio::test]
 async fn a_database_that_refuses_the_set_up_ends_a_server_and_a_worker_with_3_and_one_sentence() {
     let right = fresh_database().await;
     let encoded = fresh_database_in("EUC_KR").await;
