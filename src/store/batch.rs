@@ -101,15 +101,10 @@ pub(super) fn compare_by_key<'a>(
 }
 
 /// The account of a committed batch.
-pub(super) fn account(
-    records: &[Record],
-    inserted: i64,
-    contested: &[Contested<'_>],
-    committed_at_ms: i64,
-) -> Persisted {
+pub(super) fn account(records: &[Record], inserted: i64, contested: &[Contested<'_>]) -> Persisted {
     let came: usize = records.iter().map(|record| record.holders.len()).sum();
     let inserted = inserted.unsigned_abs();
     let contested: Vec<_> = contested.iter().map(|one| one.ticket.id()).collect();
     let replayed = (came as u64).saturating_sub(inserted + contested.len() as u64);
-    Persisted { inserted, replayed, contested, committed_at_ms }
+    Persisted { inserted, replayed, contested }
 }

@@ -11,6 +11,7 @@ mod pool;
 pub mod postgres;
 mod rehearsal;
 mod rows;
+mod settings;
 pub mod sqlite;
 
 use async_trait::async_trait;
@@ -24,11 +25,9 @@ use crate::domain::ticket::{Serial, Status, Ticket, TicketId};
 use crate::domain::time::UnixMs;
 use crate::domain::user::{Claim, UserId};
 
-pub use error::Error;
-pub use open::{Migrations, Settings, new, open};
-
-/// The result of a call to the database.
-pub type Result<T> = std::result::Result<T, Error>;
+pub use error::{Error, Result};
+pub use open::{new, open};
+pub use settings::{Migrations, Settings};
 
 /// What became of an act that was handed to the database (P9 step 1).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,8 +72,6 @@ pub struct Persisted {
     pub replayed: u64,
     /// Tickets that met a different row; they stand in `contested` now.
     pub contested: Vec<TicketId>,
-    /// When the transaction was committed, by this process's clock.
-    pub committed_at_ms: i64,
 }
 
 /// A ticket's row.
@@ -237,8 +234,8 @@ pub trait Store: Send + Sync {
     /// Writes the tickets of these records in one transaction: the rows, sorted by key, by bulk
     /// insert; a `records` row each; `persisted` of their coupons. When fewer rows went in than
     /// came, compares: an equal row is a replay, a different one makes the ticket contested, in the
-    /// same transaction (I3, I9; P5 step 3). `now_ms` reads the clock, after the commit.
-    async fn persist(&self, records: &[Record], now_ms: fn() -> i64) -> Result<Persisted>;
+    /// same transaction (I3, I9; P5 step 3).
+    async fn persist(&self, records: &[Record]) -> Result<Persisted>;
 
     /// The row of a ticket.
     async fn find_ticket(&self, id: &TicketId) -> Result<Option<TicketRow>>;

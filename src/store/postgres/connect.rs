@@ -4,11 +4,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
-use sqlx::{AssertSqlSafe, ConnectOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _};
 
 use crate::domain::limits::{CONNECTION_WAIT, STATEMENT_TIMEOUT, TRANSACTION_IDLE};
 use crate::store::Result;
-use crate::store::open::connect_failure;
+use crate::store::error::connect_failure;
 
 use super::Transaction;
 
@@ -16,6 +16,11 @@ use super::Transaction;
 pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection> {
     let waited = tokio::time::timeout(CONNECTION_WAIT, options.connect()).await;
     waited.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(connect_failure)
+}
+
+/// A failed farewell changes nothing.
+pub(super) async fn farewell(connection: PgConnection) {
+    let _ = connection.close().await;
 }
 
 /// A pool that is told later where to connect to, and lends no connection that is doubted.

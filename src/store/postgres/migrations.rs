@@ -6,7 +6,7 @@ use sqlx::migrate::Migrator;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _, FromRow};
 
-use crate::store::open::{connect_failure, migrate_failure};
+use crate::store::error::{connect_failure, migrate_failure};
 use crate::store::{Error, Result};
 
 /// The lock that servers which start at once take in turn: `firstcom` as a number.

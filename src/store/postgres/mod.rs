@@ -19,7 +19,7 @@ use sqlx::postgres::PgPool;
 
 use self::connect::Doubt;
 use self::opening::Opening;
-use super::open::belongs_to_a_connection;
+use super::error::belongs_to_a_connection;
 use super::rehearsal::LastCommit;
 use super::{
     Cancelled, Counts, Error, Intended, Persisted, Result, Settings, Store, TicketRow, UserCursor,
@@ -242,8 +242,8 @@ impl Store for PostgresStore {
         self.call(|| tickets::last_serials(&self.pool, after, limit_rows)).await
     }
 
-    async fn persist(&self, records: &[Record], now_ms: fn() -> i64) -> Result<Persisted> {
-        let persisted = self.call(|| persist::persist(&self.pool, records, now_ms)).await?;
+    async fn persist(&self, records: &[Record]) -> Result<Persisted> {
+        let persisted = self.call(|| persist::persist(&self.pool, records)).await?;
         self.last_commit.is_now();
         Ok(persisted)
     }

@@ -4,16 +4,16 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use sqlx::FromRow;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
-use sqlx::{Connection as _, FromRow};
 use tokio::sync::{Mutex as AsyncMutex, OnceCell};
 use tokio::task::JoinHandle;
 
-use super::connect::{Doubt, connect};
+use super::connect::{Doubt, connect, farewell};
 use super::{hosts, migrations, persist, pooler};
 use crate::domain::limits::MIGRATION_MAX;
-use crate::store::open::connect_failure;
+use crate::store::error::connect_failure;
 use crate::store::{Error, Migrations, Result, Settings};
 
 /// As long as this after a failure nobody looks again: many who ask at once wait once.
@@ -232,9 +232,4 @@ async fn check(connection: &mut PgConnection) -> Result<()> {
 
 async fn in_time<T>(asked: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::time::timeout(OPENING_WAIT, asked).await.unwrap_or_else(|_| Err(Error::late()))
-}
-
-/// A failed farewell changes nothing.
-pub(super) async fn farewell(connection: PgConnection) {
-    let _ = connection.close().await;
 }

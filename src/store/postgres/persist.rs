@@ -13,13 +13,9 @@ use super::Transaction;
 use super::connect::begin;
 use super::tickets::TICKET_COLUMNS;
 
-pub(super) async fn persist(
-    pool: &PgPool,
-    records: &[Record],
-    now_ms: fn() -> i64,
-) -> Result<Persisted> {
+pub(super) async fn persist(pool: &PgPool, records: &[Record]) -> Result<Persisted> {
     if records.is_empty() {
-        return Ok(batch::account(records, 0, &[], now_ms()));
+        return Ok(batch::account(records, 0, &[]));
     }
     let tickets = batch::tickets_of(records)?;
     let mut transaction = begin(pool).await?;
@@ -31,10 +27,10 @@ pub(super) async fn persist(
     } else {
         Vec::new()
     };
-    insert_contested(&mut transaction, &contested, now_ms()).await?;
+    insert_contested(&mut transaction, &contested).await?;
     grow_persisted(&mut transaction, &grown).await?;
     transaction.commit().await?;
-    Ok(batch::account(records, inserted, &contested, now_ms()))
+    Ok(batch::account(records, inserted, &contested))
 }
 
 /// Why a database is read-only, and what to do.
@@ -180,7 +176,6 @@ async fn claims_taken(transaction: &mut Transaction, tickets: &[NewTicket<'_>]) 
 async fn insert_contested(
     transaction: &mut Transaction,
     contested: &[Contested<'_>],
-    seen_at_ms: i64,
 ) -> Result<()> {
     if contested.is_empty() {
         return Ok(());
@@ -189,7 +184,7 @@ async fn insert_contested(
     sqlx::query(
         "INSERT INTO contested
              (coupon_id, serial, epoch, user_id, claim, issued_at_ms, source, reason, seen_at_ms)
-         SELECT *, $9 FROM UNNEST($1::text[], $2::bigint[], $3::integer[], $4::text[],
+         SELECT *, (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint FROM UNNEST($1::text[], $2::bigint[], $3::integer[], $4::text[],
              $5::smallint[], $6::bigint[], $7::text[], $8::text[])
          ON CONFLICT DO NOTHING",
     )
@@ -201,7 +196,6 @@ async fn insert_contested(
     .bind(columns.issued_at_ms)
     .bind(columns.sources)
     .bind(contested.iter().map(|one| one.reason).collect::<Vec<_>>())
-    .bind(seen_at_ms)
     .execute(&mut **transaction)
     .await?;
     Ok(())

@@ -4,7 +4,7 @@
 /// Rows of one statement.
 const ROWS_MAX: usize = 2_048;
 /// Columns of the widest table that is written in bulk.
-const COLUMNS_MAX: usize = 9;
+const COLUMNS_MAX: usize = 8;
 /// SQLite's bound on the parameters of one statement.
 const PARAMETERS_MAX: usize = 32_766;
 

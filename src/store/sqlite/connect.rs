@@ -9,7 +9,7 @@ use sqlx::sqlite::{
 };
 
 use crate::domain::limits::{CONNECTION_WAIT, CREATION_WAIT, LOCK_WAIT};
-use crate::store::open::{connect_failure, migrate_failure};
+use crate::store::error::{connect_failure, migrate_failure};
 use crate::store::rehearsal::LastCommit;
 use crate::store::{Error, Result};
 

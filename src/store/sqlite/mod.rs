@@ -193,8 +193,8 @@ impl Store for SqliteStore {
         tickets::last_serials(&self.readers, after, limit_rows).await
     }
 
-    async fn persist(&self, records: &[Record], now_ms: fn() -> i64) -> Result<Persisted> {
-        let persisted = persist::persist(&self.writer, records, now_ms).await?;
+    async fn persist(&self, records: &[Record]) -> Result<Persisted> {
+        let persisted = persist::persist(&self.writer, records).await?;
         self.last_commit.is_now();
         Ok(persisted)
     }

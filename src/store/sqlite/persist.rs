@@ -16,13 +16,9 @@ use super::bulk::{chunks, values};
 use super::connect::begin;
 use super::tickets::TICKET_COLUMNS;
 
-pub(super) async fn persist(
-    writer: &SqlitePool,
-    records: &[Record],
-    now_ms: fn() -> i64,
-) -> Result<Persisted> {
+pub(super) async fn persist(writer: &SqlitePool, records: &[Record]) -> Result<Persisted> {
     if records.is_empty() {
-        return Ok(batch::account(records, 0, &[], now_ms()));
+        return Ok(batch::account(records, 0, &[]));
     }
     let tickets = batch::tickets_of(records)?;
     let mut transaction = begin(writer).await?;
@@ -34,10 +30,10 @@ pub(super) async fn persist(
     } else {
         Vec::new()
     };
-    insert_contested(&mut transaction, &contested, now_ms()).await?;
+    insert_contested(&mut transaction, &contested).await?;
     grow_persisted(&mut transaction, &grown).await?;
     transaction.commit().await?;
-    Ok(batch::account(records, inserted, &contested, now_ms()))
+    Ok(batch::account(records, inserted, &contested))
 }
 
 /// Inserts a ticket and takes it back.
@@ -176,14 +172,14 @@ async fn claims_taken(transaction: &mut Transaction, tickets: &[NewTicket<'_>]) 
 async fn insert_contested(
     transaction: &mut Transaction,
     contested: &[Contested<'_>],
-    seen_at_ms: i64,
 ) -> Result<()> {
     for chunk in chunks(contested) {
         let sql = format!(
             "INSERT INTO contested (coupon_id, serial, epoch, user_id, claim, issued_at_ms, source,
                  reason, seen_at_ms)
-             VALUES {} ON CONFLICT DO NOTHING",
-            values(chunk.len(), 9)
+             SELECT *, CAST(unixepoch('now', 'subsec') * 1000 AS INTEGER) FROM (VALUES {})
+             WHERE true ON CONFLICT DO NOTHING",
+            values(chunk.len(), 8)
         );
         let mut query = sqlx::query(AssertSqlSafe(sql));
         for Contested { ticket, reason } in chunk {
@@ -195,8 +191,7 @@ async fn insert_contested(
                 .bind(ticket.claim)
                 .bind(ticket.issued_at_ms)
                 .bind(ticket.source)
-                .bind(*reason)
-                .bind(seen_at_ms);
+                .bind(*reason);
         }
         query.execute(&mut **transaction).await?;
     }

@@ -4,12 +4,12 @@ use firstcome::domain::record::Record;
 use firstcome::domain::time::UnixMs;
 use firstcome::store::Store;
 
-use super::{coupon_id, draft, find, for_each_store, noon, record, ticket_id};
+use super::{coupon_id, draft, find, for_each_store, record, ticket_id};
 
 /// Persists and asserts which tickets were contested, twice: a conflict may be replayed too.
 async fn expect(store: &dyn Store, records: &[Record], inserted: u64, contested: &[u64]) {
     for inserted in [inserted, 0] {
-        let done = store.persist(records, noon).await.expect("persist");
+        let done = store.persist(records).await.expect("persist");
         let expected: Vec<_> = contested.iter().map(|n| ticket_id("summer", *n)).collect();
         assert_eq!((done.inserted, &done.contested), (inserted, &expected));
         let came: usize = records.iter().map(|record| record.holders.len()).sum();
@@ -112,7 +112,7 @@ async fn persisters_that_bring_different_tickets_leave_one_row_and_one_contested
         for serial in 1..=20 {
             let mine = [record("summer", serial, &[&format!("a{serial}")])];
             let theirs = [record("summer", serial, &[&format!("b{serial}")])];
-            let (one, two) = tokio::join!(store.persist(&mine, noon), other.persist(&theirs, noon));
+            let (one, two) = tokio::join!(store.persist(&mine), other.persist(&theirs));
             let (one, two) = (one.unwrap(), two.unwrap());
             assert_eq!((one.inserted + two.inserted, one.replayed + two.replayed), (1, 0));
             assert_eq!(one.contested.len() + two.contested.len(), 1);

@@ -152,8 +152,3 @@ async fn preloaded(store: &dyn Store, id: &str) -> Coupon {
 async fn find(store: &dyn Store, id: &str) -> Coupon {
     store.find_coupon(&coupon_id(id)).await.expect("look a coupon up").expect("it stands")
 }
-
-/// Clocks for `persist`, which takes a plain function.
-fn noon() -> i64 {
-    1_764_590_400_000
-}

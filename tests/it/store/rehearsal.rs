@@ -5,7 +5,7 @@ use sqlx::Connection as _;
 use sqlx::postgres::PgConnection;
 use sqlx::sqlite::SqliteConnection;
 
-use super::{draft, for_each_store, noon, record};
+use super::{draft, for_each_store, record};
 
 /// Runs a statement on a connection of the test's own.
 async fn execute(url: &str, sql: &'static str) -> u64 {
@@ -37,7 +37,7 @@ async fn a_rehearsal_fails_where_rows_cannot_be_written_unless_some_were_a_momen
         store.ping().await.unwrap();
         execute(&database.url, "ALTER TABLE gone RENAME TO tickets").await;
         assert!(store.insert_coupon(&draft("summer")).await.unwrap());
-        store.persist(&[record("summer", 1, &["u1"])], noon).await.unwrap();
+        store.persist(&[record("summer", 1, &["u1"])]).await.unwrap();
         execute(&database.url, "ALTER TABLE tickets RENAME TO gone").await;
         store.rehearse().await.unwrap();
     })
