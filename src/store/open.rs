@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use super::Store;
+use super::error::{Error, Result};
 use super::postgres::PostgresStore;
+use super::settings::{Migrations, Settings};
 use super::sqlite::SqliteStore;
-use super::{Error, Migrations, Result, Settings, Store};
 use crate::domain::limits::MIGRATION_WAIT;
 
 /// The database of these settings. PostgreSQL is opened by its first call, and by every further one

@@ -7,10 +7,9 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _};
 
 use crate::domain::limits::{CONNECTION_WAIT, STATEMENT_TIMEOUT, TRANSACTION_IDLE};
-use crate::store::Result;
-use crate::store::error::connect_failure;
+use crate::store::error::{Result, connect_failure};
 
-use super::Transaction;
+type Transaction = sqlx::Transaction<'static, sqlx::Postgres>;
 
 /// A connection of one's own, bounded by [`CONNECTION_WAIT`].
 pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection> {

@@ -10,11 +10,12 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
 use tokio::sync::{Mutex as AsyncMutex, OnceCell};
 use tokio::task::JoinHandle;
 
-use super::connect::{Doubt, connect, farewell};
-use super::{hosts, migrations, persist, pooler};
+use super::connect::{Doubt, begin, connect, farewell};
+use super::{hosts, migrations, pooler};
 use crate::domain::limits::MIGRATION_MAX;
-use crate::store::error::connect_failure;
-use crate::store::{Error, Migrations, Result, Settings};
+use crate::store::error::{Error, Result, connect_failure};
+use crate::store::rehearsal;
+use crate::store::settings::{Migrations, Settings};
 
 /// As long as this after a failure nobody looks again: many who ask at once wait once.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(200);
@@ -26,6 +27,9 @@ const OPENING_WAIT: Duration = Duration::from_secs(30);
 const ENCODING: &str = "UTF8";
 /// PostgreSQL 14.
 const VERSION_MIN: i32 = 140_000;
+
+/// Why a database is read-only, and what to do.
+const STANDBY: &str = "it is a standby; promote it, or let DATABASE_URL name the primary";
 
 /// Connects, checks and migrates, once for all who ask.
 pub(super) struct Opening {
@@ -116,7 +120,7 @@ impl Opening {
             }
             farewell(first).await;
             self.go_to(host);
-            match persist::rehearse(&self.pool).await {
+            match rehearse(&self.pool).await {
                 Err(Error::Unavailable(error)) => Err(connect_failure(error)),
                 rehearsed => rehearsed,
             }
@@ -225,9 +229,21 @@ async fn check(connection: &mut PgConnection) -> Result<()> {
         )));
     }
     if is_standby {
-        return Err(Error::ReadOnly(persist::STANDBY));
+        return Err(Error::ReadOnly(STANDBY));
     }
     Ok(())
+}
+
+/// Inserts a ticket and takes it back.
+pub(super) async fn rehearse(pool: &PgPool) -> Result<()> {
+    if sqlx::query_scalar("SELECT pg_is_in_recovery()").fetch_one(pool).await? {
+        return Err(Error::ReadOnly(STANDBY));
+    }
+    let mut transaction = begin(pool).await?;
+    let serial = rehearsal::serial();
+    let insert = sqlx::query(rehearsal::INSERT).bind(serial).bind(serial.to_string());
+    insert.execute(&mut *transaction).await?;
+    Ok(transaction.rollback().await?)
 }
 
 async fn in_time<T>(asked: impl Future<Output = Result<T>>) -> Result<T> {

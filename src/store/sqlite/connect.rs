@@ -3,17 +3,15 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use sqlx::Transaction;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    Sqlite, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
 };
 
 use crate::domain::limits::{CONNECTION_WAIT, CREATION_WAIT, LOCK_WAIT};
-use crate::store::error::{connect_failure, migrate_failure};
-use crate::store::rehearsal::LastCommit;
-use crate::store::{Error, Result};
-
-use super::{SqliteStore, Transaction};
+use crate::store::error::{Error, Result, connect_failure, migrate_failure};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("src/store/sqlite/migrations");
 
@@ -27,32 +25,30 @@ const CACHE_KIB: &str = "-65536";
 /// batches touched is written once. With SQLite's own 1,000 persisting takes twice as long.
 const LOG_PAGES: &str = "8192";
 
-impl SqliteStore {
-    /// Creates the file if there is none, migrates it and makes the pools; see
-    /// [`crate::store::open`].
-    pub(in crate::store) async fn open(url: &str, pool_max_connections: u32) -> Result<Self> {
-        if url.contains(":memory:") || url.contains("mode=memory") {
-            return Err(Error::Open("the SQLite database must be a file".to_owned()));
-        }
-        let options = SqliteConnectOptions::from_str(url)
-            .map_err(connect_failure)?
-            .create_if_missing(true)
-            .busy_timeout(LOCK_WAIT)
-            .foreign_keys(true)
-            .synchronous(SqliteSynchronous::Full);
-        let deadline = tokio::time::Instant::now() + CREATION_WAIT;
-        let writer = loop {
-            match open_writer(&options).await {
-                Err(Error::Unavailable(_)) if tokio::time::Instant::now() < deadline => {
-                    tokio::time::sleep(RETRY_EVERY).await;
-                }
-                opened => break opened?,
-            }
-        };
-        let readers = pool(pool_max_connections)
-            .connect_lazy_with(options.create_if_missing(false).pragma("query_only", "ON"));
-        Ok(Self { writer, readers, last_commit: LastCommit::default() })
+/// Creates the file if there is none, migrates it and makes the pools: that which writes, and that
+/// which reads.
+pub(super) async fn open(url: &str, readers_max: u32) -> Result<(SqlitePool, SqlitePool)> {
+    if url.contains(":memory:") || url.contains("mode=memory") {
+        return Err(Error::Open("the SQLite database must be a file".to_owned()));
     }
+    let options = SqliteConnectOptions::from_str(url)
+        .map_err(connect_failure)?
+        .create_if_missing(true)
+        .busy_timeout(LOCK_WAIT)
+        .foreign_keys(true)
+        .synchronous(SqliteSynchronous::Full);
+    let deadline = tokio::time::Instant::now() + CREATION_WAIT;
+    let writer = loop {
+        match open_writer(&options).await {
+            Err(Error::Unavailable(_)) if tokio::time::Instant::now() < deadline => {
+                tokio::time::sleep(RETRY_EVERY).await;
+            }
+            opened => break opened?,
+        }
+    };
+    let readers = pool(readers_max)
+        .connect_lazy_with(options.create_if_missing(false).pragma("query_only", "ON"));
+    Ok((writer, readers))
 }
 
 fn pool(max_connections: u32) -> SqlitePoolOptions {
@@ -92,6 +88,6 @@ async fn migrate(writer: &SqlitePool) -> std::result::Result<(), MigrateError> {
 }
 
 /// Begins a transaction under the write lock, which stands for the row lock of other dialects.
-pub(super) async fn begin(writer: &SqlitePool) -> Result<Transaction> {
+pub(super) async fn begin(writer: &SqlitePool) -> Result<Transaction<'static, Sqlite>> {
     Ok(writer.begin_with("BEGIN IMMEDIATE").await?)
 }
