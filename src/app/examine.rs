@@ -3,12 +3,17 @@
 
 use std::time::Duration;
 
+use tokio::time::{Instant, timeout_at};
+
 use super::{Failure, House};
 use crate::domain::limits::CONNECTION_WAIT;
 use crate::observe::Readiness;
 
 /// Longer than a connection to the database is waited for, so that its own words are told.
 const WAIT: Duration = CONNECTION_WAIT.saturating_add(Duration::from_secs(1));
+
+/// Everything together takes no longer than this.
+const EXAMINATION_WAIT: Duration = Duration::from_secs(6);
 
 /// What both servers told.
 pub struct Examination {
@@ -20,11 +25,18 @@ pub struct Examination {
     pub told: Vec<String>,
     /// What `/readyz` of this process would say.
     pub readiness: Readiness,
+    /// What was not looked at to its end, and why, each in a sentence.
+    pub unseen: Vec<String>,
 }
 
+/// What a look through all that is stored found to warn of; or why it saw not all.
+type Look = Result<Option<String>, String>;
+
 impl House {
-    /// Asks Redis and the database at the same time. Each question waits 4 seconds at most.
+    /// Asks Redis and the database at the same time; each question waits 4 seconds at most. Then
+    /// what is stored in them is looked at, as far as 6 seconds in all suffice.
     pub async fn examine(&self) -> Examination {
+        let until = Instant::now() + EXAMINATION_WAIT;
         let redis = async {
             self.redis.ping().await?;
             Ok(self.observer.encryption_of_redis().await)
@@ -40,13 +52,59 @@ impl House {
             tokio::time::timeout(WAIT, prover.step()),
         );
         let told = self.gauges().await.told();
+        // In a life of Redis that is not proven any coupon may be missing, and it says so.
+        let is_known = self.redis.generation().current().is_ok();
+        let (stuck, contested, lost) = tokio::join!(
+            when(redis.is_ok(), in_time(until, "refused records", self.stuck_records())),
+            when(database.is_ok(), in_time(until, "contested tickets", self.contested())),
+            when(
+                redis.is_ok() && database.is_ok() && is_known,
+                in_time(until, "lost keys and lost acts", self.lost_parts())
+            ),
+        );
         let mut readiness = self.observer.readiness();
-        if redis.is_ok() {
-            let stuck = tokio::time::timeout(WAIT, self.observer.stuck_records()).await;
-            readiness.warnings.extend(stuck.ok().flatten());
+        let mut unseen = Vec::new();
+        for look in [stuck, contested, lost] {
+            match look {
+                Ok(found) => readiness.warnings.extend(found),
+                Err(sentence) => unseen.push(sentence),
+            }
         }
-        Examination { redis, database, told, readiness }
+        Examination { redis, database, told, readiness, unseen }
     }
+
+    async fn stuck_records(&self) -> Look {
+        Ok(self.observer.stuck_records().await)
+    }
+
+    async fn contested(&self) -> Look {
+        self.observer.contested().await.map_err(|error| error.to_string())
+    }
+
+    /// Looks at every coupon, as sweep and relay of a server do in turn, and writes nothing. What
+    /// they find is in the readiness.
+    async fn lost_parts(&self) -> Look {
+        let mut sweep = self.sweep();
+        let (swept, compared) = tokio::join!(sweep.whole(), self.preparer.look_for_diverged());
+        swept.map_err(|error| error.to_string())?;
+        compared.map_err(|refusal| refusal.to_string())?;
+        Ok(None)
+    }
+}
+
+/// The sentence of a look that only makes sense when this is true.
+async fn when(it_is: bool, look: impl Future<Output = Look>) -> Look {
+    if it_is { look.await } else { Ok(None) }
+}
+
+/// What a look through all that is stored found, or why it did not come to its end.
+async fn in_time(until: Instant, looked_for: &str, look: impl Future<Output = Look>) -> Look {
+    let fault = match timeout_at(until, look).await {
+        Ok(Ok(found)) => return Ok(found),
+        Ok(Err(fault)) => fault,
+        Err(_) => format!("{} s were too short", EXAMINATION_WAIT.as_secs()),
+    };
+    Err(format!("not everything was looked at, for {looked_for}: {fault}"))
 }
 
 async fn reached(
@@ -56,4 +114,22 @@ async fn reached(
     let answer = tokio::time::timeout(WAIT, asked).await;
     let silent = || format!("{who} does not answer within {} s", WAIT.as_secs());
     answer.unwrap_or_else(|_| Err(Failure::Missing(silent())))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_look_that_takes_too_long_is_told_and_so_is_one_that_fails() {
+        let now = Instant::now();
+        let told = in_time(now, "lost keys", pending()).await.unwrap_err();
+        assert_eq!(told, "not everything was looked at, for lost keys: 6 s were too short");
+        let failed = async { Err("Redis is away".to_owned()) };
+        let told = in_time(now + WAIT, "lost keys", failed).await.unwrap_err();
+        assert_eq!(told, "not everything was looked at, for lost keys: Redis is away");
+        assert_eq!(in_time(now + WAIT, "lost keys", async { Ok(None) }).await, Ok(None));
+    }
 }

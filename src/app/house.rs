@@ -11,7 +11,7 @@ use crate::domain::code::CodeKeys;
 use crate::domain::limits::{MIGRATION_WAIT, ROW_WAIT};
 use crate::observe::{Gauges, Observer};
 use crate::prepare::Preparer;
-use crate::reconcile::{Prover, Topology};
+use crate::reconcile::{Prover, Sweep, Topology};
 use crate::redis::local::LocalRedis;
 use crate::redis::{self, Redis};
 use crate::settle::Settler;
@@ -43,9 +43,10 @@ pub enum Database {
     Needed,
     /// It is waited for while everything else begins.
     MayBeAway,
-    /// It is done without, and asked no longer than for a row: a coupon is stopped at once.
-    Spared,
-    /// It is asked later, as Redis is: see [`House::examine`].
+    /// It is waited for half a second at most, and done without whatever is wrong with it: a coupon
+    /// is stopped at once.
+    Optional,
+    /// It is asked later, as Redis is, and only looked at: see [`House::examine`].
     Unasked,
 }
 
@@ -56,7 +57,7 @@ impl House {
     /// # Errors
     /// With the exit code of what is missing, unreachable, in use or used wrongly.
     pub async fn own(settings: &Settings, database: Database) -> Result<Self, Failure> {
-        let house = Self::alone(settings).await?;
+        let house = Self::alone(settings, database).await?;
         house.reach_database(database).await?;
         Ok(house)
     }
@@ -73,14 +74,14 @@ impl House {
             false => None,
         };
         let house = match attached {
-            Some(url) => Self::open(settings, &url, None).await?,
-            None => Self::alone(settings).await?,
+            Some(url) => Self::open(settings, &url, None, database).await?,
+            None => Self::alone(settings, database).await?,
         };
         match database {
             Database::Needed | Database::MayBeAway => house.ask(database).await?,
-            Database::Spared => match tokio::time::timeout(ROW_WAIT, house.ask(database)).await {
+            Database::Optional => match tokio::time::timeout(ROW_WAIT, house.ask(database)).await {
                 Ok(asked) => asked?,
-                Err(_) => tracing::warn!("the database does not answer; going on without it"),
+                Err(_) => tracing::warn!("going on without the database: no answer in time"),
             },
             Database::Unasked => {}
         }
@@ -94,14 +95,14 @@ impl House {
     pub async fn migrate(settings: &Settings) -> Result<(), Failure> {
         kept::claim(&settings.data_dir)?;
         let settings = Settings { migrate: Switch::On, ..settings.clone() };
-        let store = store::new(&database_settings(&settings)?).await?;
+        let store = store::new(&database_settings(&settings, Database::Needed)?).await?;
         let migrated = store.migrate().await;
         store.close().await;
         Ok(migrated?)
     }
 
     /// Whether nobody else owns the data directory is found when its private Redis starts.
-    async fn alone(settings: &Settings) -> Result<Self, Failure> {
+    async fn alone(settings: &Settings, database: Database) -> Result<Self, Failure> {
         settings.check().map_err(Failure::Usage)?;
         kept::claim(&settings.data_dir)?;
         let (url, local) = match &settings.redis_url {
@@ -112,13 +113,14 @@ impl House {
                 (local.url().to_owned(), Some(local))
             }
         };
-        Self::open(settings, &url, local).await
+        Self::open(settings, &url, local, database).await
     }
 
     async fn open(
         settings: &Settings,
         redis_url: &str,
         local: Option<LocalRedis>,
+        database: Database,
     ) -> Result<Self, Failure> {
         let bounds = &settings.bounds;
         let redis = Redis::new(&redis::Settings {
@@ -128,7 +130,7 @@ impl House {
             response_timeout: Duration::from_millis(bounds.redis_timeout_ms),
             pool_max_connections: bounds.redis_pool_max_connections as usize,
         })?;
-        let store = store::new(&database_settings(settings)?).await?;
+        let store = store::new(&database_settings(settings, database)?).await?;
         let keys = Arc::new(match &settings.code_keys {
             Some(text) => CodeKeys::parse(text).map_err(Failure::Usage)?,
             None => secrets::code_keys(&settings.data_dir)?,
@@ -156,16 +158,16 @@ impl House {
     }
 
     async fn reach_database(&self, database: Database) -> Result<(), Failure> {
-        match (self.store.ping().await, database) {
-            (
-                Err(error @ (store::Error::Unavailable(_) | store::Error::ReadOnly(_))),
-                Database::MayBeAway | Database::Spared,
-            ) => {
-                tracing::warn!(%error, "the database is away; going on without it");
-                Ok(())
-            }
-            (reached, _) => Ok(reached?),
+        if database == Database::Needed {
+            self.store.migrate().await?;
         }
+        let Err(error) = self.store.ping().await else { return Ok(()) };
+        let is_away = matches!(error, store::Error::Unavailable(_) | store::Error::ReadOnly(_));
+        if database == Database::Optional || is_away && database == Database::MayBeAway {
+            tracing::warn!(%error, "going on without the database");
+            return Ok(());
+        }
+        Err(error.into())
     }
 
     /// Whether Redis answers.
@@ -211,6 +213,11 @@ impl House {
             .reporting_to(self.health.clone())
     }
 
+    /// A sweep over the coupons of this house.
+    pub(super) fn sweep(&self) -> Sweep {
+        Sweep::new(&self.redis, self.store.clone(), self.health.clone())
+    }
+
     /// Waits for running statements, closes the database and stops a private Redis.
     pub async fn close(self) {
         if tokio::time::timeout(self.settings.grace(), self.store.close()).await.is_err() {
@@ -232,15 +239,16 @@ fn authorities(settings: &Settings) -> Result<Option<Vec<u8>>, Failure> {
     read.map(Some).map_err(|error| Failure::Usage(fault(error)))
 }
 
-fn database_settings(settings: &Settings) -> Result<store::Settings, Failure> {
+fn database_settings(settings: &Settings, database: Database) -> Result<store::Settings, Failure> {
     let url = match &settings.database_url {
         Some(url) => url.clone(),
         None => secrets::database_url(&settings.data_dir)?,
     };
-    let migrations = match (settings.migrate, &settings.database_migrate_url) {
-        (Switch::Off, _) => Migrations::ByOthers,
-        (Switch::On, Some(url)) => Migrations::At(url.clone()),
-        (Switch::On, None) => Migrations::Here,
+    let migrations = match (database, settings.migrate, &settings.database_migrate_url) {
+        (Database::Unasked, ..) => Migrations::Never,
+        (_, Switch::Off, _) => Migrations::ByOthers,
+        (_, Switch::On, Some(url)) => Migrations::At(url.clone()),
+        (_, Switch::On, None) => Migrations::Here,
     };
     let pool_max_connections = settings.bounds.database_pool_max_connections;
     let migration_wait = MIGRATION_WAIT;

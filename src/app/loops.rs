@@ -14,7 +14,7 @@ use crate::issue::FilterBuilder;
 use crate::observe::Gauges;
 use crate::persist::{self, Persister};
 use crate::prepare::Relay;
-use crate::reconcile::{Prover, Sweep};
+use crate::reconcile::Prover;
 use crate::redis::local::LocalRedis;
 
 /// The longest pause between two starts of a private Redis that keeps dying.
@@ -53,8 +53,7 @@ impl Loops {
         loops.spawn(prover.run(shutdown.clone()));
         loops.spawn(Relay::new(&house.preparer).run(shutdown.clone()));
         loops.spawn(gauges.run(shutdown.clone()));
-        let sweep = Sweep::new(&house.redis, house.store.clone(), house.health.clone());
-        loops.spawn(sweep.run(shutdown.clone()));
+        loops.spawn(house.sweep().run(shutdown.clone()));
         loops.spawn(upkeep(metrics, shutdown.clone()));
         loops
     }

@@ -6,6 +6,7 @@ mod failure;
 mod house;
 mod loops;
 mod serve;
+mod shares;
 mod signals;
 
 pub use examine::Examination;

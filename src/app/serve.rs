@@ -11,10 +11,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::banner::{DEMO_COUPON, Ready};
 use super::loops::{Loops, keep_alive};
+use super::shares::{check_worker, shares};
 use super::signals::told_to_stop;
 use super::{Database, Failure, House};
 use crate::auth::{AdminToken, Users};
-use crate::config::open_files::{self, Shares};
 use crate::config::{Auth, Settings, Switch};
 use crate::domain::coupon::{CouponId, Definition, Kind, Supply};
 use crate::http::{self, Services};
@@ -94,6 +94,7 @@ pub async fn work(settings: &Settings) -> Result<(), Failure> {
 
 async fn open_worker(settings: &Settings) -> Result<Opened, Failure> {
     let metrics = metrics::install().map_err(Failure::Missing)?;
+    check_worker(settings)?;
     let house = House::visit(settings, Database::MayBeAway).await?;
     let (admin_token, _) = house.admin_token()?;
     let services = services(settings, &house, admin_token, metrics);
@@ -223,26 +224,6 @@ fn users(settings: &Settings) -> Users {
 fn http_bounds(settings: &Settings) -> http::Bounds {
     let keep_alive = Duration::from_millis(settings.bounds.keep_alive_ms);
     http::Bounds { keep_alive, grace: settings.grace() }
-}
-
-/// How many threads serve how many users at once, within the open files that are allowed.
-fn shares(settings: &Settings) -> Result<Shares, Failure> {
-    let open_files = open_files::raise_open_files();
-    if open_files < open_files::OPEN_FILES_WANTED {
-        tracing::warn!(open_files, "the limit of open files is low: raise it (ulimit -Hn)");
-    }
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let wanted = settings.bounds.workers.map_or(cores, usize::from);
-    let shares = open_files::share_out(open_files, wanted, &settings.bounds).map_err(|needed| {
-        Failure::Missing(format!(
-            "{needed} open files are needed, and {open_files} are allowed: raise the hard limit \
-             (ulimit -Hn)"
-        ))
-    })?;
-    if shares.workers < wanted {
-        tracing::warn!(shares.workers, wanted, open_files, "fewer workers: open files are scarce");
-    }
-    Ok(shares)
 }
 
 fn durability(house: &House) -> String {

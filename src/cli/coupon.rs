@@ -112,7 +112,7 @@ impl Verb {
     /// A coupon is stopped at once also while the database is away: that is what it is for.
     pub(super) fn database(&self) -> Database {
         match self {
-            Self::Pause { now: true, .. } | Self::Close { now: true, .. } => Database::Spared,
+            Self::Pause { now: true, .. } | Self::Close { now: true, .. } => Database::Optional,
             _ => Database::Needed,
         }
     }

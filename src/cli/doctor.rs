@@ -16,7 +16,7 @@ pub(super) fn print_new_key() -> Result<(), Failure> {
 /// not reached is told in its place, and what the other one says is told too.
 pub(super) async fn examine(settings: &Settings) -> Result<(), Failure> {
     let house = House::visit(settings, Database::Unasked).await?;
-    let Examination { redis, database, told, readiness } = house.examine().await;
+    let Examination { redis, database, told, readiness, unseen } = house.examine().await;
     house.close().await;
     for (name, reached) in [("Redis", &redis), ("database", &database)] {
         match reached {
@@ -34,9 +34,12 @@ pub(super) async fn examine(settings: &Settings) -> Result<(), Failure> {
     for warning in &readiness.warnings {
         println!("unsafe: {warning}");
     }
+    for sentence in &unseen {
+        println!("{sentence}");
+    }
     redis.and(database)?;
     if readiness.reasons.is_empty() && readiness.warnings.is_empty() {
-        println!("all is well");
+        println!("{}", if unseen.is_empty() { "all is well" } else { "nothing wrong was seen" });
         return Ok(());
     }
     Err(Failure::Refused("this set-up could lose or refuse tickets".to_owned()))

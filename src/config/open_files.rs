@@ -44,11 +44,7 @@ pub struct Shares {
 /// # Errors
 /// The number of open files that one worker would need, when there are fewer.
 pub fn share_out(open_files: u64, workers_wanted: usize, bounds: &Bounds) -> Result<Shares, u64> {
-    let without_users = FILES_OF_THE_PROCESS
-        + ADMIN_CONNECTIONS_MAX as u64
-        + bounds.redis_pool_max_connections
-        + RESERVED_REDIS_CONNECTIONS as u64
-        + u64::from(bounds.database_pool_max_connections) * FILES_PER_DATABASE_CONNECTION;
+    let without_users = needed_without_users(bounds);
     let per_worker = FILES_PER_WORKER + WORKER_CONNECTIONS_MIN;
     let for_workers = open_files.saturating_sub(without_users);
     let workers = (for_workers / per_worker).min(workers_wanted as u64);
@@ -60,6 +56,15 @@ pub fn share_out(open_files: u64, workers_wanted: usize, bounds: &Bounds) -> Res
         workers: workers as usize,
         worker_connections_max: connections.min(WORKER_CONNECTIONS_MAX as u64) as usize,
     })
+}
+
+/// The open files of a process that serves no users: its own, those of the pools, and the admins'.
+pub fn needed_without_users(bounds: &Bounds) -> u64 {
+    FILES_OF_THE_PROCESS
+        + ADMIN_CONNECTIONS_MAX as u64
+        + bounds.redis_pool_max_connections
+        + RESERVED_REDIS_CONNECTIONS as u64
+        + u64::from(bounds.database_pool_max_connections) * FILES_PER_DATABASE_CONNECTION
 }
 
 /// Raises the soft limit of this process, and of what it starts from now on, to the hard one, at

@@ -135,6 +135,8 @@ pub const LOCK_WAIT: Duration = Duration::from_secs(5);
 pub const CREATION_WAIT: Duration = Duration::from_secs(30);
 /// A server that starts waits this long for another one that migrates.
 pub const MIGRATION_WAIT: Duration = Duration::from_secs(30);
+/// How often it is looked at whether a migration still runs on its server.
+pub const MIGRATION_LOOK: Duration = Duration::from_secs(2);
 /// A migration may take this long.
 pub const MIGRATION_MAX: Duration = Duration::from_secs(60 * 60);
 /// A statement of the database may take this long.

@@ -1,6 +1,7 @@
 //! What is true right now: of a coupon, and of the whole service.
 
 mod balance;
+mod contested;
 mod encryption;
 mod gauges;
 mod ready;
@@ -138,7 +139,10 @@ impl Observer {
     pub async fn audit(&self, id: &CouponId) -> Result<Audit, Error> {
         // The rows first: what they say can only be overtaken by Redis, never the other way round.
         let before = match self.preloaded(id).await {
-            Err(Error::CouponNotFound) => return self.audit_without_row(id).await,
+            Err(Error::CouponNotFound) => match self.audit_without_row(id).await? {
+                Some(audit) => return Ok(audit),
+                None => self.preloaded(id).await?,
+            },
             before => before?,
         };
         let balance = self.balance(id).await?;
@@ -147,22 +151,21 @@ impl Observer {
         Ok(audit)
     }
 
-    /// Of a coupon that Redis has although it is none by its row: the database went back.
-    async fn audit_without_row(&self, id: &CouponId) -> Result<Audit, Error> {
+    /// Of a coupon that Redis has although it is none by its row: the database went back. `None` if
+    /// it was only preloaded meanwhile.
+    async fn audit_without_row(&self, id: &CouponId) -> Result<Option<Audit>, Error> {
         let balance = match self.balance(id).await {
             Err(Error::Recovering) => return Err(Error::CouponNotFound),
             balance => balance?,
         };
-        // It may have been preloaded since its row was read.
-        let coupon = self.store.find_coupon(id).await?;
-        let lost = match coupon {
-            Some(coupon) if coupon.state != State::Draft => return Err(Error::CouponNotFound),
+        let lost = match self.store.find_coupon(id).await? {
+            Some(coupon) if coupon.state != State::Draft => return Ok(None),
             Some(_) => "Redis has the coupon, but in the database it is a draft (I8)",
             None => "Redis has the coupon, but the database lost it (I8)",
         };
         let mut audit = Audit::of(id, &balance, 0);
         audit.add(vec![lost.to_owned()]);
-        Ok(audit)
+        Ok(Some(audit))
     }
 
     /// The balance with counts over all rows of the coupon, for admins.

@@ -4,12 +4,17 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures_util::stream::{self, StreamExt as _};
+
 use super::{Preparer, Refusal};
 use crate::domain::coupon::CouponId;
-use crate::domain::limits::DIVERGED_MAX;
+use crate::domain::limits::{DIVERGED_MAX, PAGE_DEFAULT_ROWS};
 use crate::lua::audit;
 use crate::telemetry::health::{Health, Part, Report};
 use crate::telemetry::metrics;
+
+/// So many coupons are looked at together: a distant database takes its time for each.
+const CHECKS_AT_ONCE: usize = 8;
 
 /// The diverged coupons that this process has met; cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -76,6 +81,28 @@ impl Preparer {
             return Ok(());
         }
         Err(self.diverged_of(id))
+    }
+
+    /// Looks at every coupon once, for acts that the database lost; they are told as the relay
+    /// tells them. It writes nothing, and finishes nothing.
+    ///
+    /// # Errors
+    /// When Redis or the database is away. What concerns one coupon only is told by others.
+    pub async fn look_for_diverged(&self) -> Result<(), Refusal> {
+        let mut after = None;
+        loop {
+            let page = self.list(after.as_ref(), PAGE_DEFAULT_ROWS).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = Some(last.definition.id.clone());
+            let checks = page.iter().map(|coupon| self.check_not_diverged(&coupon.definition.id));
+            let mut checks = stream::iter(checks).buffer_unordered(CHECKS_AT_ONCE);
+            while let Some(checked) = checks.next().await {
+                checked.or_else(|refusal| match refusal.concerns_all() {
+                    true => Err(refusal),
+                    false => Ok(()),
+                })?;
+            }
+        }
     }
 
     /// The refusal of an act of this coupon, which is remembered.

@@ -149,7 +149,12 @@ impl Relay {
         for _ in 0..PAGES_A_STEP {
             let Some(Look { after, also_closed }) = &self.look else { break };
             let also_closed = *also_closed;
-            let page = self.preparer.list(after.as_ref(), PAGE_DEFAULT_ROWS).await?;
+            let page = self.preparer.list(after.as_ref(), PAGE_DEFAULT_ROWS).await;
+            if page.as_ref().is_err_and(|refusal| !refusal.concerns_all()) {
+                // A row of it cannot be read. Those before it are compared again and again.
+                self.look = None;
+            }
+            let page = page?;
             for coupon in &page {
                 let id = &coupon.definition.id;
                 let is_over = coupon.state == State::Closed && !self.preparer.diverged.has(id);

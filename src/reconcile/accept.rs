@@ -18,7 +18,7 @@ use crate::store::{self, Store};
 /// Why this life of Redis cannot be accepted now.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unproven {
-    #[error("Redis is not reachable: {0}")]
+    #[error("{}", of_redis(.0))]
     Redis(#[from] crate::redis::Error),
     #[error("this life of Redis cannot be proven without the database: {0}")]
     Store(#[from] store::Error),
@@ -26,6 +26,14 @@ pub(super) enum Unproven {
     Doubtful(String),
     #[error("another server is proving this life of Redis")]
     Overtaken,
+}
+
+/// A Redis that answers is not called silent.
+fn of_redis(error: &crate::redis::Error) -> String {
+    match error.is_reply() {
+        true => error.to_string(),
+        false => format!("Redis is not reachable: {error}"),
+    }
 }
 
 /// What a process may write down about a life of Redis that is new.

@@ -40,9 +40,14 @@ impl Rowless {
         Ok(())
     }
 
+    /// Whether the last page of a pass was looked at.
+    pub(super) fn is_through(&self) -> bool {
+        self.cursor == 0
+    }
+
     /// The sentence about them, if there are any.
     pub(super) fn sentence(&self) -> Option<String> {
         let (coupons, ids) = named(&self.told)?;
-        Some(format!("the database lost {coupons} that Redis has and goes on issuing: {ids}"))
+        Some(format!("Redis has {coupons} that the database lost: {ids}"))
     }
 }

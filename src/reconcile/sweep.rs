@@ -22,9 +22,11 @@ const NAMED: usize = 5;
 
 /// Why a page could not be looked at. Others report it.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Error {
+pub enum Error {
+    /// Redis did not answer.
     #[error(transparent)]
     Redis(#[from] crate::redis::Error),
+    /// The database did not answer.
     #[error(transparent)]
     Store(#[from] crate::store::Error),
 }
@@ -74,6 +76,31 @@ impl Sweep {
         if let Err(error) = self.rowless.look(&self.redis, &*self.store).await {
             tracing::debug!(%error, "the rows of a page of coupons were not looked for");
         }
+        self.tell();
+    }
+
+    /// Looks at all pages, and tells; for a process that comes and goes.
+    ///
+    /// # Errors
+    /// At the first page that could not be looked at.
+    pub async fn whole(&mut self) -> Result<(), Error> {
+        loop {
+            self.look().await?;
+            self.tell();
+            if self.after.is_none() {
+                break;
+            }
+        }
+        loop {
+            self.rowless.look(&self.redis, &*self.store).await?;
+            self.tell();
+            if self.rowless.is_through() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn tell(&self) {
         let warnings = self.sentence().into_iter().chain(self.rowless.sentence()).collect();
         self.health.report(Part::Coupons, Report { reasons: Vec::new(), warnings });
     }

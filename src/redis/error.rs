@@ -15,6 +15,9 @@ pub enum Error {
     /// No connection: nothing was sent, nothing happened.
     #[error("Redis cannot be reached: {0}")]
     Unsent(#[source] RedisError),
+    /// It answered before a call was sent: it does not know our password, or not the database.
+    #[error("Redis does not let us in: {0}")]
+    Denied(#[source] RedisError),
     /// Every pooled connection is in use: nothing was sent.
     #[error("no pooled connection to Redis became free in time")]
     PoolExhausted,
@@ -66,6 +69,15 @@ const HUNG_UP: [&str; 2] = ["Protocol error", "max number of clients reached"];
 const NOT_RUN: [&str; 2] = ["unknown command", "wrong number of arguments"];
 
 impl Error {
+    /// An error of a connection that is not there yet.
+    pub(crate) fn of_connecting(error: RedisError) -> Self {
+        // The client does not pass on with which words it was refused.
+        match error.kind() == ErrorKind::AuthenticationFailed || error.code().is_some() {
+            true => Self::Denied(error),
+            false => Self::Unsent(error),
+        }
+    }
+
     /// An error of a single command: what Redis replied to it, changed nothing.
     pub(crate) fn of_call(error: RedisError) -> Self {
         match error.code() {
@@ -99,7 +111,11 @@ impl Error {
 
     /// Whether Redis replied with it, instead of not at all.
     pub fn is_reply(&self) -> bool {
-        matches!(self, Self::Refused(error) | Self::Unknown(error) if error.code().is_some())
+        match self {
+            Self::Denied(_) => true,
+            Self::Refused(error) | Self::Unknown(error) => error.code().is_some(),
+            _ => false,
+        }
     }
 
     /// Whether the server behind the connection may be the wrong one, or the connection is broken.
@@ -156,6 +172,30 @@ mod tests {
         assert!(!Error::Malformed("issue").doubts_connection());
         let broken = std::io::Error::from(std::io::ErrorKind::BrokenPipe);
         assert!(Error::of_script(broken.into(), 1).doubts_connection());
+    }
+
+    /// The words stand here once more, so that one that is taken out above is missed.
+    #[test]
+    fn what_redis_says_of_a_call_that_wrote_nothing_is_definite_wherever_a_script_failed_i4() {
+        let words = "ASK BUSY CLUSTERDOWN CROSSSLOT DENIED EXECABORT LOADING MASTERDOWN MISCONF \
+                     MOVED NOAUTH NOREPLICAS NOSCRIPT OOM READONLY TRYAGAIN WRONGPASS";
+        let is_definite =
+            |code: &str, detail: &str| Error::of_script(replied(code, detail), 20).is_definite();
+        for code in words.split(' ') {
+            assert!(is_definite(code, "said"), "{code}");
+            assert!(is_definite(code, "script: 0a1b, on @user_script:21."), "{code} in a script");
+        }
+        assert!(is_definite("NOPERM", "User m3 has no permissions to run the 'evalsha' command"));
+        for detail in [
+            "can't run this command script: 0a1b, on @user_script:20.",
+            "unknown command 'EVALSHA', with args beginning with: ",
+            "wrong number of arguments for 'evalsha' command",
+            "Protocol error: unauthenticated bulk length",
+            "max number of clients reached",
+        ] {
+            assert!(is_definite("ERR", detail), "{detail}");
+        }
+        assert!(!is_definite("WRONGTYPE", "script: 0a1b, on @user_script:21."));
     }
 
     #[test]

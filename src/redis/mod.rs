@@ -140,6 +140,6 @@ impl Redis {
             .set_connection_timeout(Some(self.response_timeout))
             .set_response_timeout(Some(limit));
         let connected = self.client.get_multiplexed_async_connection_with_config(&config).await;
-        connected.map_err(Error::Unsent)
+        connected.map_err(Error::of_connecting)
     }
 }

@@ -34,7 +34,7 @@ impl Redis {
     pub(crate) async fn pooled(&self) -> Result<Connection> {
         let since = Instant::now();
         let connection = self.pool.get().await.map_err(|error| match error {
-            PoolError::Backend(error) => Error::Unsent(error),
+            PoolError::Backend(error) => Error::of_connecting(error),
             _ => Error::PoolExhausted,
         });
         metrics::pool_wait("redis", since.elapsed());

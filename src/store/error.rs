@@ -2,6 +2,7 @@
 
 use sqlx::error::DatabaseError;
 use sqlx::migrate::MigrateError;
+use sqlx::postgres::PgDatabaseError;
 use sqlx::sqlite::SqliteError;
 
 use crate::domain::blame::Blame;
@@ -98,12 +99,16 @@ fn refuses_values(refusal: &dyn DatabaseError) -> bool {
 
 /// Whether only this connection failed, and another one may do the same at once: its server, or a
 /// pooler, lost a prepared statement (26000), has it already (42P05), knows another one by its name
-/// (08P01, which a pooler says of everything else too), or its plan is out of date (0A000).
+/// (08P01, which a pooler says of everything else too), or its plan is
+/// out of date (0A000). Messages are translated, routines of PostgreSQL are not.
 pub(super) fn belongs_to_a_connection(error: &sqlx::Error) -> bool {
-    let Some(refusal) = error.as_database_error() else { return false };
-    match refusal.code().as_deref() {
-        Some("26000" | "42P05" | "0A000") => true,
-        Some("08P01") => refusal.message().contains("prepared statement"),
+    let refusal = error.as_database_error().and_then(<dyn DatabaseError>::try_downcast_ref);
+    let Some(refusal): Option<&PgDatabaseError> = refusal else { return false };
+    match (refusal.code(), refusal.routine()) {
+        ("26000" | "42P05", _) | ("0A000", Some("RevalidateCachedQuery")) => true,
+        // A pooler names no routine.
+        ("08P01", None) => refusal.message().contains("prepared statement"),
+        ("08P01", Some(routine)) => routine == "exec_bind_message",
         _ => false,
     }
 }

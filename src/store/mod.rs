@@ -18,6 +18,7 @@ mod postgres;
 mod records;
 mod rehearsal;
 mod rows;
+mod schema;
 mod settings;
 mod sqlite;
 mod tickets;

@@ -20,7 +20,10 @@ pub async fn new(settings: &Settings) -> Result<Arc<dyn Store>> {
         Some("postgres" | "postgresql") => Ok(Arc::new(PostgresStore::new(settings)?)),
         Some("sqlite") => {
             let readers_max = settings.pool_max_connections;
-            Ok(Arc::new(SqliteStore::open(&settings.url, readers_max).await?))
+            Ok(Arc::new(match settings.migrations {
+                Migrations::Never => SqliteStore::only_looking(&settings.url, readers_max)?,
+                _ => SqliteStore::open(&settings.url, readers_max).await?,
+            }))
         }
         _ => Err(Error::Open("the database URL must begin with postgres: or sqlite:".to_owned())),
     }
@@ -40,6 +43,7 @@ pub async fn open(url: &str, pool_max_connections: u32) -> Result<Arc<dyn Store>
         migration_wait: MIGRATION_WAIT,
     };
     let store = new(&settings).await?;
+    store.migrate().await?;
     store.ping().await?;
     Ok(store)
 }

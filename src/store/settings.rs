@@ -11,6 +11,9 @@ pub enum Migrations {
     At(String),
     /// Others; a schema that is behind is refused. A SQLite file has no others.
     ByOthers,
+    /// Nobody now: the database is only looked at. A schema that is behind is refused, and a SQLite
+    /// file that does not exist is not made.
+    Never,
 }
 
 /// Which database, and how it is used.

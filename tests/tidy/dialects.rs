@@ -8,11 +8,13 @@ use crate::tree::{self, Finding, Source, Tree};
 
 const STORE: &str = "src/store/";
 /// Files that one dialect alone needs: its folder, the file, and why.
-const ALONE: [(&str, &str, &str); 4] = [
+const ALONE: [(&str, &str, &str); 6] = [
     ("postgres", "hosts.rs", "a file has no host"),
     ("postgres", "opening.rs", "a file is there, or is made; a server is waited for"),
+    ("postgres", "migrating.rs", "a file is migrated by whoever opens it"),
     ("postgres", "migrations.rs", "a file has no other who could migrate it"),
     ("postgres", "pooler.rs", "no pooler stands before a file"),
+    ("postgres", "suited.rs", "SQLite is of the release that the program was built with"),
 ];
 /// Words of SQL that MySQL does not know.
 const FOREIGN: [&str; 4] = ["ON CONFLICT", "RETURNING", "FILTER (", "IS DISTINCT FROM"];

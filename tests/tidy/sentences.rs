@@ -31,7 +31,10 @@ pub fn check(tree: &Tree) -> Vec<Finding> {
         }
         for sentence in cell.split('`').skip(1).step_by(2) {
             let own = longest_piece(sentence);
-            if !said.iter().any(|text| text.contains(&own) || own.contains(text)) {
+            let says = |text: &String| {
+                text.contains(&own) || own.contains(text) && text.len() * 2 >= own.len()
+            };
+            if !said.iter().any(says) {
                 let say = format!("nothing in src says {own:?}");
                 findings.push(document.finding(index + 1, say));
             }

@@ -11,12 +11,18 @@ use crate::redis::{self, Redis};
 use crate::telemetry::health::{Health, Part, Report};
 use crate::telemetry::metrics;
 
+enum Answer {
+    Told(Facts, Depth),
+    /// It is there, and does not let us ask: why.
+    Refused(String),
+}
+
 /// Asks Redis for its facts and for the depth of the streams.
 pub(super) struct RedisGauge {
     redis: Redis,
     backlog_max_tickets: u64,
     health: Health,
-    question: Question<redis::Result<(Facts, Depth)>>,
+    question: Question<redis::Result<Answer>>,
     /// What it told last.
     pub(super) seen: Option<(Facts, Depth)>,
 }
@@ -30,9 +36,14 @@ impl RedisGauge {
 
     pub(super) async fn step(&mut self) {
         let redis = self.redis.clone();
-        let look = || async move { Ok((redis.facts().await?, redis.stream_depth().await?)) };
+        let look = || async move {
+            match look(&redis).await {
+                Err(error) if error.is_reply() => Ok(Answer::Refused(error.to_string())),
+                looked => looked.map(|(facts, depth)| Answer::Told(facts, depth)),
+            }
+        };
         match self.question.ask(|| look().boxed()).await {
-            Some((facts, depth)) => {
+            Some(Answer::Told(facts, depth)) => {
                 let (reasons, mut warnings) = (facts.faults(), facts.unsafe_settings());
                 warnings.extend(facts.strains());
                 let host = self.redis.host_told_in_the_clear().into_iter();
@@ -41,17 +52,16 @@ impl RedisGauge {
                 self.report_depth(&depth);
                 self.seen = Some((facts, depth));
             }
-            None => self.report_silence(),
+            Some(Answer::Refused(sentence)) => self.report_away(sentence),
+            None => self.question.silence().into_iter().for_each(|told| self.report_away(told)),
         }
     }
 
-    /// Without Redis nothing is issued; what waited when it answered last is said no longer.
-    fn report_silence(&self) {
-        if let Some(sentence) = self.question.silence() {
-            let report = Report { reasons: vec![sentence], warnings: Vec::new() };
-            self.health.report(Part::Redis, report);
-            self.health.report(Part::Streams, Report::default());
-        }
+    /// Without Redis nothing is issued; what waited when it told it last is said no longer.
+    fn report_away(&self, sentence: String) {
+        let report = Report { reasons: vec![sentence], warnings: Vec::new() };
+        self.health.report(Part::Redis, report);
+        self.health.report(Part::Streams, Report::default());
     }
 
     fn report_depth(&self, depth: &Depth) {
@@ -73,4 +83,8 @@ impl RedisGauge {
         }
         self.health.report(Part::Streams, Report { reasons: Vec::new(), warnings });
     }
+}
+
+async fn look(redis: &Redis) -> redis::Result<(Facts, Depth)> {
+    Ok((redis.facts().await?, redis.stream_depth().await?))
 }

@@ -203,3 +203,44 @@ fn a_server_before_7_0_is_unfit() {
     let told = of("Redis 6.2.14", 6).unfit(false);
     assert_eq!(told.as_deref(), Some("Redis 6.2.14 is too old: 7.0 or later is needed"));
 }
+
+/// What a server says otherwise than a careful one.
+type Change = fn(&mut Facts);
+
+#[test]
+fn what_stops_tickets_is_a_fault_and_what_a_crash_could_lose_is_an_unsafe_setting_i3() {
+    let told = |change: Change| -> [Vec<String>; 3] {
+        let mut facts = facts("run", "repl");
+        change(&mut facts);
+        [facts.faults(), facts.unsafe_settings(), facts.strains()]
+    };
+    let begins = |sentences: &[String], beginning: &str| {
+        sentences.len() == 1 && sentences[0].starts_with(beginning)
+    };
+    assert_eq!(told(|_| ()), <[Vec<String>; 3]>::default());
+    let [faults, settings, strains] = told(|facts| facts.last_write_ok = false);
+    assert!(begins(&faults, "Redis cannot write its append-only file"), "{faults:?}");
+    assert!(settings.is_empty() && strains.is_empty());
+    let cases: [(Change, &str); 3] = [
+        (|facts| facts.durability = Durability::None, "appendonly is off"),
+        (|facts| facts.skips_fsync_on_rewrite = Some(true), "no-appendfsync-on-rewrite yes"),
+        (|facts| facts.eviction_policy = "volatile-lru".to_owned(), "maxmemory-policy is volatile"),
+    ];
+    for (change, beginning) in cases {
+        let [faults, settings, strains] = told(change);
+        assert!(begins(&settings, beginning), "{settings:?}");
+        assert!(faults.is_empty() && strains.is_empty(), "{beginning}");
+    }
+    let fine: [Change; 2] = [
+        |facts| facts.durability = Durability::Everysec,
+        // CONFIG is refused, and nobody knows.
+        |facts| facts.skips_fsync_on_rewrite = None,
+    ];
+    for change in fine {
+        assert_eq!(told(change), <[Vec<String>; 3]>::default());
+    }
+    let [_, _, strains] =
+        told(|facts| (facts.memory_percent, facts.last_snapshot_ok) = (90, false));
+    assert_eq!(strains.len(), 2, "{strains:?}");
+    assert!(told(|facts| facts.memory_percent = 89)[2].is_empty());
+}

@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 
-use super::{PostgresStore, opening};
+use super::PostgresStore;
+use super::suited::rehearse;
+use crate::domain::limits::MIGRATION_MAX;
 use crate::store::dialect::Dialect as _;
 use crate::store::error::Result;
 use crate::store::health::Health;
@@ -24,7 +26,7 @@ impl Health for PostgresStore {
     }
 
     async fn migrate(&self) -> Result<()> {
-        self.opening.done().await
+        self.opening.done(MIGRATION_MAX).await
     }
 
     async fn ping(&self) -> Result<()> {
@@ -38,7 +40,7 @@ impl Health for PostgresStore {
     async fn rehearse(&self) -> Result<()> {
         match self.last_commit.is_recent() {
             true => Ok(()),
-            false => self.call(|| opening::rehearse(&self.pool)).await,
+            false => self.call(|| rehearse(&self.pool)).await,
         }
     }
 

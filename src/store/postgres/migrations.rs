@@ -7,6 +7,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _, FromRow};
 
 use crate::store::error::{Error, Result, connect_failure, migrate_failure};
+use crate::store::schema::are_all_made;
 
 /// The lock that servers which start at once take in turn: `firstcom` as a number.
 const LOCK: i64 = 0x6669_7273_7463_6f6d;
@@ -31,16 +32,7 @@ pub(super) async fn stand(connection: &mut PgConnection) -> Result<bool> {
         Err(error) => Err(error),
     };
     let made: Vec<(i64, Vec<u8>)> = made.map_err(connect_failure)?;
-    let known = migrations();
-    for (version, checksum) in &made {
-        let same = known.iter().find(|migration| migration.version == *version);
-        let same = same.ok_or(sqlx::migrate::MigrateError::VersionMissing(*version));
-        if *same.map_err(migrate_failure)?.checksum != **checksum {
-            let changed = sqlx::migrate::MigrateError::VersionMismatch(*version);
-            return Err(migrate_failure(changed));
-        }
-    }
-    Ok(known.iter().all(|migration| made.iter().any(|(version, _)| *version == migration.version)))
+    are_all_made(&migrations(), &made)
 }
 
 /// Makes all migrations that are missing in one transaction, under a lock that ends with it. No
@@ -64,6 +56,20 @@ pub(super) async fn run(connection: &mut PgConnection, wait: Duration) -> Result
     })?;
     migrations().run_direct(None, &mut *transaction, false).await.map_err(migrate_failure)?;
     transaction.commit().await.map_err(connect_failure)
+}
+
+/// Whether somebody migrates: holds the lock, or waits for it.
+pub(super) async fn is_locked(connection: &mut PgConnection) -> Result<bool> {
+    let (high, low) = (LOCK >> 32, LOCK & 0xffff_ffff);
+    let sql = format!(
+        "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1
+             AND classid::bigint = {high} AND objid::bigint = {low} AND database =
+             (SELECT oid FROM pg_database WHERE datname = current_database()))"
+    );
+    let row = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(connection).await;
+    let (is_locked,) =
+        FromRow::from_row(&row.map_err(connect_failure)?).map_err(connect_failure)?;
+    Ok(is_locked)
 }
 
 fn is_code(refusal: &dyn sqlx::error::DatabaseError, code: &str) -> bool {

@@ -4,9 +4,11 @@ mod bulk;
 mod connect;
 mod health;
 mod hosts;
+mod migrating;
 mod migrations;
 mod opening;
 mod pooler;
+mod suited;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,7 +73,7 @@ impl Dialect for PostgresStore {
         transaction: impl Fn() -> F + Send + Sync,
     ) -> Result<T> {
         let called = async {
-            self.opening.done().await?;
+            self.opening.done(CONNECTION_WAIT).await?;
             for _ in 0..CONNECTION_RETRIES {
                 match transaction().await {
                     Err(Error::Unavailable(error)) if belongs_to_a_connection(&error) => {

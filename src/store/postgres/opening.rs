@@ -4,45 +4,33 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use sqlx::FromRow;
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
+use sqlx::postgres::{PgConnectOptions, PgPool};
 use tokio::sync::{Mutex as AsyncMutex, OnceCell};
-use tokio::task::JoinHandle;
 
-use super::connect::{Doubt, begin, connect, farewell};
+use super::connect::{Doubt, connect, farewell};
+use super::migrating::Migrating;
+use super::suited::{check, in_time, rehearse};
 use super::{hosts, migrations, pooler};
-use crate::domain::limits::MIGRATION_MAX;
+use crate::domain::limits::CONNECTION_WAIT;
 use crate::store::error::{Error, Result, connect_failure};
-use crate::store::rehearsal;
+use crate::store::schema::BEHIND;
 use crate::store::settings::{Migrations, Settings};
 
 /// As long as this after a failure nobody looks again: many who ask at once wait once.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(200);
 
-/// What is asked before a migration takes no longer than this, nor what is asked after it.
-const OPENING_WAIT: Duration = Duration::from_secs(30);
-
-/// Rows of text are compared, ordered and cut by the house; only UTF8 holds every user id.
-const ENCODING: &str = "UTF8";
-/// PostgreSQL 14.
-const VERSION_MIN: i32 = 140_000;
-
-/// Why a database is read-only, and what to do.
-const STANDBY: &str = "it is a standby; promote it, or let DATABASE_URL name the primary";
-
 /// Connects, checks and migrates, once for all who ask.
 pub(super) struct Opening {
     hosts: Vec<PgConnectOptions>,
-    /// Where to migrate; `None` when others do it.
-    migrates: Option<Vec<PgConnectOptions>>,
-    migration_wait: Duration,
+    /// `None` when others migrate.
+    migrating: Option<Migrating>,
+    /// What is said of a schema that is still behind.
+    behind: &'static str,
     pool: PgPool,
     pub(super) doubt: Doubt,
     done: OnceCell<()>,
     failed: Mutex<Option<(Instant, Error)>>,
-    /// The migration that runs.
-    migrating: AsyncMutex<Option<JoinHandle<Result<()>>>>,
     /// Whoever has it may look for another host.
     turn: Arc<AsyncMutex<()>>,
 }
@@ -54,45 +42,58 @@ impl Opening {
     /// [`Error::Open`] for a URL that names no host.
     pub(super) fn new(settings: &Settings, pool: PgPool, doubt: Doubt) -> Result<Self> {
         let hosts = hosts::hosts(&settings.url)?;
+        let behind = match &settings.migrations {
+            Migrations::ByOthers => {
+                "the database's schema is behind, and FIRSTCOME_MIGRATE is off: run `firstcome \
+                 migrate`"
+            }
+            Migrations::Never => BEHIND,
+            Migrations::Here => "the database was migrated, and its schema is still behind",
+            Migrations::At(_) => {
+                "DATABASE_MIGRATE_URL migrates another database than DATABASE_URL names"
+            }
+        };
         let migrates = match &settings.migrations {
             Migrations::Here => Some(hosts.clone()),
             Migrations::At(url) => Some(hosts::hosts(url)?),
-            Migrations::ByOthers => None,
+            Migrations::ByOthers | Migrations::Never => None,
         };
+        let lock_wait = settings.migration_wait;
         Ok(Self {
             hosts,
-            migrates,
-            migration_wait: settings.migration_wait,
+            migrating: migrates.map(|hosts| Migrating::new(hosts, lock_wait)),
+            behind,
             pool,
             doubt,
             done: OnceCell::default(),
             failed: Mutex::default(),
-            migrating: AsyncMutex::default(),
             turn: Arc::default(),
         })
     }
 
-    /// Returns at once when it was done before.
+    /// Returns at once when it was done before. A migration is waited for no longer than
+    /// `patience`.
     ///
     /// # Errors
     /// [`Error::Unavailable`] while the database is away, [`Error::Open`] for one that never suits.
-    pub(super) async fn done(&self) -> Result<()> {
-        self.done.get_or_try_init(|| self.look()).await.copied()
+    pub(super) async fn done(&self, patience: Duration) -> Result<()> {
+        self.done.get_or_try_init(|| self.look(patience)).await.copied()
     }
 
     /// To which hosts a password may go unencrypted.
     pub(super) fn hosts_told_in_the_clear(&self) -> Vec<String> {
-        hosts::hosts_told_in_the_clear(self.hosts.iter().chain(self.migrates.iter().flatten()))
+        let migrates = self.migrating.iter().flat_map(|migrating| &migrating.hosts);
+        hosts::hosts_told_in_the_clear(self.hosts.iter().chain(migrates))
     }
 
-    async fn look(&self) -> Result<()> {
+    async fn look(&self, patience: Duration) -> Result<()> {
         if let Some((at, failure)) = &*self.failed.lock().unwrap_or_else(PoisonError::into_inner)
             && at.elapsed() < LOOK_AGAIN_AFTER
         {
             return Err(failure.again());
         }
         let opened = match hosts::best(&self.hosts).await {
-            Ok(host) => self.open_at(host).await,
+            Ok(host) => self.open_at(host, patience).await,
             Err(failure) => Err(failure),
         };
         if let Err(failure) = &opened {
@@ -102,66 +103,19 @@ impl Opening {
         opened
     }
 
-    async fn open_at(&self, host: PgConnectOptions) -> Result<()> {
-        let (mut first, stands) = in_time(async {
-            let mut first = connect(&host).await?;
-            check(&mut first).await?;
-            pooler::check(&mut first, &host).await?;
-            let stands = migrations::stand(&mut first).await?;
-            Ok((first, stands))
-        })
-        .await?;
-        if !stands && let Some(hosts) = &self.migrates {
-            self.migrate_at(hosts).await?;
+    async fn open_at(&self, host: PgConnectOptions, patience: Duration) -> Result<()> {
+        if !in_time(stands_at(&host)).await? {
+            let behind = || Error::Open(self.behind.to_owned());
+            self.migrating.as_ref().ok_or_else(behind)?.run(patience).await?;
+            if !in_time(stands_at(&host)).await? {
+                return Err(behind());
+            }
         }
-        in_time(async {
-            if !stands && !migrations::stand(&mut first).await? {
-                return Err(self.is_behind());
-            }
-            farewell(first).await;
-            self.go_to(host);
-            match rehearse(&self.pool).await {
-                Err(Error::Unavailable(error)) => Err(connect_failure(error)),
-                rehearsed => rehearsed,
-            }
-        })
-        .await
-    }
-
-    /// A migration that has begun goes on when whoever asked for it gives up, and whoever asks next
-    /// waits for the same one: cut off, one that takes longer than callers wait would never end.
-    async fn migrate_at(&self, hosts: &[PgConnectOptions]) -> Result<()> {
-        let mut running = self.migrating.lock().await;
-        if running.is_none() {
-            let mut connection = in_time(async {
-                let mut connection = connect(&hosts::best(hosts).await?).await?;
-                check(&mut connection).await?;
-                Ok(connection)
-            })
-            .await?;
-            let wait = self.migration_wait;
-            *running = Some(tokio::spawn(async move {
-                let run = migrations::run(&mut connection, wait);
-                tokio::time::timeout(MIGRATION_MAX, run).await.unwrap_or(Err(Error::late()))?;
-                farewell(connection).await;
-                Ok(())
-            }));
+        self.go_to(host);
+        match in_time(rehearse(&self.pool)).await {
+            Err(Error::Unavailable(error)) => Err(connect_failure(error)),
+            rehearsed => rehearsed,
         }
-        let Some(migrating) = running.as_mut() else { return Ok(()) };
-        let ended = migrating.await;
-        *running = None;
-        ended.unwrap_or_else(|panic| Err(Error::away(&format!("its migration: {panic}"))))
-    }
-
-    fn is_behind(&self) -> Error {
-        let sentence = match self.migrates {
-            None => {
-                "the database's schema is behind, and FIRSTCOME_MIGRATE is off: run `firstcome \
-                 migrate`"
-            }
-            Some(_) => "DATABASE_MIGRATE_URL migrates another database than DATABASE_URL names",
-        };
-        Error::Open(sentence.to_owned())
     }
 
     /// From now on connections are made to this host, and those to another one leave the pool.
@@ -195,57 +149,19 @@ impl Opening {
             return;
         }
         let (name, port) = (host.get_host(), host.get_port());
-        match self.open_at(host.clone()).await {
+        match self.open_at(host.clone(), CONNECTION_WAIT).await {
             Ok(()) => tracing::warn!(name, port, "the database goes on at another host"),
             Err(error) => tracing::warn!(name, port, %error, "another host is not used"),
         }
     }
 }
 
-/// What no later moment can mend is refused; a standby may be promoted, and is waited for. Asked
-/// without a prepared statement: what stands behind a pooler is not known yet.
-async fn check(connection: &mut PgConnection) -> Result<()> {
-    let sql = "SELECT current_setting('server_encoding'), current_setting('client_encoding'),
-         current_setting('server_version_num')::integer, pg_is_in_recovery()";
-    let row = sqlx::raw_sql(sql).fetch_one(connection).await.map_err(connect_failure)?;
-    let (encoding, client, version, is_standby): (String, String, i32, bool) =
-        FromRow::from_row(&row).map_err(connect_failure)?;
-    if encoding != ENCODING {
-        return Err(Error::Open(format!(
-            "the database's encoding is {encoding}, which cannot hold every user id: make one in \
-             {ENCODING}, createdb --encoding=UTF8 --locale=C --template=template0 firstcome"
-        )));
-    }
-    if client != ENCODING {
-        return Err(Error::Open(format!(
-            "the database is spoken to in {client} instead of {ENCODING}: a pooler ignores \
-             client_encoding"
-        )));
-    }
-    if version < VERSION_MIN {
-        return Err(Error::Open(format!(
-            "PostgreSQL {} is too old: 14 or later is needed",
-            version / 10_000
-        )));
-    }
-    if is_standby {
-        return Err(Error::ReadOnly(STANDBY));
-    }
-    Ok(())
-}
-
-/// Inserts a ticket and takes it back.
-pub(super) async fn rehearse(pool: &PgPool) -> Result<()> {
-    if sqlx::query_scalar("SELECT pg_is_in_recovery()").fetch_one(pool).await? {
-        return Err(Error::ReadOnly(STANDBY));
-    }
-    let mut transaction = begin(pool).await?;
-    let serial = rehearsal::serial();
-    let insert = sqlx::query(rehearsal::INSERT).bind(serial).bind(serial.to_string());
-    insert.execute(&mut *transaction).await?;
-    Ok(transaction.rollback().await?)
-}
-
-async fn in_time<T>(asked: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::time::timeout(OPENING_WAIT, asked).await.unwrap_or_else(|_| Err(Error::late()))
+/// Whether the schema of a database that suits is up to date.
+async fn stands_at(host: &PgConnectOptions) -> Result<bool> {
+    let mut connection = connect(host).await?;
+    check(&mut connection).await?;
+    pooler::check(&mut connection, host).await?;
+    let stands = migrations::stand(&mut connection).await?;
+    farewell(connection).await;
+    Ok(stands)
 }

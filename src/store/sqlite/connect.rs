@@ -1,5 +1,6 @@
 //! How connections to the file are made, and how it is migrated.
 
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use sqlx::sqlite::{
 
 use crate::domain::limits::{CONNECTION_WAIT, CREATION_WAIT, LOCK_WAIT};
 use crate::store::error::{Error, Result, connect_failure, migrate_failure};
+use crate::store::schema::{BEHIND, are_all_made};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("src/store/sqlite/migrations");
 
@@ -28,15 +30,7 @@ const LOG_PAGES: &str = "8192";
 /// Creates the file if there is none, migrates it and makes the pools: that which writes, and that
 /// which reads.
 pub(super) async fn open(url: &str, readers_max: u32) -> Result<(SqlitePool, SqlitePool)> {
-    if url.contains(":memory:") || url.contains("mode=memory") {
-        return Err(Error::Open("the SQLite database must be a file".to_owned()));
-    }
-    let options = SqliteConnectOptions::from_str(url)
-        .map_err(connect_failure)?
-        .create_if_missing(true)
-        .busy_timeout(LOCK_WAIT)
-        .foreign_keys(true)
-        .synchronous(SqliteSynchronous::Full);
+    let options = options(url)?.create_if_missing(true);
     let deadline = tokio::time::Instant::now() + CREATION_WAIT;
     let writer = loop {
         match open_writer(&options).await {
@@ -49,6 +43,47 @@ pub(super) async fn open(url: &str, readers_max: u32) -> Result<(SqlitePool, Sql
     let readers = pool(readers_max)
         .connect_lazy_with(options.create_if_missing(false).pragma("query_only", "ON"));
     Ok((writer, readers))
+}
+
+/// The pools to the file as it is, or is not: nothing is made and nothing migrated. Its path comes
+/// with them.
+pub(super) fn only_look(url: &str, readers_max: u32) -> Result<(SqlitePool, SqlitePool, PathBuf)> {
+    let options = options(url)?.create_if_missing(false);
+    let file = options.get_filename().to_owned();
+    let writer = pool(1).connect_lazy_with(options.clone());
+    let readers = pool(readers_max).connect_lazy_with(options.pragma("query_only", "ON"));
+    Ok((writer, readers, file))
+}
+
+fn options(url: &str) -> Result<SqliteConnectOptions> {
+    if url.contains(":memory:") || url.contains("mode=memory") {
+        return Err(Error::Open("the SQLite database must be a file".to_owned()));
+    }
+    let options = SqliteConnectOptions::from_str(url).map_err(connect_failure)?;
+    let options = options.busy_timeout(LOCK_WAIT).foreign_keys(true);
+    Ok(options.synchronous(SqliteSynchronous::Full))
+}
+
+/// Whether the file is there and every migration was made.
+///
+/// # Errors
+/// [`Error::Open`] when not.
+pub(super) async fn check(file: &Path, readers: &SqlitePool) -> Result<()> {
+    if !file.exists() {
+        return Err(Error::Open("there is no database yet: the first server makes it".to_owned()));
+    }
+    let table = "SELECT COUNT(*) FROM sqlite_schema WHERE name = '_sqlx_migrations'";
+    let tables: i64 =
+        sqlx::query_scalar(table).fetch_one(readers).await.map_err(connect_failure)?;
+    let sql = "SELECT version, checksum FROM _sqlx_migrations WHERE success";
+    let made = match tables {
+        0 => Vec::new(),
+        _ => sqlx::query_as(sql).fetch_all(readers).await.map_err(connect_failure)?,
+    };
+    match are_all_made(&MIGRATIONS, &made)? {
+        true => Ok(()),
+        false => Err(Error::Open(BEHIND.to_owned())),
+    }
 }
 
 fn pool(max_connections: u32) -> SqlitePoolOptions {

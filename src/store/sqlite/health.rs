@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::SqliteStore;
-use super::connect::begin;
+use super::connect::{begin, check};
 use crate::store::error::Result;
 use crate::store::health::Health;
 use crate::store::{pool, rehearsal};
@@ -31,6 +31,9 @@ impl Health for SqliteStore {
     }
 
     async fn ping(&self) -> Result<()> {
+        if let Some(file) = &self.only_looked_at {
+            check(file, &self.readers).await?;
+        }
         sqlx::query("SELECT 1 FROM sqlite_schema").execute(&self.readers).await?;
         Ok(())
     }

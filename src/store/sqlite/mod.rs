@@ -4,6 +4,8 @@ mod bulk;
 mod connect;
 mod health;
 
+use std::path::PathBuf;
+
 use serde_json::json;
 use sqlx::query::{Query, QueryAs};
 use sqlx::sqlite::{SqliteArguments, SqlitePool};
@@ -18,6 +20,8 @@ pub(super) struct SqliteStore {
     writer: SqlitePool,
     readers: SqlitePool,
     last_commit: LastCommit,
+    /// The file, of a store that only looks.
+    only_looked_at: Option<PathBuf>,
 }
 
 impl SqliteStore {
@@ -25,7 +29,15 @@ impl SqliteStore {
     /// [`crate::store::open`].
     pub(super) async fn open(url: &str, readers_max: u32) -> Result<Self> {
         let (writer, readers) = connect::open(url, readers_max).await?;
-        Ok(Self { writer, readers, last_commit: LastCommit::default() })
+        Ok(Self { writer, readers, last_commit: LastCommit::default(), only_looked_at: None })
+    }
+
+    /// The file as it is, or is not: nothing is made and nothing migrated. Whether its schema
+    /// stands is asked with each [`crate::store::Health::ping`].
+    pub(super) fn only_looking(url: &str, readers_max: u32) -> Result<Self> {
+        let (writer, readers, file) = connect::only_look(url, readers_max)?;
+        let only_looked_at = Some(file);
+        Ok(Self { writer, readers, last_commit: LastCommit::default(), only_looked_at })
     }
 }
 

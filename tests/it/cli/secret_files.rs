@@ -1,6 +1,7 @@
 //! Secrets in files.
 
 use crate::support::postgres::fresh_database;
+use crate::support::redis::PrivateRedis;
 use crate::support::server::{CODE_KEYS, Server, TOKEN, command};
 
 use super::run_with;
@@ -61,4 +62,18 @@ async fn the_url_of_migrations_may_stand_in_a_file_too() {
     let ended = run_with(command(dir.path(), &variables), "coupon list");
     assert_eq!(ended.code, Some(3), "{ended:?}");
     assert!(ended.err.contains("DATABASE_MIGRATE_URL migrates another database"), "{ended:?}");
+}
+
+#[tokio::test]
+async fn the_url_of_redis_may_stand_in_a_file_too() {
+    let redis = PrivateRedis::start().await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("redis-url");
+    std::fs::write(&file, format!("{}\n", redis.url())).unwrap();
+    let variables = [("REDIS_URL_FILE", file.to_str().unwrap())];
+    let server = Server::start(dir.path(), &variables).await.ready().await;
+    server.prepare("summer", 1).await;
+    assert_eq!(server.issue("summer", "ada").await.status, 200);
+    let keys = redis.world().await.into_iter().map(|(key, _)| key);
+    assert_eq!(keys.filter(|key| key.ends_with("coupon:summer")).count(), 1, "in this Redis");
 }

@@ -132,6 +132,7 @@ async fn the_doctor_makes_keys_and_refuses_what_could_lose_a_ticket() {
     assert_eq!(dir.path().read_dir().unwrap().count(), 0, "and does nothing else");
     let redis = PrivateRedis::start().await;
     let variables = [("REDIS_URL", redis.url()), ("FIRSTCOME_CODE_KEYS", made[0].trim())];
+    done(dir.path(), "migrate");
     let healthy = run_with(command(dir.path(), &variables), "doctor");
     assert_eq!(healthy.code, Some(0), "the key is of use: {healthy:?}");
     for (name, value, sentence) in [

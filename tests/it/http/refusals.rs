@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::support::raw;
-use crate::support::server::Answer;
+use crate::support::server::{Answer, Server, TOKEN};
 
 use super::{SOON, assert_problem, changes_nothing};
 
@@ -157,4 +157,56 @@ async fn a_head_that_does_not_come_is_given_up_also_after_other_requests_i4() {
         assert!(since.elapsed() < SOON);
     })
     .await;
+}
+
+/// Sends the head, waits for the first answer, and sends the body only if that is `100 Continue`;
+/// what was told in all.
+async fn expect_continue(base: &str, head: &str, body: &str) -> String {
+    let mut stream = TcpStream::connect(base.strip_prefix("http://").unwrap()).await.unwrap();
+    let fields = "Host: x\r\nConnection: close\r\nExpect: 100-continue\r\n";
+    let head = format!("{head}\r\n{fields}Content-Length: {}\r\n\r\n", body.len());
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut told = Vec::new();
+    let answered = async {
+        while !told.ends_with(b"\r\n\r\n") {
+            told.push(stream.read_u8().await.unwrap());
+        }
+        if told.starts_with(b"HTTP/1.1 100 ") {
+            stream.write_all(body.as_bytes()).await.unwrap();
+        }
+        stream.read_to_end(&mut told).await.unwrap();
+    };
+    tokio::time::timeout(SOON, answered).await.expect("100, or an answer");
+    String::from_utf8(told).unwrap()
+}
+
+#[tokio::test]
+async fn whoever_waits_for_100_gets_it_or_the_answer_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), &[]).await.ready().await;
+    let create = format!(
+        "POST /admin/coupons HTTP/1.1\r\nAuthorization: Bearer {TOKEN}\r\n\
+         Content-Type: application/json"
+    );
+    let summer = "{\"id\":\"summer\",\"name\":\"Summer\",\"total\":2}";
+    let created = expect_continue(&server.admin, &create, summer).await;
+    let (first, rest) = created.split_once("\r\n\r\n").unwrap();
+    assert_eq!(first, "HTTP/1.1 100 Continue");
+    assert!(rest.starts_with("HTTP/1.1 201"), "{created}");
+    server.post_as_admin("/admin/coupons/summer/preload").await;
+    let large = "x".repeat(2_000);
+    let stranger = create.replace(TOKEN, "a-token-that-nobody-knows");
+    let issue = "POST /coupons/summer/issue HTTP/1.1\r\nX-User-Id: ada";
+    for (what, base, head, body, status) in [
+        ("no right", &server.admin, stranger.as_str(), summer, "401"),
+        ("a body that is read over", &server.public, issue, "{}", "200"),
+        ("a body that is too large", &server.public, issue, large.as_str(), "413"),
+        ("no body", &server.public, issue, "", "200"),
+    ] {
+        let told = expect_continue(base, head, body).await;
+        let is_continued = told.starts_with("HTTP/1.1 100 Continue\r\n\r\n");
+        let told = told.trim_start_matches("HTTP/1.1 100 Continue\r\n\r\n");
+        assert!(told.starts_with(&format!("HTTP/1.1 {status}")), "{what}: {told}");
+        assert_eq!(told.matches("HTTP/1.1 ").count(), 1, "{what} {is_continued}: {told}");
+    }
 }

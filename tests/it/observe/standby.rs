@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::support::eventually::{eventually, eventually_holds};
 use crate::support::postgres::OwnPostgres;
 use crate::support::redis::PrivateRedis;
-use crate::support::server::Server;
+use crate::support::server::{Server, command};
 
 #[tokio::test]
 async fn a_standby_is_a_warning_until_it_is_promoted_and_then_every_ticket_becomes_a_row_i3() {
@@ -29,6 +29,10 @@ async fn a_standby_is_a_warning_until_it_is_promoted_and_then_every_ticket_becom
     .await;
     assert!(since.elapsed() < Duration::from_secs(10), "{:?}", since.elapsed());
     assert_eq!(server.issue("summer", "meanwhile").await.status, 200);
+    let doctor = command(dir.path(), &variables).arg("doctor").output().unwrap();
+    let said = String::from_utf8(doctor.stdout).unwrap();
+    assert_eq!(doctor.status.code(), Some(3), "{said}");
+    assert!(said.contains("database: not reached: the database is read-only: it is"), "{said}");
 
     postgres.promote();
     eventually_holds("nothing to warn of", async || warns().await == "[]").await;

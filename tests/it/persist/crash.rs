@@ -1,10 +1,11 @@
 //! A persister that dies at any moment: its records come again, and coming again changes nothing.
 
-use std::time::Duration;
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use firstcome::persist::{Bounds, Step};
+use firstcome::persist::{Bounds, Persister, Step};
 use firstcome::redis::depth::Depth;
 use firstcome::redis::stream::Reader;
 
@@ -22,9 +23,11 @@ async fn read_and_die(ground: &Ground, consumer: &str) -> Vec<firstcome::domain:
     entries.into_iter().map(|entry| entry.record.unwrap()).collect()
 }
 
-async fn consumers(ground: &Ground) -> usize {
+/// The names of the group's consumers.
+async fn consumers(ground: &Ground) -> Vec<String> {
     let ask = redis::cmd("XINFO").arg("CONSUMERS").arg(stream()).arg("persisters").to_owned();
-    ground.site.redis.ask::<Vec<redis::Value>>(&ask).await.len()
+    let told: Vec<HashMap<String, String>> = ground.site.redis.ask(&ask).await;
+    told.into_iter().filter_map(|mut consumer| consumer.remove("name")).collect()
 }
 
 #[tokio::test]
@@ -37,6 +40,37 @@ async fn what_a_dead_persister_had_read_is_taken_over_i3() {
     assert_eq!(ground.depth().await.pending, 10);
     assert_eq!(until_empty(&ground, &mut ground.persister("heir")).await, 100);
     ground.assert_rows(100).await;
+}
+
+#[tokio::test]
+async fn a_dead_persister_is_taken_out_of_the_group_when_it_was_silent_for_long_i3() {
+    let ground = Ground::start(Dialect::Sqlite).await;
+    ground.issue(0..10).await;
+    read_and_die(&ground, "dead").await;
+    // It holds a record as long as nobody takes it over.
+    let careful = Bounds { take_over_idle: Duration::from_secs(3_600), ..BOUNDS };
+    let patient = Bounds { gone_after: Duration::from_secs(3_600), ..BOUNDS };
+    let mut heir = ground.persister_with("heir", careful);
+    let stepped = async |heir: &mut Persister| {
+        let until = Instant::now() + 2 * BOUNDS.gone_after;
+        while Instant::now() < until {
+            heir.step().await;
+        }
+        consumers(&ground).await
+    };
+    assert_eq!(stepped(&mut heir).await, ["dead", "heir"], "what it holds would be lost");
+    let mut heir = ground.persister_with("heir", patient);
+    assert_eq!(until_empty(&ground, &mut heir).await, 10);
+    assert_eq!(stepped(&mut heir).await, ["dead", "heir"], "it may only be slow");
+    let mut heir = ground.persister("heir");
+    eventually_holds("the dead one is gone", async || {
+        heir.step().await;
+        consumers(&ground).await == ["heir"]
+    })
+    .await;
+    ground.issue(10..20).await;
+    assert_eq!(until_empty(&ground, &mut heir).await, 10);
+    ground.assert_rows(20).await;
 }
 
 #[tokio::test]
@@ -106,7 +140,7 @@ async fn a_persister_that_is_told_to_stop_drains_and_retires_i3() {
     stopped.cancel();
     ground.persister("late").run(stopped, GRACE).await;
     ground.assert_rows(1_000).await;
-    assert_eq!(consumers(&ground).await, 0);
+    assert_eq!(consumers(&ground).await, [""; 0]);
 
     let shutdown = CancellationToken::new();
     let stop = async {
@@ -120,7 +154,7 @@ async fn a_persister_that_is_told_to_stop_drains_and_retires_i3() {
     };
     tokio::join!(ground.persister("early").run(shutdown.clone(), GRACE), stop);
     ground.assert_rows(2_010).await;
-    assert_eq!(consumers(&ground).await, 0);
+    assert_eq!(consumers(&ground).await, [""; 0]);
 }
 
 #[tokio::test]
@@ -147,5 +181,5 @@ async fn a_persister_with_refused_records_does_not_retire_because_that_would_dro
     let stopped = CancellationToken::new();
     stopped.cancel();
     ground.persister("one").run(stopped, GRACE).await;
-    assert_eq!((consumers(&ground).await, ground.depth().await.pending), (1, 1));
+    assert_eq!((consumers(&ground).await.len(), ground.depth().await.pending), (1, 1));
 }

@@ -5,8 +5,12 @@ use std::io::{Cursor, Read as _};
 
 use futures_util::StreamExt as _;
 use reqwest::{Method, StatusCode};
+use sqlx::postgres::PgConnection;
+use sqlx::{Connection as _, raw_sql};
 use tempfile::TempDir;
 
+use crate::support::eventually::eventually_holds;
+use crate::support::postgres::fresh_database;
 use crate::support::server::{Server, command, send};
 
 use super::{rows_are_there, server};
@@ -144,4 +148,34 @@ fn entries() -> BTreeSet<String> {
     let entries = std::fs::read_dir(std::env::temp_dir()).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
     names.filter(|name| name.ends_with(".xlsx") || name.ends_with(".xml")).collect()
+}
+
+#[tokio::test]
+async fn of_three_workbooks_at_once_one_is_overloaded_and_whoever_hangs_up_leaves_no_file() {
+    let url = fresh_database().await;
+    let (_dir, server) = server(&[("DATABASE_URL", &url)]).await;
+    server.prepare("summer", 10).await;
+    assert_eq!(server.issue("summer", "ada").await.status, StatusCode::OK);
+    rows_are_there(&server, "summer").await;
+    let before = entries();
+    let path = "/admin/coupons/summer/winners?format=xlsx";
+    let mut owner = PgConnection::connect(&url).await.unwrap();
+    // Whoever writes a workbook has its room, and waits for the rows.
+    let lock = "BEGIN; LOCK TABLE tickets IN ACCESS EXCLUSIVE MODE";
+    raw_sql(lock).execute(&mut owner).await.unwrap();
+    let begin = || tokio::spawn(server.ask_as_admin(Method::GET, path).send());
+    let (hangs_up, waits) = (begin(), begin());
+    eventually_holds("two begun workbooks", async || server.nameless_files() == 2).await;
+    let third = server.get_as_admin(path).await;
+    assert_eq!((third.status.as_u16(), third.code().as_str()), (503, "overloaded"));
+    hangs_up.abort();
+    raw_sql("COMMIT").execute(&mut owner).await.unwrap();
+    let finished = waits.await.unwrap().unwrap();
+    assert_eq!(finished.status(), StatusCode::OK);
+    // One of them hung up while it was written, this one is cut off while it is sent.
+    drop(finished);
+    eventually_holds("no file", async || server.nameless_files() == 0).await;
+    assert_eq!(entries(), before);
+    let (one, two) = tokio::join!(server.get_as_admin(path), server.get_as_admin(path));
+    assert_eq!((one.status, two.status), (StatusCode::OK, StatusCode::OK), "there is room again");
 }

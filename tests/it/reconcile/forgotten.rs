@@ -5,9 +5,10 @@ use reqwest::StatusCode;
 use firstcome::domain::coupon::CouponId;
 use firstcome::redis::keys::Keys;
 
-use super::{assert_fails_closed, assert_recovering};
-use crate::support::eventually::eventually_holds;
-use crate::support::server::Server;
+use super::{assert_fails_closed, assert_recovering, words};
+use crate::support::eventually::{eventually, eventually_holds};
+use crate::support::redis::connect;
+use crate::support::server::{Answer, Server};
 use crate::support::site::{Dialect, Site};
 
 /// A server with a coupon of which one ticket was told and is a row.
@@ -90,4 +91,80 @@ async fn a_coupon_whose_holders_are_missing_recovers_and_issues_nothing_i2() {
         assert_recovering(&server, "summer", user).await;
     }
     assert_eq!(server.stats("summer").await["issued"], 1);
+}
+
+#[tokio::test]
+async fn a_database_that_was_swapped_with_another_is_refused_until_it_is_back_i1_i3_i5() {
+    let (site, server) = site_with_a_ticket(Dialect::Sqlite).await;
+    // An older copy stands in database 1, and none of it in database 2.
+    let mut redis = connect(site.redis.url()).await;
+    for (key, _) in site.redis.world().await {
+        let copied: bool =
+            words(&format!("COPY {key} {key} DB 1")).query_async(&mut redis).await.unwrap();
+        assert!(copied, "{key}");
+    }
+    let old = site.redis.redis.heartbeat().await.unwrap();
+    let beat = async || site.redis.redis.heartbeat().await.unwrap() > old;
+    eventually_holds("a beat that the copy lacks", beat).await;
+    assert_eq!(server.issue("summer", "bob").await.status, StatusCode::OK);
+    let mut server = server;
+    for other in [1, 2] {
+        // The process and the identity of its data stay the same.
+        let () = site.redis.ask(&words(&format!("SWAPDB 0 {other}"))).await;
+        assert_fails_closed(&site, &server, "heartbeat is behind").await;
+        let () = site.redis.ask(&words(&format!("SWAPDB 0 {other}"))).await;
+        server = server.ready().await;
+    }
+    let carol = server.issue("summer", "carol").await;
+    assert_eq!(carol.json()["ticket"]["serial"], 3, "{}", carol.body);
+}
+
+#[tokio::test]
+async fn a_script_of_somebody_else_without_an_end_is_an_outage_and_loses_nothing_i3_i5() {
+    let (site, server) = site_with_a_ticket(Dialect::Sqlite).await;
+    let () = site.redis.ask(&words("CONFIG SET busy-reply-threshold 200")).await;
+    let mut theirs = connect(site.redis.url()).await;
+    let mut endless = redis::cmd("EVAL");
+    let endless = endless.arg("while true do end").arg(0);
+    let users: Vec<String> = (0..20).map(|number| format!("u{number}")).collect();
+    let meanwhile = async {
+        let told: Vec<Answer> =
+            futures_util::future::join_all(users.iter().map(|user| server.issue("winter", user)))
+                .await;
+        let status = eventually("a reason", async || {
+            let answer = server.get("/readyz").await;
+            let told = answer.json()["reasons"].to_string();
+            told.starts_with(r#"["Redis refused: \"BUSY\""#).then_some(answer.status)
+        })
+        .await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        let late = server.issue("winter", "late").await;
+        let () = site.redis.ask(&words("SCRIPT KILL")).await;
+        (told, late)
+    };
+    server.prepare("winter", 100).await;
+    let killed = async { endless.exec_async(&mut theirs).await };
+    let (killed, (told, late)) = tokio::join!(killed, meanwhile);
+    assert!(killed.is_err(), "it has no end");
+    assert!(["recovering", "overloaded"].contains(&&*late.code()), "definite: {}", late.body);
+    for answer in &told {
+        let code = answer.code();
+        let is_known = ["", "outcome_unknown", "recovering", "overloaded"].contains(&&*code);
+        assert!(is_known, "{}", answer.body);
+    }
+    let server = server.ready().await;
+    let mut serials = Vec::new();
+    for user in &users {
+        let answer = eventually("a ticket", async || {
+            let answer = server.issue("winter", user).await;
+            (answer.status == StatusCode::OK).then_some(answer)
+        })
+        .await;
+        serials.push(answer.json()["ticket"]["serial"].as_u64().unwrap());
+    }
+    serials.sort_unstable();
+    assert_eq!(serials, (1..=20).collect::<Vec<_>>());
+    let is_row = async || server.stats("winter").await["rows"] == 20;
+    eventually_holds("the rows", is_row).await;
+    assert_eq!(server.get("/coupons/winter/audit").await.json()["ok"], true);
 }

@@ -8,7 +8,8 @@ use super::{assert_fails_closed, free_port, words};
 use crate::support::crowd::{Crowd, Told};
 use crate::support::eventually::eventually_holds;
 use crate::support::exact::assert_kept;
-use crate::support::redis::PrivateRedis;
+use crate::support::plain_redis::PlainRedis;
+use crate::support::redis::{PrivateRedis, info_of};
 use crate::support::server::Server;
 use crate::support::site::{Dialect, Site};
 
@@ -154,5 +155,39 @@ async fn a_restart_on_its_own_data_goes_on_in_every_server_i2_i3_i5() {
     let told: Told = crowd.told();
     for server in &servers {
         assert_kept(server, "summer", &told).await;
+    }
+}
+
+#[tokio::test]
+async fn a_restart_on_an_rdb_file_only_is_refused_and_not_called_a_promotion_i1_i3() {
+    const LEVEL: &str = "Redis restarted, and appendfsync was or is not always";
+    const RDB_ONLY: &str = "a replica may have been promoted, or Redis loaded an RDB file only";
+    for had_replica in [false, true] {
+        let mut redis = PlainRedis::start(&["--appendonly", "no", "--save", "3600 1"]).await;
+        if had_replica {
+            // From then on the file says whose data it is, and who loads it looks like a replica.
+            let replica = PlainRedis::start(&[]).await;
+            let () = redis.ask("CONFIG SET repl-diskless-sync-delay 0").await;
+            let () = replica.ask(&format!("REPLICAOF 127.0.0.1 {}", redis.port)).await;
+            let is_synced = async || info_of(&replica.url, "master_link_status").await == "up";
+            eventually_holds("the replica's data", is_synced).await;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let url = redis.url.clone();
+        let variables = [("REDIS_URL", url.as_str())];
+        let server = Server::start(dir.path(), &variables).await.ready().await;
+        tell_a_ticket(&server).await;
+        redis.restart().await;
+        let is_second = info_of(&redis.url, "master_replid2").await != "0".repeat(40);
+        assert!(is_second || !had_replica);
+        let sentence = if is_second { RDB_ONLY } else { LEVEL };
+        super::assert_not_ready(&server, sentence).await;
+        for user in ["ada", "new"] {
+            super::assert_recovering(&server, "summer", user).await;
+        }
+        drop(server);
+        let server = Server::start(dir.path(), &variables).await;
+        super::assert_not_ready(&server, sentence).await;
+        super::assert_recovering(&server, "summer", "new").await;
     }
 }

@@ -31,6 +31,12 @@ async fn narrow(rules: &[String]) -> (PlainRedis, String) {
     (redis, url)
 }
 
+/// A server with this prefix of keys, on a SQLite file of its own.
+async fn with_prefix(dir: &Path, url: &str, prefix: &str) -> Server {
+    let variables = [("REDIS_URL", url), ("FIRSTCOME_KEY_PREFIX", prefix)];
+    Server::start(dir, &variables).await.ready().await
+}
+
 async fn accepted(redis: &PlainRedis) -> Accepted {
     let facts = handle(&redis.url).facts().await.unwrap();
     Accepted {
@@ -166,4 +172,60 @@ async fn a_redis_whose_config_was_renamed_away_counts_as_everysec() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path(), &[("REDIS_URL", &redis.url)]).await.ready().await;
     assert_eq!(server.get("/readyz").await.json()["durability"], "everysec");
+}
+
+#[tokio::test]
+async fn a_user_who_may_read_settings_is_told_the_level_that_is_in_force() {
+    let (_redis, url) = narrow(&[documented(), vec!["+config|get".to_owned()]].concat()).await;
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), &[("REDIS_URL", &url)]).await.ready().await;
+    assert_eq!(server.get("/readyz").await.json()["durability"], "always");
+    server.prepare("summer", 1).await;
+    let answer = server.issue("summer", "ada").await;
+    assert_eq!(answer.headers["firstcome-durability"], "always");
+}
+
+#[tokio::test]
+async fn two_prefixes_in_one_redis_do_not_see_each_other_and_need_their_own_keys_only_i1_i3() {
+    let redis = PlainRedis::start(&[]).await;
+    let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let prefixes = ["a-b", "a"];
+    let mut servers = Vec::new();
+    for (dir, prefix) in dirs.iter().zip(prefixes) {
+        let rules = documented().join(" ");
+        let () = redis.ask(&format!("ACL SETUSER {prefix} on >pw ~{prefix}:* {rules}")).await;
+        servers.push(with_prefix(dir.path(), &redis.url_of(prefix, "pw"), prefix).await);
+    }
+    // Before the other one has any coupon, and with the same id.
+    for (server, total) in servers.iter().zip([2, 3]) {
+        server.prepare("summer", total).await;
+    }
+    for (server, total) in servers.iter().zip([2, 3]) {
+        for serial in 1..=total {
+            let answer = server.issue("summer", &format!("u{serial}")).await;
+            assert_eq!(answer.json()["ticket"]["serial"], serial, "{}", answer.body);
+        }
+        assert_eq!(server.issue("summer", "late").await.code(), "sold_out");
+        let is_row = async || server.stats("summer").await["rows"] == total;
+        eventually_holds("the rows", is_row).await;
+    }
+    let [one, two] = servers.as_slice() else { unreachable!() };
+    for act in ["pause", "resume", "close"] {
+        let told = one.post_as_admin(&format!("/admin/coupons/summer/{act}")).await;
+        assert_eq!(told.status, StatusCode::OK, "{act}: {}", told.body);
+    }
+    assert_eq!(two.restock("summer", 1, "more").await.status, StatusCode::OK);
+    let issued = async || two.issue("summer", "late").await.status == StatusCode::OK;
+    eventually_holds("the stock that came back", issued).await;
+    for (server, state) in servers.iter().zip(["closed", "sold_out"]) {
+        assert_eq!(server.get("/coupons/summer").await.json()["state"], state);
+        let audit = server.get("/coupons/summer/audit").await;
+        assert_eq!(audit.json()["ok"], true, "{}", audit.body);
+        let readiness = server.get("/readyz").await;
+        assert_eq!(readiness.json()["warnings"], json!([]), "{}", readiness.body);
+    }
+    let keys = redis.ask::<Vec<String>>("KEYS *").await;
+    let of = |prefix: &str| keys.iter().filter(|key| key.starts_with(prefix)).count();
+    assert_eq!(of("a-b:") + of("a:"), keys.len(), "{keys:?}");
+    assert!(of("a-b:") > 4 && of("a:") > 4, "{keys:?}");
 }

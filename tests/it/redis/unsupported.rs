@@ -119,6 +119,11 @@ async fn a_replicated_redis_that_writes_without_a_replica_is_refused_i3() {
     server.post_as_admin("/admin/coupons/summer/preload").await;
     let is_issued = async || server.issue("summer", "ada").await.status == StatusCode::OK;
     eventually_holds("a ticket", is_issued).await;
+    let single = [("REDIS_URL", refused.url.as_str())];
+    let doctor = command(refused.dir.path(), &single).arg("doctor").output().unwrap();
+    let told = String::from_utf8(doctor.stdout).unwrap();
+    assert_eq!(doctor.status.code(), Some(1), "{told}");
+    assert!(told.contains("FIRSTCOME_REDIS_TOPOLOGY is single"), "{told}");
 }
 
 #[test]

@@ -2,14 +2,16 @@
 //! account of prepared statements.
 
 use std::path::Path;
+use std::time::Duration;
 
+use firstcome::domain::limits::STATEMENT_TIMEOUT;
 use firstcome::store::{Error, open};
 use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
 use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, Connection as _};
+use sqlx::{AssertSqlSafe, Connection as _, raw_sql};
 
-use super::{draft, find};
+use super::{coupon_id, draft, find};
 use crate::support::eventually::eventually_holds;
 use crate::support::pgbouncer::{self, PgBouncer};
 use crate::support::postgres::fresh_database;
@@ -39,6 +41,14 @@ async fn assert_refused(pooler: &PgBouncer) {
             Err(error) => panic!("not refused for good: {error}"),
             Ok(_) => panic!("opened"),
         }
+    }
+    let (redis, dir) = (PrivateRedis::start().await, tempfile::tempdir().unwrap());
+    let variables = [("REDIS_URL", redis.url()), ("DATABASE_URL", pooler.url.as_str())];
+    for verb in ["serve", "worker"] {
+        let ended = command(dir.path(), &variables).arg(verb).output().unwrap();
+        let told = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(3), "{verb}: {told}");
+        assert!(told.contains("1.21") && told.contains("session"), "{verb}: {told}");
     }
 }
 
@@ -147,4 +157,30 @@ async fn many_that_start_at_once_behind_a_pooler_do_not_mix_up_what_they_ask() {
     let pooler = suited_to(&database_url, 40).await;
     let opened = (0..12).map(|_| async { open(&pooler.url, 1).await.unwrap().close().await });
     join_all(opened).await;
+}
+
+#[tokio::test]
+async fn behind_a_pooler_a_statement_that_takes_too_long_is_ended_by_postgresql_as_well() {
+    let database_url = fresh_database().await;
+    let pooler = suited_to(&database_url, 8).await;
+    let store = open(&pooler.url, 4).await.unwrap();
+    assert!(store.insert_coupon(&draft("summer")).await.unwrap());
+    let mut owner = PgConnection::connect(&database_url).await.unwrap();
+    raw_sql("BEGIN; LOCK TABLE coupons IN ACCESS EXCLUSIVE MODE")
+        .execute(&mut owner)
+        .await
+        .unwrap();
+    let bound = STATEMENT_TIMEOUT + Duration::from_secs(3);
+    let summer = coupon_id("summer");
+    let (read, written) = tokio::join!(
+        tokio::time::timeout(bound, store.find_coupon(&summer)),
+        tokio::time::timeout(bound, store.rename_coupon(&summer, "Winter")),
+    );
+    for late in [read.expect("it hangs").unwrap_err(), written.expect("it hangs").unwrap_err()] {
+        assert!(matches!(late, Error::Unavailable(_)), "{late}");
+        assert!(late.to_string().contains("statement timeout"), "{late}");
+    }
+    raw_sql("COMMIT").execute(&mut owner).await.unwrap();
+    assert_eq!(find(&*store, "summer").await, draft("summer"));
+    store.close().await;
 }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use firstcome::domain::limits::MIGRATION_WAIT;
 use firstcome::store::{Error, Migrations, Settings, new, open};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _};
@@ -10,8 +9,9 @@ use sqlx::{AssertSqlSafe, Connection as _};
 use super::{draft, find};
 use crate::support::eventually::eventually_ok;
 use crate::support::postgres::{close_to_all, fresh_database, fresh_database_in, open_to_all};
+use crate::support::server::command;
 
-fn settings(url: &str, migrations: Migrations) -> Settings {
+pub(super) fn settings(url: &str, migrations: Migrations) -> Settings {
     let migration_wait = Duration::from_millis(300);
     Settings { url: url.to_owned(), pool_max_connections: 4, migrations, migration_wait }
 }
@@ -30,6 +30,11 @@ async fn a_database_in_any_other_encoding_is_refused_with_the_line_that_makes_a_
         let refusal = refusal(&fresh_database_in(encoding).await).await;
         assert!(refusal.contains(encoding) && refusal.contains("createdb"), "{refusal}");
     }
+    let (dir, url) = (tempfile::tempdir().unwrap(), fresh_database_in("EUC_KR").await);
+    let doctor = command(dir.path(), &[("DATABASE_URL", &url)]).arg("doctor").output().unwrap();
+    let said = String::from_utf8(doctor.stdout).unwrap();
+    assert_eq!(doctor.status.code(), Some(3), "{said}");
+    assert!(said.contains("the database's encoding is EUC_KR"), "{said}");
 }
 
 #[tokio::test]
@@ -98,32 +103,6 @@ async fn whoever_migrates_while_another_does_waits_for_a_bounded_time_and_says_s
     assert!(refused.to_string().contains("another process migrates it"), "{refused}");
     holder.close().await.unwrap();
     eventually_ok("the migration", async || store.ping().await).await;
-    store.close().await;
-}
-
-#[tokio::test]
-async fn a_migration_goes_on_when_whoever_asked_for_it_has_given_up() {
-    let url = fresh_database().await;
-    let mut other = PgConnection::connect(&url).await.unwrap();
-    // The migration makes this table too, and waits for the transaction to end.
-    sqlx::raw_sql("BEGIN; CREATE TABLE coupons (id text)").execute(&mut other).await.unwrap();
-    let slow = Settings { migration_wait: MIGRATION_WAIT, ..settings(&url, Migrations::Here) };
-    let store = new(&slow).await.unwrap();
-    let gave_up = tokio::time::timeout(Duration::from_secs(1), store.ping()).await;
-    assert!(gave_up.is_err(), "it did not wait for the migration: {gave_up:?}");
-    let asked_again = tokio::time::timeout(Duration::from_millis(300), store.migrate()).await;
-    assert!(asked_again.is_err(), "it did not wait for the same migration: {asked_again:?}");
-    sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
-    let made = "SELECT count(*) FROM _sqlx_migrations WHERE success";
-    // Nobody asks the store any more.
-    eventually_ok("the migration", async || {
-        let made: i64 = sqlx::query_scalar(made).fetch_one(&mut other).await?;
-        if made > 0 { Ok(()) } else { Err(sqlx::Error::RowNotFound) }
-    })
-    .await;
-    store.migrate().await.unwrap();
-    assert!(store.insert_coupon(&draft("summer")).await.unwrap());
-    other.close().await.unwrap();
     store.close().await;
 }
 

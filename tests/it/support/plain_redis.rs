@@ -1,5 +1,6 @@
 //! A redis-server as an operator may run one: any mode, on a TCP port, with any settings.
 
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use redis::{Cmd, FromRedisValue};
@@ -14,7 +15,8 @@ pub struct PlainRedis {
     pub url: String,
     /// The same, without the scheme.
     pub port: u16,
-    _dir: tempfile::TempDir,
+    words: Vec<String>,
+    dir: tempfile::TempDir,
 }
 
 impl PlainRedis {
@@ -39,15 +41,27 @@ impl PlainRedis {
             format!("port {port}\nbind 127.0.0.1\ndir {}\n", dir.path().display()),
         )
         .unwrap();
-        let mut command = Command::new("redis-server");
-        command.arg(file).args(words).stdin(Stdio::null()).stdout(Stdio::null());
-        let child = command.spawn().unwrap();
-        let plain = Self { child, url: format!("redis://127.0.0.1:{port}"), port, _dir: dir };
+        let words: Vec<String> = words.iter().map(ToString::to_string).collect();
+        let child = spawn(&file, &words);
+        let plain = Self { child, url: format!("redis://127.0.0.1:{port}"), port, words, dir };
+        plain.answers().await;
+        plain
+    }
+
+    /// Stops it, which saves its data as its settings say, and starts it again on them.
+    pub async fn restart(&mut self) {
+        // It ends instead of an answer.
+        let _ = words("SHUTDOWN").exec_async(&mut connect(&self.url).await).await;
+        self.child.wait().unwrap();
+        self.child = spawn(&self.dir.path().join("redis.conf"), &self.words);
+        self.answers().await;
+    }
+
+    async fn answers(&self) {
         eventually("an answer of Redis", async || {
-            std::net::TcpStream::connect(("127.0.0.1", port)).ok()
+            std::net::TcpStream::connect(("127.0.0.1", self.port)).ok()
         })
         .await;
-        plain
     }
 
     /// Any command, over a connection of its own.
@@ -59,6 +73,12 @@ impl PlainRedis {
     pub fn url_of(&self, user: &str, password: &str) -> String {
         format!("redis://{user}:{password}@127.0.0.1:{}", self.port)
     }
+}
+
+fn spawn(file: &Path, words: &[String]) -> Child {
+    let mut command = Command::new("redis-server");
+    command.arg(file).args(words).stdin(Stdio::null()).stdout(Stdio::null());
+    command.spawn().unwrap()
 }
 
 impl Drop for PlainRedis {

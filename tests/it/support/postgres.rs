@@ -177,6 +177,12 @@ pub async fn fresh_database_in(encoding: &str) -> String {
     url.replace(&format!("/{}?", name_of(&url)), &format!("/{name}?"))
 }
 
+/// The socket that the server of this URL listens at, and the name of the database.
+pub fn socket_of(url: &str) -> (PathBuf, String) {
+    let folder = url.split_once("?host=").expect("a socket's folder").1;
+    (Path::new(folder).join(".s.PGSQL.5432"), name_of(url).to_owned())
+}
+
 /// Cuts every connection to the database of this URL and lets nobody in: an outage.
 pub async fn close_to_all(url: &str) {
     let name = name_of(url);

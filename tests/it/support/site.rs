@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use rustix::process::Signal;
 
@@ -58,12 +58,8 @@ impl Site {
     /// Starts a `firstcome worker` and waits until it works.
     pub fn worker(&self, variables: &[(&str, &str)]) -> Worker {
         let mut command = server::command(self.dir.path(), &self.with(variables));
-        let mut child = command.arg("worker").stdout(Stdio::piped()).spawn().unwrap();
-        let mut output = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        output.read_line(&mut line).unwrap();
-        assert!(line.contains("worker is ready"), "the worker said: {line}");
-        Worker { child }
+        command.arg("worker");
+        Worker::start_from(command)
     }
 
     fn with<'a>(&'a self, variables: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
@@ -75,9 +71,20 @@ impl Site {
 /// A `firstcome worker`. Ended when the test ends, however it ends.
 pub struct Worker {
     child: Child,
+    /// `http://127.0.0.1:<port>` for admins.
+    pub admin: String,
 }
 
 impl Worker {
+    /// Starts one by a command of the test's own, and waits until it listens.
+    pub fn start_from(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let mut lines = output.lines().map_while(Result::ok);
+        let admin = lines.find_map(|line| Some(line.trim().strip_prefix("admins")?.trim().into()));
+        Self { child, admin: admin.expect("the worker ended before it told where admins may ask") }
+    }
+
     /// Its process.
     pub fn id(&self) -> u32 {
         self.child.id()
