@@ -71,8 +71,10 @@ const NOT_RUN: [&str; 2] = ["unknown command", "wrong number of arguments"];
 impl Error {
     /// An error of a connection that is not there yet.
     pub(crate) fn of_connecting(error: RedisError) -> Self {
-        // The client does not pass on with which words it was refused.
-        match error.kind() == ErrorKind::AuthenticationFailed || error.code().is_some() {
+        // The client does not pass on with which words a password was refused.
+        let is_refused = error.kind() == ErrorKind::AuthenticationFailed || error.code().is_some();
+        let passes = error.code() == Some("LOADING") || begins(&error, &HUNG_UP);
+        match is_refused && !passes {
             true => Self::Denied(error),
             false => Self::Unsent(error),
         }
