@@ -17,7 +17,6 @@ use super::connection::{Answer, Handled, Turn};
 use super::issue;
 use super::problem::{Code, Problem};
 use super::settings::BODY_WITHIN;
-use crate::domain::code::hex;
 use crate::domain::limits::ADMIN_BODY_MAX_BYTES;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -72,17 +71,21 @@ fn id_of(request: &ServiceRequest) -> HeaderValue {
 pub(super) fn new_request_id() -> HeaderValue {
     thread_local! {
         static COUNT: Cell<u64> = const { Cell::new(0) };
-        static THREAD: [u8; 8] = {
+        static THREAD: [u8; 16] = {
             let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             let place = COUNT.with(|count| std::ptr::from_ref(count) as u64);
-            ((since.as_nanos() as u64) ^ place.rotate_left(32)).to_be_bytes()
+            hex_digits((since.as_nanos() as u64) ^ place.rotate_left(32))
         };
     }
     let count = COUNT.with(|count| count.replace(count.get() + 1));
-    let mut bytes = [0; 16];
-    bytes[..8].copy_from_slice(&THREAD.with(|thread| *thread));
-    bytes[8..].copy_from_slice(&count.to_be_bytes());
-    HeaderValue::try_from(hex(&bytes)).unwrap_or_else(|_| HeaderValue::from_static("-"))
+    let mut id = [0; 32];
+    THREAD.with(|thread| id[..16].copy_from_slice(thread));
+    id[16..].copy_from_slice(&hex_digits(count));
+    HeaderValue::from_bytes(&id).unwrap_or_else(|_| HeaderValue::from_static("-"))
+}
+
+fn hex_digits(number: u64) -> [u8; 16] {
+    std::array::from_fn(|place| b"0123456789abcdef"[(number >> (60 - 4 * place)) as usize & 15])
 }
 
 /// A body of an answer, as JSON.

@@ -1,6 +1,7 @@
 //! A database that went back behind Redis by some acts: a standby that lacked their commits took
 //! over, or a backup was restored. Equal numbers are then not the same act.
 
+use std::fs::File;
 use std::path::Path;
 
 use reqwest::StatusCode;
@@ -8,9 +9,18 @@ use serde_json::json;
 use sqlx::{Connection as _, SqliteConnection};
 
 use crate::support::eventually::eventually_holds;
-use crate::support::server::Server;
+use crate::support::server::{Server, command};
 
-use super::{act, cancel, create, rows_are_there, server, state, ticket};
+use super::{act, cancel, create, rows_are_there, state, ticket};
+
+/// A server that writes its log into its folder.
+async fn server() -> (tempfile::TempDir, Server) {
+    let dir = tempfile::tempdir().unwrap();
+    let mut serve = command(dir.path(), &[]);
+    serve.arg("serve").stderr(File::create(dir.path().join("log")).unwrap());
+    let server = Server::start_from(serve).ready().await;
+    (dir, server)
+}
 
 /// The rows as they are now, kept in a connection of the test's own.
 pub(super) struct Backup(SqliteConnection);
@@ -49,7 +59,7 @@ impl Backup {
 }
 
 /// Redis and the rows disagree, and everybody who looks is told so.
-async fn is_loud(server: &Server) {
+async fn is_loud(dir: &Path, server: &Server) {
     let audit = server.get("/coupons/summer/audit").await.json();
     assert_eq!(audit["ok"], false, "{audit}");
     eventually_holds("a warning", async || {
@@ -59,11 +69,15 @@ async fn is_loud(server: &Server) {
     })
     .await;
     assert_eq!(server.metric("firstcome_diverged_coupons").await, 1.0);
+    let log = std::fs::read_to_string(dir.join("log")).unwrap();
+    let lines = log.lines().filter(|line| line.contains("ERROR Redis has acts of this coupon"));
+    let lines: Vec<&str> = lines.collect();
+    assert!(lines.len() == 1 && lines[0].contains("coupon.id=summer"), "{log}");
 }
 
 #[tokio::test]
 async fn a_pause_and_a_close_are_in_force_though_the_database_lost_an_act_i8() {
-    let (dir, server) = server(&[]).await;
+    let (dir, server) = server().await;
     server.prepare("summer", 100).await;
     let mut backup = Backup::of(dir.path()).await;
     assert_eq!(server.restock("summer", 50, "k").await.status, StatusCode::OK);
@@ -73,7 +87,7 @@ async fn a_pause_and_a_close_are_in_force_though_the_database_lost_an_act_i8() {
     assert_eq!(paused.status, StatusCode::OK, "{paused:?}");
     assert_eq!(server.issue("summer", "ada").await.code(), "paused", "it was told so");
     assert_eq!(state(&server, "summer").await, "paused");
-    is_loud(&server).await;
+    is_loud(dir.path(), &server).await;
     for refused in
         [act(&server, "summer", "resume").await, server.restock("summer", 1, "other").await]
     {
@@ -86,7 +100,7 @@ async fn a_pause_and_a_close_are_in_force_though_the_database_lost_an_act_i8() {
 
 #[tokio::test]
 async fn a_pause_and_a_close_are_in_force_though_the_database_lost_two_acts_i8() {
-    let (dir, server) = server(&[]).await;
+    let (dir, server) = server().await;
     server.prepare("summer", 100).await;
     let mut backup = Backup::of(dir.path()).await;
     for key in ["one", "two"] {
@@ -95,7 +109,7 @@ async fn a_pause_and_a_close_are_in_force_though_the_database_lost_two_acts_i8()
     backup.restore().await;
     let refused = server.restock("summer", 1, "other").await;
     assert_eq!((refused.status.as_u16(), refused.code()), (409, "diverged".into()));
-    is_loud(&server).await;
+    is_loud(dir.path(), &server).await;
     for (word, code) in [("pause", "paused"), ("close", "closed")] {
         let answer = act(&server, "summer", word).await;
         assert_eq!(answer.status, StatusCode::OK, "{word}: {answer:?}");
@@ -105,7 +119,7 @@ async fn a_pause_and_a_close_are_in_force_though_the_database_lost_two_acts_i8()
 
 #[tokio::test]
 async fn no_ticket_is_cancelled_in_its_row_alone_after_the_database_lost_an_act_i8_i10() {
-    let (dir, server) = server(&[]).await;
+    let (dir, server) = server().await;
     server.prepare("summer", 100).await;
     let told = server.issue("summer", "ada").await;
     rows_are_there(&server, "summer").await;
@@ -120,14 +134,14 @@ async fn no_ticket_is_cancelled_in_its_row_alone_after_the_database_lost_an_act_
 
 #[tokio::test]
 async fn a_coupon_that_was_created_anew_inherits_no_old_life_i1() {
-    let (dir, server) = server(&[]).await;
+    let (dir, server) = server().await;
     let mut backup = Backup::of(dir.path()).await;
     server.prepare("summer", 100).await;
     backup.run("DELETE FROM acts; DELETE FROM coupons").await;
     create(&server, &json!({ "id": "summer", "name": "S", "total": 5 })).await;
     let refused = act(&server, "summer", "preload").await;
     assert_eq!((refused.status.as_u16(), refused.code()), (409, "diverged".into()), "{refused:?}");
-    is_loud(&server).await;
+    is_loud(dir.path(), &server).await;
     assert_eq!(act(&server, "summer", "close").await.status, StatusCode::OK);
     assert_eq!(server.issue("summer", "ada").await.code(), "closed");
 }
