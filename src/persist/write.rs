@@ -66,12 +66,8 @@ impl Persister {
         let records: Vec<Record> =
             entries.iter().filter_map(|entry| entry.record.as_ref().ok()).cloned().collect();
         let since = Instant::now();
-        let committing = async {
-            let persisted = self.store.persist(&records).await;
-            // At once: whoever is seen meanwhile may have to wait for Redis.
-            persisted.map(|persisted| (persisted, (self.now_ms)()))
-        };
-        let (persisted, committed_at_ms) = self.seen_while(committing).await?;
+        let persisted = self.seen_while(self.store.persist(&records)).await?;
+        let committed_at_ms = (self.now_ms)();
         self.away_since = None;
         metrics::persisted(entries.iter().map(tickets_of).sum(), since.elapsed());
         for record in &records {
