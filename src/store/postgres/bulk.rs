@@ -142,7 +142,7 @@ impl Bulk for PostgresStore {
         let sql = format!(
             "INSERT INTO contested (coupon_id, serial, epoch, user_id, claim, issued_at_ms, source,
                  reason, seen_at_ms)
-             SELECT *, {} FROM UNNEST($1::text[], $2::bigint[], $3::integer[], $4::text[],
+             SELECT *, (SELECT {}) FROM UNNEST($1::text[], $2::bigint[], $3::integer[], $4::text[],
                  $5::smallint[], $6::bigint[], $7::text[], $8::text[])
              ON CONFLICT DO NOTHING",
             Self::NOW_MS

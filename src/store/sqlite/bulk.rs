@@ -15,7 +15,7 @@ use crate::store::rows::{StoredTicket, stored};
 
 /// Rows of one statement.
 const ROWS_MAX: usize = 2_048;
-/// Columns of the widest table that is written in bulk.
+/// Values of the widest row.
 const COLUMNS_MAX: usize = 8;
 /// SQLite's bound on the parameters of one statement.
 const PARAMETERS_MAX: usize = 32_766;
@@ -164,15 +164,20 @@ impl Bulk for SqliteStore {
         transaction: &mut Transaction<Self>,
         contested: &[Contested<'_>],
     ) -> Result<()> {
+        if contested.is_empty() {
+            return Ok(());
+        }
+        let now = format!("SELECT {}", Self::NOW_MS);
+        let now = sqlx::query_scalar(AssertSqlSafe(now)).fetch_one(&mut **transaction);
+        let seen_at_ms: i64 = now.await?;
         for chunk in chunks(contested) {
             let sql = format!(
                 "INSERT INTO contested (coupon_id, serial, epoch, user_id, claim, issued_at_ms,
                      source, reason, seen_at_ms)
-                 SELECT *, {} FROM (VALUES {}) WHERE true ON CONFLICT DO NOTHING",
-                Self::NOW_MS,
+                 SELECT *, ? FROM (VALUES {}) WHERE true ON CONFLICT DO NOTHING",
                 values(chunk.len(), 8)
             );
-            let mut query = sqlx::query(AssertSqlSafe(sql));
+            let mut query = sqlx::query(AssertSqlSafe(sql)).bind(seen_at_ms);
             for Contested { ticket, reason } in chunk {
                 query = query
                     .bind(ticket.coupon_id.as_str())
