@@ -67,7 +67,7 @@ impl<D: Dialect> Coupons for D {
         .bind(stored::<_, i64>(coupon.act_no)?)
         .bind(stored::<_, i64>(coupon.persisted)?)
         .bind(coupon.created_at.0);
-        self.insert(statement).await
+        self.insert(statement, "id").await
     }
 
     async fn find_coupon(&self, id: &CouponId) -> Result<Option<Coupon>> {

@@ -1,8 +1,11 @@
 //! What a plain statement is, and what the dialects do differently with it.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Database, FromRow};
+use sqlx::{AssertSqlSafe, Database, FromRow, SqlSafeStr as _, SqlStr};
 
 use super::batch::{Contested, NewTicket};
 use super::error::{Error, Result};
@@ -62,13 +65,24 @@ impl From<Vec<i64>> for Value<'_> {
 /// A statement with its values: `$1` is the first of them. Its text is the same at every call.
 #[derive(Debug)]
 pub(super) struct Statement<'a> {
-    pub(super) sql: String,
+    /// Cheap to clone, as the driver wants it.
+    pub(super) sql: SqlStr,
     pub(super) values: Vec<Value<'a>>,
 }
 
 impl<'a> Statement<'a> {
-    pub(super) fn new(sql: impl Into<String>) -> Self {
-        Self { sql: sql.into(), values: Vec::new() }
+    pub(super) fn new(sql: impl Into<Cow<'static, str>>) -> Self {
+        let sql = match sql.into() {
+            Cow::Borrowed(sql) => sql.into_sql_str(),
+            Cow::Owned(sql) => AssertSqlSafe(Arc::<str>::from(sql)).into_sql_str(),
+        };
+        Self { sql, values: Vec::new() }
+    }
+
+    /// Goes on with these words.
+    pub(super) fn followed_by(self, words: &str) -> Self {
+        let sql = format!("{}{words}", self.sql.as_str());
+        Self { values: self.values, ..Self::new(sql) }
     }
 
     pub(super) fn bind(mut self, value: impl Into<Value<'a>>) -> Self {
@@ -104,7 +118,7 @@ pub(super) trait Dialect: Bulk {
     /// The columns of [`StoredTicket`].
     const TICKET_COLUMNS: &'static str;
 
-    /// Holds for a value that is among those of the list that is bound to this parameter.
+    /// SQL that is true when the value is in the list bound to this parameter.
     fn among(parameter: &str) -> String;
 
     /// When this process committed tickets last.
@@ -142,8 +156,13 @@ pub(super) trait Dialect: Bulk {
     /// Writes with a statement that is a call by itself; how many rows changed.
     fn write(&self, statement: &Statement<'_>) -> impl Future<Output = Result<u64>> + Send;
 
-    /// Inserts a row with a statement that is a call by itself. False when its key is taken.
-    fn insert(&self, statement: Statement<'_>) -> impl Future<Output = Result<bool>> + Send;
+    /// Inserts a row with a statement that is a call by itself. False when the value of its key
+    /// column is taken; a row that may not be there twice for another reason is an error.
+    fn insert(
+        &self,
+        statement: Statement<'_>,
+        key: &str,
+    ) -> impl Future<Output = Result<bool>> + Send;
 }
 
 /// The statements of many rows. How many rows go into one is the dialect's own business.
@@ -176,7 +195,7 @@ pub(super) trait Bulk: Send + Sync + 'static {
         tickets: &[NewTicket<'_>],
     ) -> impl Future<Output = Result<i64>> + Send;
 
-    /// Inserts what is not contested yet, seen now.
+    /// Inserts what is not contested yet, all of it seen at one moment: now.
     fn insert_contested(
         transaction: &mut Transaction<Self>,
         contested: &[Contested<'_>],

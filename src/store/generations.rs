@@ -76,7 +76,7 @@ impl<D: Dialect> Generations for D {
             .bind(stored::<_, i64>(generation.heartbeat)?)
             .bind(generation.seen_at.0)
             .bind(generation.refused_run_id.as_deref());
-        self.insert(statement).await
+        self.insert(statement, "generation_no").await
     }
 
     async fn beat(&self, generation_no: u64, heartbeat: u64, seen_at: UnixMs) -> Result<bool> {

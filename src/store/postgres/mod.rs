@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgArguments, PgPool};
 use sqlx::query::{Query, QueryAs};
-use sqlx::{Arguments as _, AssertSqlSafe, Postgres};
+use sqlx::{Arguments as _, Postgres};
 
 use self::connect::{Doubt, begin, begin_reading};
 use self::opening::Opening;
@@ -133,20 +133,20 @@ impl Dialect for PostgresStore {
         .await
     }
 
-    async fn insert(&self, mut statement: Statement<'_>) -> Result<bool> {
-        statement.sql.push_str(" ON CONFLICT DO NOTHING");
+    async fn insert(&self, statement: Statement<'_>, key: &str) -> Result<bool> {
+        let statement = statement.followed_by(&format!(" ON CONFLICT ({key}) DO NOTHING"));
         Ok(self.write(&statement).await? == 1)
     }
 }
 
 fn query(statement: &Statement<'_>) -> Result<Query<'static, Postgres, PgArguments>> {
-    Ok(sqlx::query_with(AssertSqlSafe(statement.sql.as_str()), bound(statement)?))
+    Ok(sqlx::query_with(statement.sql.clone(), bound(statement)?))
 }
 
 fn query_as<R: Row>(
     statement: &Statement<'_>,
 ) -> Result<QueryAs<'static, Postgres, R, PgArguments>> {
-    Ok(sqlx::query_as_with(AssertSqlSafe(statement.sql.as_str()), bound(statement)?))
+    Ok(sqlx::query_as_with(statement.sql.clone(), bound(statement)?))
 }
 
 /// Lists as arrays.

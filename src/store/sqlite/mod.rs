@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use serde_json::json;
 use sqlx::query::{Query, QueryAs};
 use sqlx::sqlite::{SqliteArguments, SqlitePool};
-use sqlx::{Arguments as _, AssertSqlSafe, Sqlite};
+use sqlx::{Arguments as _, Sqlite};
 
 use super::dialect::{Dialect, Row, Statement, Transaction, Value};
 use super::error::Result;
@@ -91,20 +91,20 @@ impl Dialect for SqliteStore {
         Ok(query(statement)?.execute(&self.writer).await?.rows_affected())
     }
 
-    async fn insert(&self, mut statement: Statement<'_>) -> Result<bool> {
-        statement.sql.push_str(" ON CONFLICT DO NOTHING");
+    async fn insert(&self, statement: Statement<'_>, key: &str) -> Result<bool> {
+        let statement = statement.followed_by(&format!(" ON CONFLICT ({key}) DO NOTHING"));
         Ok(self.write(&statement).await? == 1)
     }
 }
 
 fn query(statement: &Statement<'_>) -> Result<Query<'static, Sqlite, SqliteArguments>> {
-    Ok(sqlx::query_with(AssertSqlSafe(statement.sql.as_str()), bound(statement)?))
+    Ok(sqlx::query_with(statement.sql.clone(), bound(statement)?))
 }
 
 fn query_as<R: Row>(
     statement: &Statement<'_>,
 ) -> Result<QueryAs<'static, Sqlite, R, SqliteArguments>> {
-    Ok(sqlx::query_as_with(AssertSqlSafe(statement.sql.as_str()), bound(statement)?))
+    Ok(sqlx::query_as_with(statement.sql.clone(), bound(statement)?))
 }
 
 /// Lists as JSON.

@@ -1,21 +1,8 @@
 //! Whether rows can be written, asked without writing any.
 
 use firstcome::store::Error;
-use sqlx::Connection as _;
-use sqlx::postgres::PgConnection;
-use sqlx::sqlite::SqliteConnection;
 
-use super::{draft, for_each_store, record};
-
-/// Runs a statement on a connection of the test's own.
-async fn execute(url: &str, sql: &'static str) -> u64 {
-    if url.starts_with("sqlite") {
-        let mut connection = SqliteConnection::connect(url).await.unwrap();
-        return sqlx::query(sql).execute(&mut connection).await.unwrap().rows_affected();
-    }
-    let mut connection = PgConnection::connect(url).await.unwrap();
-    sqlx::query(sql).execute(&mut connection).await.unwrap().rows_affected()
-}
+use super::{draft, execute, for_each_store, record};
 
 #[tokio::test]
 async fn a_rehearsal_leaves_nothing_behind() {
