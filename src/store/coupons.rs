@@ -71,8 +71,7 @@ impl<D: Dialect> Coupons for D {
     }
 
     async fn find_coupon(&self, id: &CouponId) -> Result<Option<Coupon>> {
-        let sql = format!("SELECT {COUPON_COLUMNS} FROM coupons WHERE id = $1");
-        first(self.read(&Statement::new(sql).bind(id.as_str())).await?)
+        first(self.read(&by_id(id)).await?)
     }
 
     async fn list_coupons(&self, after: Option<&CouponId>, limit_rows: u32) -> Result<Vec<Coupon>> {
@@ -143,9 +142,15 @@ async fn update_draft<D: Dialect>(
     if D::write_in(&mut transaction, &statement).await? == 0 {
         return Ok(None);
     }
-    let updated = lock::<D>(&mut transaction, &definition.id).await?;
+    // Nobody else changes it meanwhile: the update holds its row lock.
+    let updated = first(D::read_in(&mut transaction, &by_id(&definition.id)).await?)?;
     transaction.commit().await?;
     Ok(updated)
+}
+
+fn by_id(id: &CouponId) -> Statement<'_> {
+    let sql = format!("SELECT {COUPON_COLUMNS} FROM coupons WHERE id = $1");
+    Statement::new(sql).bind(id.as_str())
 }
 
 /// The coupon under its row lock, held until the transaction ends.
