@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, Database, FromRow, SqlSafeStr as _, SqlStr};
 
 use super::batch::{Contested, NewTicket};
 use super::error::{Error, Result};
-use super::rehearsal::LastCommit;
+use super::last_commit::LastCommit;
 use super::rows::StoredTicket;
 use crate::domain::record::Record;
 
@@ -134,6 +134,11 @@ pub(super) trait Dialect: Bulk {
     /// Begins a transaction in which every statement sees what was committed before it. Only within
     /// [`Dialect::call`].
     fn begin(&self) -> impl Future<Output = Result<Transaction<Self>>> + Send;
+
+    /// As [`Dialect::begin`]; fails on a server that answers and takes no rows at all.
+    fn begin_rehearsal(&self) -> impl Future<Output = Result<Transaction<Self>>> + Send {
+        self.begin()
+    }
 
     /// Reads rows in a transaction.
     fn read_in<R: Row>(

@@ -2,7 +2,6 @@
 
 use sqlx::error::DatabaseError;
 use sqlx::migrate::MigrateError;
-use sqlx::postgres::PgDatabaseError;
 use sqlx::sqlite::SqliteError;
 
 use crate::domain::blame::Blame;
@@ -95,22 +94,6 @@ fn refuses_values(refusal: &dyn DatabaseError) -> bool {
         return matches!(primary, Ok(TOO_BIG | CONSTRAINT | MISMATCH));
     }
     code.starts_with("22") || code.starts_with("23")
-}
-
-/// Whether only this connection failed, and another one may do the same at once: its server, or a
-/// pooler, lost a prepared statement (26000), has it already (42P05), knows another one by its name
-/// (08P01, which a pooler says of everything else too), or its plan is
-/// out of date (0A000). Messages are translated, routines of PostgreSQL are not.
-pub(super) fn belongs_to_a_connection(error: &sqlx::Error) -> bool {
-    let refusal = error.as_database_error().and_then(<dyn DatabaseError>::try_downcast_ref);
-    let Some(refusal): Option<&PgDatabaseError> = refusal else { return false };
-    match (refusal.code(), refusal.routine()) {
-        ("26000" | "42P05", _) | ("0A000", Some("RevalidateCachedQuery")) => true,
-        // A pooler names no routine.
-        ("08P01", None) => refusal.message().contains("prepared statement"),
-        ("08P01", Some(routine)) => routine == "exec_bind_message",
-        _ => false,
-    }
 }
 
 /// A failure of the first connection: what comes from the network or from a busy database passes,

@@ -12,6 +12,7 @@ mod dialect;
 mod error;
 mod generations;
 mod health;
+mod last_commit;
 mod open;
 mod pool;
 mod postgres;

@@ -3,12 +3,11 @@
 use async_trait::async_trait;
 
 use super::PostgresStore;
-use super::suited::rehearse;
 use crate::domain::limits::MIGRATION_MAX;
 use crate::store::dialect::Dialect as _;
 use crate::store::error::Result;
 use crate::store::health::Health;
-use crate::store::pool;
+use crate::store::{pool, rehearsal};
 
 #[async_trait]
 impl Health for PostgresStore {
@@ -38,10 +37,7 @@ impl Health for PostgresStore {
     }
 
     async fn rehearse(&self) -> Result<()> {
-        match self.last_commit.is_recent() {
-            true => Ok(()),
-            false => self.call(|| rehearse(&self.pool)).await,
-        }
+        rehearsal::rehearse(self).await
     }
 
     async fn unsafe_settings(&self) -> Result<Vec<String>> {

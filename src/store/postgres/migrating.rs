@@ -7,8 +7,8 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
-use super::connect::{connect, farewell};
-use super::suited::{check, in_time};
+use super::connect::{connect, farewell, in_time};
+use super::suited::check;
 use super::{hosts, migrations};
 use crate::domain::limits::{MIGRATION_LOOK, MIGRATION_MAX};
 use crate::store::error::{Error, Result};

@@ -17,11 +17,12 @@ use sqlx::postgres::{PgArguments, PgPool};
 use sqlx::query::{Query, QueryAs};
 use sqlx::{Arguments as _, Postgres};
 
-use self::connect::{Doubt, begin, begin_reading};
+use self::connect::{Doubt, begin, begin_reading, belongs_to_a_connection};
 use self::opening::Opening;
+use self::suited::begin_on_primary;
 use super::dialect::{Dialect, Row, Statement, Transaction, Value};
-use super::error::{Error, Result, belongs_to_a_connection};
-use super::rehearsal::LastCommit;
+use super::error::{Error, Result};
+use super::last_commit::LastCommit;
 use super::settings::Settings;
 use crate::domain::limits::{CONNECTION_RETRIES, CONNECTION_WAIT, STATEMENT_TIMEOUT};
 
@@ -30,7 +31,7 @@ use crate::domain::limits::{CONNECTION_RETRIES, CONNECTION_WAIT, STATEMENT_TIMEO
 pub(super) struct PostgresStore {
     pool: PgPool,
     last_commit: LastCommit,
-    opening: Arc<Opening>,
+    opening: Arc<Opening<Self>>,
 }
 
 /// The server ends its own slow statements; this is for a server that is gone without a word.
@@ -99,6 +100,10 @@ impl Dialect for PostgresStore {
 
     async fn begin(&self) -> Result<Transaction<Self>> {
         begin(&self.pool).await
+    }
+
+    async fn begin_rehearsal(&self) -> Result<Transaction<Self>> {
+        begin_on_primary(&self.pool).await
     }
 
     async fn read_in<R: Row>(

@@ -1,27 +1,31 @@
 //! What must be true of a database before anything is asked of it: looked at once, by whoever asks
 //! first, and again until it is there.
 
+use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use sqlx::Postgres;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPool};
 use tokio::sync::{Mutex as AsyncMutex, OnceCell};
 
-use super::connect::{Doubt, connect, farewell};
+use super::connect::{Doubt, connect, farewell, in_time};
 use super::migrating::Migrating;
-use super::suited::{check, in_time, rehearse};
+use super::suited::{begin_on_primary, check};
 use super::{hosts, migrations, pooler};
 use crate::domain::limits::CONNECTION_WAIT;
+use crate::store::dialect::Dialect;
 use crate::store::error::{Error, Result, connect_failure};
+use crate::store::rehearsal;
 use crate::store::schema::BEHIND;
 use crate::store::settings::{Migrations, Settings};
 
 /// As long as this after a failure nobody looks again: many who ask at once wait once.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(200);
 
-/// Connects, checks and migrates, once for all who ask.
-pub(super) struct Opening {
+/// Connects, checks and migrates, once for all who ask; then rehearses as the dialect does.
+pub(super) struct Opening<D> {
     hosts: Vec<PgConnectOptions>,
     /// `None` when others migrate.
     migrating: Option<Migrating>,
@@ -33,9 +37,10 @@ pub(super) struct Opening {
     failed: Mutex<Option<(Instant, Error)>>,
     /// Whoever has it may look for another host.
     turn: Arc<AsyncMutex<()>>,
+    dialect: PhantomData<fn() -> D>,
 }
 
-impl Opening {
+impl<D: Dialect<Driver = Postgres>> Opening<D> {
     /// Asks nothing yet.
     ///
     /// # Errors
@@ -68,6 +73,7 @@ impl Opening {
             done: OnceCell::default(),
             failed: Mutex::default(),
             turn: Arc::default(),
+            dialect: PhantomData,
         })
     }
 
@@ -112,7 +118,11 @@ impl Opening {
             }
         }
         self.go_to(host);
-        match in_time(rehearse(&self.pool)).await {
+        let rehearsal = async {
+            let transaction = begin_on_primary(&self.pool).await?;
+            rehearsal::insert_and_take_back::<D>(transaction).await
+        };
+        match in_time(rehearsal).await {
             Err(Error::Unavailable(error)) => Err(connect_failure(error)),
             rehearsed => rehearsed,
         }

@@ -1,16 +1,10 @@
-//! Whether a server suits, and takes rows.
-
-use std::time::Duration;
+//! Whether a server suits: its release, its encoding, and that it is no standby.
 
 use sqlx::FromRow;
 use sqlx::postgres::{PgConnection, PgPool};
 
-use super::connect::begin;
+use super::connect::{Transaction, begin};
 use crate::store::error::{Error, Result, connect_failure};
-use crate::store::rehearsal;
-
-/// A few questions on a connection of one's own take no longer than this.
-const OPENING_WAIT: Duration = Duration::from_secs(30);
 
 /// Rows of text are compared, ordered and cut by the house; only UTF8 holds every user id.
 const ENCODING: &str = "UTF8";
@@ -52,18 +46,13 @@ pub(super) async fn check(connection: &mut PgConnection) -> Result<()> {
     Ok(())
 }
 
-pub(super) async fn in_time<T>(asked: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::time::timeout(OPENING_WAIT, asked).await.unwrap_or_else(|_| Err(Error::late()))
-}
-
-/// Inserts a ticket and takes it back.
-pub(super) async fn rehearse(pool: &PgPool) -> Result<()> {
+/// Begins a transaction that writes.
+///
+/// # Errors
+/// [`Error::ReadOnly`] on a standby, which answers and takes no rows.
+pub(super) async fn begin_on_primary(pool: &PgPool) -> Result<Transaction> {
     if sqlx::query_scalar("SELECT pg_is_in_recovery()").fetch_one(pool).await? {
         return Err(Error::ReadOnly(STANDBY));
     }
-    let mut transaction = begin(pool).await?;
-    let serial = rehearsal::serial();
-    let insert = sqlx::query(rehearsal::INSERT).bind(serial).bind(serial.to_string());
-    insert.execute(&mut *transaction).await?;
-    Ok(transaction.rollback().await?)
+    begin(pool).await
 }

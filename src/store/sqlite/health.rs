@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::SqliteStore;
-use super::connect::{begin, check};
+use super::connect::check;
 use crate::store::error::Result;
 use crate::store::health::Health;
 use crate::store::{pool, rehearsal};
@@ -39,14 +39,7 @@ impl Health for SqliteStore {
     }
 
     async fn rehearse(&self) -> Result<()> {
-        if self.last_commit.is_recent() {
-            return Ok(());
-        }
-        let mut transaction = begin(&self.writer).await?;
-        let serial = rehearsal::serial();
-        let insert = sqlx::query(rehearsal::INSERT).bind(serial).bind(serial.to_string());
-        insert.execute(&mut *transaction).await?;
-        Ok(transaction.rollback().await?)
+        rehearsal::rehearse(self).await
     }
 
     async fn unsafe_settings(&self) -> Result<Vec<String>> {

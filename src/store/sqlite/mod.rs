@@ -13,7 +13,7 @@ use sqlx::{Arguments as _, Sqlite};
 
 use super::dialect::{Dialect, Row, Statement, Transaction, Value};
 use super::error::Result;
-use super::rehearsal::LastCommit;
+use super::last_commit::LastCommit;
 
 /// One connection that writes and a few that read; in WAL mode they do not wait for each other.
 pub(super) struct SqliteStore {
