@@ -1,5 +1,8 @@
 //! No file imports what, over any other files, imports it: each can be read before those that need
 //! it. A name that a `mod.rs` only hands on counts for the file that it comes from.
+//!
+//! What this does not see is a circle through a trait: a file that calls a method of a trait knows
+//! the trait, and not the files that implement it, one of which may need this file.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -16,8 +16,18 @@ const ALONE: [(&str, &str, &str); 6] = [
     ("postgres", "pooler.rs", "no pooler stands before a file"),
     ("postgres", "suited.rs", "SQLite is of the release that the program was built with"),
 ];
-/// Words of SQL that MySQL does not know.
-const FOREIGN: [&str; 4] = ["ON CONFLICT", "RETURNING", "FILTER (", "IS DISTINCT FROM"];
+/// Words of SQL that not every database knows, however they are spaced and in whatever case.
+const FOREIGN: [&str; 9] = [
+    "ON CONFLICT",
+    "RETURNING",
+    "FILTER (",
+    "IS DISTINCT FROM",
+    "IS NOT DISTINCT FROM",
+    "= ANY (",
+    "json_each",
+    "UNNEST",
+    "::",
+];
 /// So many lines in two dialects are no accident.
 const PASSAGE_LINES: usize = 20;
 
@@ -56,12 +66,28 @@ fn foreign(tree: &Tree) -> Vec<Finding> {
 fn foreign_in(source: &Source) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (line, text) in tokens::strings(source) {
-        for word in FOREIGN.iter().filter(|word| text.contains(**word)) {
+        let text = folded(&text);
+        for word in FOREIGN.iter().filter(|word| text.contains(&folded(word))) {
             let say = format!("`{word}` is not known everywhere; let the dialect say it");
             findings.push(source.finding(line, say));
         }
     }
     findings
+}
+
+/// In lower case, with one space between words and none beside a sign. Escapes are as they are
+/// written, so a line that goes on below ends with a backslash.
+fn folded(sql: &str) -> String {
+    let is_of_word = |sign: char| sign.is_alphanumeric() || sign == '_';
+    let sql = sql.replace("\\n", " ").replace("\\t", " ").replace('\\', " ").to_lowercase();
+    let mut folded = String::new();
+    for part in sql.split_whitespace() {
+        if folded.ends_with(is_of_word) && part.starts_with(is_of_word) {
+            folded.push(' ');
+        }
+        folded.push_str(part);
+    }
+    folded
 }
 
 /// Passages that stand in two dialects: the first line of each.
@@ -132,6 +158,26 @@ fn a_word_of_one_dialect_is_found_in_what_all_share_and_nowhere_else() {
     tree::caught(foreign(&Tree::of(&[("src/store/acts.rs", sql)])), "`ON CONFLICT`");
     tree::none(foreign(&Tree::of(&[("src/store/sqlite/bulk.rs", sql)])));
     tree::none(foreign(&Tree::of(&[("src/store/acts.rs", "// ON CONFLICT")])));
+    tree::none(foreign(&Tree::of(&[("src/store/acts.rs", "/// On [`a::B`].\nfn a() { a::b() }")])));
+}
+
+#[test]
+fn a_word_of_one_dialect_is_found_in_every_case_and_however_it_is_spaced() {
+    for sql in [
+        "insert into a values ($1) on\n    conflict do nothing",
+        "INSERT INTO a VALUES ($1) ON \\\n    CONFLICT DO NOTHING",
+        "SELECT COUNT(*) FILTER(WHERE a > 1) FROM b",
+        "SELECT a FROM b WHERE a is  not distinct  from $1",
+        "SELECT a FROM b WHERE a=any($1)",
+        "SELECT a FROM b WHERE a = ANY ($1)",
+        "SELECT value FROM JSON_EACH($1)",
+        "SELECT * FROM unnest($1)",
+        "SELECT a::bigint FROM b",
+    ] {
+        let source = format!("const A: &str = \"{sql}\";");
+        let found = foreign(&Tree::of(&[("src/store/acts.rs", &source)]));
+        assert_eq!(found.len(), 1, "{sql}");
+    }
 }
 
 #[test]
