@@ -3,6 +3,8 @@
 //! A failure names file and line and says what to write instead. Every checker is a function from a
 //! tree of files to findings, so that each has a test with a planted violation.
 
+#[path = "tidy/circles.rs"]
+mod circles;
 #[path = "tidy/codes.rs"]
 mod codes;
 #[path = "tidy/compose.rs"]

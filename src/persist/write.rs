@@ -66,11 +66,12 @@ impl Persister {
         let records: Vec<Record> =
             entries.iter().filter_map(|entry| entry.record.as_ref().ok()).cloned().collect();
         let since = Instant::now();
-        let persisted = self.seen_while(self.store.persist(&records, self.now_ms)).await?;
+        let persisted = self.seen_while(self.store.persist(&records)).await?;
+        let committed_at_ms = (self.now_ms)();
         self.away_since = None;
         metrics::persisted(entries.iter().map(tickets_of).sum(), since.elapsed());
         for record in &records {
-            let lag_ms = persisted.committed_at_ms.saturating_sub(record.issued_at.0).max(0);
+            let lag_ms = committed_at_ms.saturating_sub(record.issued_at.0).max(0);
             let lag = Duration::from_millis(lag_ms.unsigned_abs());
             metrics::persist_lag(lag, record.holders.len());
         }

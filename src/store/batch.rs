@@ -2,12 +2,23 @@
 
 use std::collections::HashMap;
 
+use super::error::Result;
 use super::rows::{StoredTicket, stored};
-use super::{Persisted, Result};
 use crate::domain::coupon::CouponId;
 use crate::domain::record::Record;
 use crate::domain::ticket::{Serial, TicketId};
 use crate::domain::user::UserId;
+
+/// What one transaction of the persister did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Persisted {
+    /// Tickets that became rows.
+    pub inserted: u64,
+    /// Tickets whose row was there before, equal in every field (I9).
+    pub replayed: u64,
+    /// Tickets that met a different row; they stand in `contested` now.
+    pub contested: Vec<TicketId>,
+}
 
 /// A ticket as it is to become a row. The order of the fields is the order of the rows: all writers
 /// insert by key, so that two with the same batch wait for each other and do not deadlock.
@@ -101,15 +112,10 @@ pub(super) fn compare_by_key<'a>(
 }
 
 /// The account of a committed batch.
-pub(super) fn account(
-    records: &[Record],
-    inserted: i64,
-    contested: &[Contested<'_>],
-    committed_at_ms: i64,
-) -> Persisted {
+pub(super) fn account(records: &[Record], inserted: i64, contested: &[Contested<'_>]) -> Persisted {
     let came: usize = records.iter().map(|record| record.holders.len()).sum();
     let inserted = inserted.unsigned_abs();
     let contested: Vec<_> = contested.iter().map(|one| one.ticket.id()).collect();
     let replayed = (came as u64).saturating_sub(inserted + contested.len() as u64);
-    Persisted { inserted, replayed, contested, committed_at_ms }
+    Persisted { inserted, replayed, contested }
 }

@@ -2,13 +2,47 @@
 
 use std::collections::HashSet;
 
-use super::rows::KeyedAct;
-use super::{Error, Intended, Result, TicketRow};
+use super::error::{Error, Result};
+use super::rows::{KeyedAct, TicketRow};
 use crate::domain::act::{Act, Applied, Change, NewAct, Return};
 use crate::domain::coupon::{Coupon, State};
 use crate::domain::ticket::{Serial, Status};
 use crate::domain::time::UnixMs;
 use crate::domain::user::holder_field;
+
+/// What became of an act that was handed to the database (P9 step 1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Intended {
+    /// It stands as the coupon's only intended act.
+    New(Act),
+    /// The same idempotency key brought the same change before: that act, settled or not.
+    Repeated(Act),
+    /// The same idempotency key was used for another change of this coupon.
+    KeyReused,
+    /// Another act of the coupon is intended; it must be settled first.
+    Busy(Act),
+    /// The coupon is at another version than the caller saw.
+    VersionConflict(u64),
+    /// There is no such coupon, or it is a draft (and the change is not its preload).
+    Unknown,
+    /// The coupon was preloaded before, by this act; only a preload meets this.
+    AlreadyPreloaded(Act),
+}
+
+/// What became of the wish to cancel tickets of a coupon (P9 step 4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cancelled {
+    /// Every row that there is is cancelled.
+    Done {
+        /// The return of those that were not cancelled before, the coupon's only intended act;
+        /// `None` when all of them were.
+        act: Option<Act>,
+        /// Serials without a row.
+        unknown: Vec<Serial>,
+    },
+    /// Another act of the coupon is intended; it must be settled first. Nothing was written.
+    Busy(Act),
+}
 
 /// The answer to a new act, if it may not be written; `coupon` stands under its row lock, `acts`
 /// are at least those with the same idempotency key, the intended one and the first one.

@@ -1,9 +1,13 @@
 //! What can go wrong with the database, by what the caller can do about it.
 
 use sqlx::error::DatabaseError;
+use sqlx::migrate::MigrateError;
 use sqlx::sqlite::SqliteError;
 
 use crate::domain::blame::Blame;
+
+/// The result of a call to the database.
+pub type Result<T> = std::result::Result<T, Error>;
 
 /// A failed call to the database. Nothing of it was committed, unless the commit itself was
 /// interrupted; so every call can be made again.
@@ -90,4 +94,55 @@ fn refuses_values(refusal: &dyn DatabaseError) -> bool {
         return matches!(primary, Ok(TOO_BIG | CONSTRAINT | MISMATCH));
     }
     code.starts_with("22") || code.starts_with("23")
+}
+
+/// A failure of the first connection: what comes from the network or from a busy database passes,
+/// all else wants a human.
+pub(super) fn connect_failure(error: sqlx::Error) -> Error {
+    if let sqlx::Error::Io(fault) = &error
+        && fault.kind() == std::io::ErrorKind::InvalidData
+    {
+        // What TLS says of a certificate; the next one would be no better.
+        return Error::Open(format!(
+            "the database is not believed: {fault}; with sslmode=verify-full its certificate must \
+             name the host, and an authority must vouch for it that the machine trusts or that \
+             sslrootcert in the URL names"
+        ));
+    }
+    let passes = match &error {
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => true,
+        sqlx::Error::Database(refusal) => may_pass(refusal.as_ref()),
+        _ => false,
+    };
+    if passes {
+        Error::Unavailable(error)
+    } else {
+        Error::Open(format!("cannot open the database: {error}"))
+    }
+}
+
+fn may_pass(refusal: &dyn DatabaseError) -> bool {
+    let Some(code) = refusal.code() else { return false };
+    if code == "08P01" {
+        // A pooler has one code for everything.
+        let for_good = ["unsupported startup parameter", "no such", "authentication", "SASL"];
+        return !for_good.iter().any(|words| refusal.message().contains(words));
+    }
+    // PostgreSQL: connection, resources, closed to all or locked, shutting down or starting.
+    // SQLite: busy, locked.
+    ["08", "53", "55", "57"].iter().any(|class| code.len() == 5 && code.starts_with(class))
+        || ["25006", "5", "6", "261", "517"].contains(&code.as_ref())
+}
+
+/// A failure of the migration.
+pub(super) fn migrate_failure(error: MigrateError) -> Error {
+    match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+            connect_failure(error)
+        }
+        MigrateError::VersionMissing(version) => Error::Open(format!(
+            "the database was migrated by a newer firstcome: it has migration {version}"
+        )),
+        error => Error::Open(format!("cannot migrate the database: {error}")),
+    }
 }

@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::{Error, Result, TicketRow};
+use super::error::{Error, Result};
 use crate::domain::act::{Act, ActResult, Change};
 use crate::domain::coupon::{Coupon, CouponId, Definition, Kind, Shard, State, Supply};
 use crate::domain::generation::{Durability, Generation};
@@ -168,6 +168,15 @@ pub(super) struct StoredTicket {
     pub(super) issued_at_ms: i64,
     pub(super) source: String,
     pub(super) status: String,
+}
+
+/// A ticket's row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TicketRow {
+    /// What was issued.
+    pub ticket: Ticket,
+    /// `accepted` or `cancelled`.
+    pub status: Status,
 }
 
 impl TryFrom<StoredTicket> for TicketRow {

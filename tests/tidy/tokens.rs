@@ -114,11 +114,12 @@ pub fn string(token: &TokenTree) -> Option<String> {
     Some(body.to_owned())
 }
 
-/// All strings of a file outside its tests, with their lines.
+/// All strings of a file outside its tests, with their lines. Documentation is none.
 pub fn strings(source: &Source) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     walk(&of(source), Place::default(), &mut |tokens, i, place| {
-        if !place.in_test {
+        let documents = is_punct(tokens, i, 1, '=') && is_ident(tokens, i, 2, "doc");
+        if !place.in_test && !documents {
             found.extend(string(&tokens[i]).map(|text| (line(&tokens[i]), text)));
         }
     });

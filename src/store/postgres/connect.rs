@@ -3,19 +3,32 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
-use sqlx::{AssertSqlSafe, ConnectOptions};
+use sqlx::error::DatabaseError;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgDatabaseError, PgPool, PgPoolOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _};
 
 use crate::domain::limits::{CONNECTION_WAIT, STATEMENT_TIMEOUT, TRANSACTION_IDLE};
-use crate::store::Result;
-use crate::store::open::connect_failure;
+use crate::store::error::{Error, Result, connect_failure};
 
-use super::Transaction;
+pub(super) type Transaction = sqlx::Transaction<'static, sqlx::Postgres>;
+
+/// A few questions on a connection of one's own take no longer than this.
+const OPENING_WAIT: Duration = Duration::from_secs(30);
 
 /// A connection of one's own, bounded by [`CONNECTION_WAIT`].
 pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection> {
     let waited = tokio::time::timeout(CONNECTION_WAIT, options.connect()).await;
     waited.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(connect_failure)
+}
+
+/// What is asked on a connection of one's own, bounded by [`OPENING_WAIT`].
+pub(super) async fn in_time<T>(asked: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::time::timeout(OPENING_WAIT, asked).await.unwrap_or_else(|_| Err(Error::late()))
+}
+
+/// A failed farewell changes nothing.
+pub(super) async fn farewell(connection: PgConnection) {
+    let _ = connection.close().await;
 }
 
 /// A pool that is told later where to connect to, and lends no connection that is doubted.
@@ -45,6 +58,22 @@ impl Doubt {
     fn covers(&self, age: Duration) -> bool {
         let raised = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         raised.is_some_and(|raised| raised.elapsed() <= age)
+    }
+}
+
+/// Whether only this connection failed, and another one may do the same at once: its server, or a
+/// pooler, lost a prepared statement (26000), has it already (42P05), knows another one by its name
+/// (08P01, which a pooler says of everything else too), or its plan is out of date (0A000).
+/// Messages are translated, routines of PostgreSQL are not.
+pub(super) fn belongs_to_a_connection(error: &sqlx::Error) -> bool {
+    let refusal = error.as_database_error().and_then(<dyn DatabaseError>::try_downcast_ref);
+    let Some(refusal): Option<&PgDatabaseError> = refusal else { return false };
+    match (refusal.code(), refusal.routine()) {
+        ("26000" | "42P05", _) | ("0A000", Some("RevalidateCachedQuery")) => true,
+        // A pooler names no routine.
+        ("08P01", None) => refusal.message().contains("prepared statement"),
+        ("08P01", Some(routine)) => routine == "exec_bind_message",
+        _ => false,
     }
 }
 

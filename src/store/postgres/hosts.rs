@@ -8,8 +8,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 
 use crate::domain::limits::CONNECTION_WAIT;
-use crate::store::open::connect_failure;
-use crate::store::{Error, Result};
+use crate::store::error::{Error, Result, connect_failure};
 
 /// More hosts than any set-up has.
 const HOSTS_MAX: usize = 16;

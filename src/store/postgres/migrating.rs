@@ -7,11 +7,11 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
-use super::connect::connect;
-use super::opening::{check, farewell, in_time};
+use super::connect::{connect, farewell, in_time};
+use super::suited::check;
 use super::{hosts, migrations};
 use crate::domain::limits::{MIGRATION_LOOK, MIGRATION_MAX};
-use crate::store::{Error, Result};
+use crate::store::error::{Error, Result};
 
 /// Where to migrate, and the migration that runs.
 pub(super) struct Migrating {

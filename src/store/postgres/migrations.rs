@@ -6,8 +6,8 @@ use sqlx::migrate::Migrator;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _, FromRow};
 
-use crate::store::open::{are_all_made, connect_failure, migrate_failure};
-use crate::store::{Error, Result};
+use crate::store::error::{Error, Result, connect_failure, migrate_failure};
+use crate::store::schema::are_all_made;
 
 /// The lock that servers which start at once take in turn: `firstcom` as a number.
 const LOCK: i64 = 0x6669_7273_7463_6f6d;

@@ -1,34 +1,31 @@
 //! What must be true of a database before anything is asked of it: looked at once, by whoever asks
 //! first, and again until it is there.
 
+use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use sqlx::Postgres;
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
-use sqlx::{Connection as _, FromRow};
+use sqlx::postgres::{PgConnectOptions, PgPool};
 use tokio::sync::{Mutex as AsyncMutex, OnceCell};
 
-use super::connect::{Doubt, connect};
+use super::connect::{Doubt, connect, farewell, in_time};
 use super::migrating::Migrating;
-use super::{hosts, migrations, persist, pooler};
+use super::suited::{begin_on_primary, check};
+use super::{hosts, migrations, pooler};
 use crate::domain::limits::CONNECTION_WAIT;
-use crate::store::open::{BEHIND, connect_failure};
-use crate::store::{Error, Migrations, Result, Settings};
+use crate::store::dialect::Dialect;
+use crate::store::error::{Error, Result, connect_failure};
+use crate::store::rehearsal;
+use crate::store::schema::BEHIND;
+use crate::store::settings::{Migrations, Settings};
 
 /// As long as this after a failure nobody looks again: many who ask at once wait once.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(200);
 
-/// A few questions on a connection of one's own take no longer than this.
-const OPENING_WAIT: Duration = Duration::from_secs(30);
-
-/// Rows of text are compared, ordered and cut by the house; only UTF8 holds every user id.
-const ENCODING: &str = "UTF8";
-/// PostgreSQL 14.
-const VERSION_MIN: i32 = 140_000;
-
-/// Connects, checks and migrates, once for all who ask.
-pub(super) struct Opening {
+/// Connects, checks and migrates, once for all who ask; then rehearses as the dialect does.
+pub(super) struct Opening<D> {
     hosts: Vec<PgConnectOptions>,
     /// `None` when others migrate.
     migrating: Option<Migrating>,
@@ -40,9 +37,10 @@ pub(super) struct Opening {
     failed: Mutex<Option<(Instant, Error)>>,
     /// Whoever has it may look for another host.
     turn: Arc<AsyncMutex<()>>,
+    dialect: PhantomData<fn() -> D>,
 }
 
-impl Opening {
+impl<D: Dialect<Driver = Postgres>> Opening<D> {
     /// Asks nothing yet.
     ///
     /// # Errors
@@ -75,6 +73,7 @@ impl Opening {
             done: OnceCell::default(),
             failed: Mutex::default(),
             turn: Arc::default(),
+            dialect: PhantomData,
         })
     }
 
@@ -119,7 +118,11 @@ impl Opening {
             }
         }
         self.go_to(host);
-        match in_time(persist::rehearse(&self.pool)).await {
+        let rehearsal = async {
+            let transaction = begin_on_primary(&self.pool).await?;
+            rehearsal::insert_and_take_back::<D>(transaction).await
+        };
+        match in_time(rehearsal).await {
             Err(Error::Unavailable(error)) => Err(connect_failure(error)),
             rehearsed => rehearsed,
         }
@@ -171,45 +174,4 @@ async fn stands_at(host: &PgConnectOptions) -> Result<bool> {
     let stands = migrations::stand(&mut connection).await?;
     farewell(connection).await;
     Ok(stands)
-}
-
-/// What no later moment can mend is refused; a standby may be promoted, and is waited for. Asked
-/// without a prepared statement: what stands behind a pooler is not known yet.
-pub(super) async fn check(connection: &mut PgConnection) -> Result<()> {
-    let sql = "SELECT current_setting('server_encoding'), current_setting('client_encoding'),
-         current_setting('server_version_num')::integer, pg_is_in_recovery()";
-    let row = sqlx::raw_sql(sql).fetch_one(connection).await.map_err(connect_failure)?;
-    let (encoding, client, version, is_standby): (String, String, i32, bool) =
-        FromRow::from_row(&row).map_err(connect_failure)?;
-    if encoding != ENCODING {
-        return Err(Error::Open(format!(
-            "the database's encoding is {encoding}, which cannot hold every user id: make one in \
-             {ENCODING}, createdb --encoding=UTF8 --locale=C --template=template0 firstcome"
-        )));
-    }
-    if client != ENCODING {
-        return Err(Error::Open(format!(
-            "the database is spoken to in {client} instead of {ENCODING}: a pooler ignores \
-             client_encoding"
-        )));
-    }
-    if version < VERSION_MIN {
-        return Err(Error::Open(format!(
-            "PostgreSQL {} is too old: 14 or later is needed",
-            version / 10_000
-        )));
-    }
-    if is_standby {
-        return Err(Error::ReadOnly(persist::STANDBY));
-    }
-    Ok(())
-}
-
-pub(super) async fn in_time<T>(asked: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::time::timeout(OPENING_WAIT, asked).await.unwrap_or_else(|_| Err(Error::late()))
-}
-
-/// A failed farewell changes nothing.
-pub(super) async fn farewell(connection: PgConnection) {
-    let _ = connection.close().await;
 }

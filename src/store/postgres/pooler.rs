@@ -7,10 +7,8 @@
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{Connection as _, Executor as _};
 
-use super::connect::connect;
-use super::opening::farewell;
-use crate::store::open::{belongs_to_a_connection, connect_failure};
-use crate::store::{Error, Result};
+use super::connect::{belongs_to_a_connection, connect, farewell};
+use crate::store::error::{Error, Result, connect_failure};
 
 /// Prepared by name, as all statements of the house are.
 const WHO: &str = "SELECT pg_backend_pid()";

@@ -1,20 +1,19 @@
 //! How connections to the file are made, and how it is migrated.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use sqlx::Transaction;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    Sqlite, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
 };
 
 use crate::domain::limits::{CONNECTION_WAIT, CREATION_WAIT, LOCK_WAIT};
-use crate::store::open::{BEHIND, are_all_made, connect_failure, migrate_failure};
-use crate::store::rehearsal::LastCommit;
-use crate::store::{Error, Result};
-
-use super::{SqliteStore, Transaction};
+use crate::store::error::{Error, Result, connect_failure, migrate_failure};
+use crate::store::schema::{BEHIND, are_all_made};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("src/store/sqlite/migrations");
 
@@ -28,35 +27,32 @@ const CACHE_KIB: &str = "-65536";
 /// batches touched is written once. With SQLite's own 1,000 persisting takes twice as long.
 const LOG_PAGES: &str = "8192";
 
-impl SqliteStore {
-    /// Creates the file if there is none, migrates it and makes the pools; see
-    /// [`crate::store::open`].
-    pub(in crate::store) async fn open(url: &str, pool_max_connections: u32) -> Result<Self> {
-        let options = options(url)?.create_if_missing(true);
-        let deadline = tokio::time::Instant::now() + CREATION_WAIT;
-        let writer = loop {
-            match open_writer(&options).await {
-                Err(Error::Unavailable(_)) if tokio::time::Instant::now() < deadline => {
-                    tokio::time::sleep(RETRY_EVERY).await;
-                }
-                opened => break opened?,
+/// Creates the file if there is none, migrates it and makes the pools: that which writes, and that
+/// which reads.
+pub(super) async fn open(url: &str, readers_max: u32) -> Result<(SqlitePool, SqlitePool)> {
+    let options = options(url)?.create_if_missing(true);
+    let deadline = tokio::time::Instant::now() + CREATION_WAIT;
+    let writer = loop {
+        match open_writer(&options).await {
+            Err(Error::Unavailable(_)) if tokio::time::Instant::now() < deadline => {
+                tokio::time::sleep(RETRY_EVERY).await;
             }
-        };
-        let readers = pool(pool_max_connections)
-            .connect_lazy_with(options.create_if_missing(false).pragma("query_only", "ON"));
-        Ok(Self { writer, readers, last_commit: LastCommit::default(), only_looked_at: None })
-    }
+            opened => break opened?,
+        }
+    };
+    let readers = pool(readers_max)
+        .connect_lazy_with(options.create_if_missing(false).pragma("query_only", "ON"));
+    Ok((writer, readers))
+}
 
-    /// The file as it is, or is not: nothing is made and nothing migrated. Whether its schema
-    /// stands is asked with each [`crate::store::Store::ping`].
-    pub(in crate::store) fn only_looking(url: &str, pool_max_connections: u32) -> Result<Self> {
-        let options = options(url)?.create_if_missing(false);
-        let only_looked_at = Some(options.get_filename().to_owned());
-        let writer = pool(1).connect_lazy_with(options.clone());
-        let readers =
-            pool(pool_max_connections).connect_lazy_with(options.pragma("query_only", "ON"));
-        Ok(Self { writer, readers, last_commit: LastCommit::default(), only_looked_at })
-    }
+/// The pools to the file as it is, or is not: nothing is made and nothing migrated. Its path comes
+/// with them.
+pub(super) fn only_look(url: &str, readers_max: u32) -> Result<(SqlitePool, SqlitePool, PathBuf)> {
+    let options = options(url)?.create_if_missing(false);
+    let file = options.get_filename().to_owned();
+    let writer = pool(1).connect_lazy_with(options.clone());
+    let readers = pool(readers_max).connect_lazy_with(options.pragma("query_only", "ON"));
+    Ok((writer, readers, file))
 }
 
 fn options(url: &str) -> Result<SqliteConnectOptions> {
@@ -127,6 +123,6 @@ async fn migrate(writer: &SqlitePool) -> std::result::Result<(), MigrateError> {
 }
 
 /// Begins a transaction under the write lock, which stands for the row lock of other dialects.
-pub(super) async fn begin(writer: &SqlitePool) -> Result<Transaction> {
+pub(super) async fn begin(writer: &SqlitePool) -> Result<Transaction<'static, Sqlite>> {
     Ok(writer.begin_with("BEGIN IMMEDIATE").await?)
 }

@@ -1,32 +1,22 @@
 //! SQLite: one file, for the embedded set-up.
 
-mod acts;
 mod bulk;
 mod connect;
-mod coupons;
-mod generations;
-mod persist;
-mod tickets;
+mod health;
 
 use std::path::PathBuf;
 
-use async_trait::async_trait;
-use sqlx::sqlite::SqlitePool;
+use serde_json::json;
+use sqlx::query::{Query, QueryAs};
+use sqlx::sqlite::{SqliteArguments, SqlitePool};
+use sqlx::{Arguments as _, Sqlite};
 
-use super::rehearsal::LastCommit;
-use super::{Cancelled, Counts, Intended, Persisted, Result, Store, TicketRow, UserCursor, pool};
-use crate::domain::act::{Act, ActResult, NewAct};
-use crate::domain::coupon::{Coupon, CouponId, Definition};
-use crate::domain::generation::Generation;
-use crate::domain::record::Record;
-use crate::domain::ticket::{Serial, TicketId};
-use crate::domain::time::UnixMs;
-use crate::domain::user::UserId;
-
-type Transaction = sqlx::Transaction<'static, sqlx::Sqlite>;
+use super::dialect::{Dialect, Row, Statement, Transaction, Value};
+use super::error::Result;
+use super::last_commit::LastCommit;
 
 /// One connection that writes and a few that read; in WAL mode they do not wait for each other.
-pub struct SqliteStore {
+pub(super) struct SqliteStore {
     writer: SqlitePool,
     readers: SqlitePool,
     last_commit: LastCommit,
@@ -34,216 +24,100 @@ pub struct SqliteStore {
     only_looked_at: Option<PathBuf>,
 }
 
-#[async_trait]
-impl Store for SqliteStore {
-    fn dialect(&self) -> &'static str {
-        "sqlite"
+impl SqliteStore {
+    /// Creates the file if there is none, migrates it and makes the pools; see
+    /// [`crate::store::open`].
+    pub(super) async fn open(url: &str, readers_max: u32) -> Result<Self> {
+        let (writer, readers) = connect::open(url, readers_max).await?;
+        Ok(Self { writer, readers, last_commit: LastCommit::default(), only_looked_at: None })
     }
 
-    fn pool_connections(&self) -> (usize, usize) {
-        let (writers, readers) =
-            (pool::connections(&self.writer), pool::connections(&self.readers));
-        (writers.0 + readers.0, writers.1 + readers.1)
+    /// The file as it is, or is not: nothing is made and nothing migrated. Whether its schema
+    /// stands is asked with each [`crate::store::Health::ping`].
+    pub(super) fn only_looking(url: &str, readers_max: u32) -> Result<Self> {
+        let (writer, readers, file) = connect::only_look(url, readers_max)?;
+        let only_looked_at = Some(file);
+        Ok(Self { writer, readers, last_commit: LastCommit::default(), only_looked_at })
+    }
+}
+
+impl Dialect for SqliteStore {
+    /// The transaction holds the write lock, which stands for the row lock of other dialects.
+    const FOR_UPDATE: &'static str = "";
+    const GREATEST: &'static str = "MAX";
+    const NOW_MS: &'static str = "CAST(unixepoch('now', 'subsec') * 1000 AS INTEGER)";
+    const TICKET_COLUMNS: &'static str = "tickets.coupon_id, epoch, tickets.serial, \
+         tickets.user_id, tickets.claim, issued_at_ms, source, status";
+
+    fn among(parameter: &str) -> String {
+        format!("IN (SELECT value FROM json_each({parameter}))")
     }
 
-    /// Done when it was opened.
-    async fn migrate(&self) -> Result<()> {
-        Ok(())
+    fn last_commit(&self) -> &LastCommit {
+        &self.last_commit
     }
 
-    async fn ping(&self) -> Result<()> {
-        if let Some(file) = &self.only_looked_at {
-            connect::check(file, &self.readers).await?;
-        }
-        sqlx::query("SELECT 1 FROM sqlite_schema").execute(&self.readers).await?;
-        Ok(())
-    }
-
-    async fn version(&self) -> Result<String> {
-        let version = sqlx::query_scalar("SELECT 'SQLite ' || sqlite_version()");
-        Ok(version.fetch_one(&self.readers).await?)
-    }
-
-    async fn rehearse(&self) -> Result<()> {
-        match self.last_commit.is_recent() {
-            true => Ok(()),
-            false => persist::rehearse(&self.writer).await,
-        }
-    }
-
-    async fn unsafe_settings(&self) -> Result<Vec<String>> {
-        let mode: String =
-            sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&self.readers).await?;
-        let synchronous: i64 =
-            sqlx::query_scalar("PRAGMA synchronous").fetch_one(&self.readers).await?;
-        let mut sentences = Vec::new();
-        if !["wal", "delete", "truncate", "persist"].contains(&mode.as_str()) {
-            sentences.push(format!(
-                "SQLite runs with journal_mode = {mode}: a crash can destroy the database."
-            ));
-        }
-        // 2 is FULL, 3 is EXTRA.
-        if synchronous < 2 {
-            sentences.push(format!(
-                "SQLite runs with synchronous = {synchronous}: a power failure can lose committed \
-                 tickets."
-            ));
-        }
-        Ok(sentences)
-    }
-
-    async fn tls_version(&self) -> Result<Option<String>> {
-        // A file has no connection that others could read.
-        Ok(None)
-    }
-
-    fn hosts_told_in_the_clear(&self) -> Vec<String> {
-        Vec::new()
-    }
-
-    async fn insert_coupon(&self, coupon: &Coupon) -> Result<bool> {
-        coupons::insert(&self.writer, coupon).await
-    }
-
-    async fn find_coupon(&self, id: &CouponId) -> Result<Option<Coupon>> {
-        coupons::find(&self.readers, id).await
-    }
-
-    async fn list_coupons(&self, after: Option<&CouponId>, limit_rows: u32) -> Result<Vec<Coupon>> {
-        coupons::list(&self.readers, after, limit_rows).await
-    }
-
-    async fn without_row(&self, ids: &[CouponId]) -> Result<Vec<CouponId>> {
-        coupons::without_row(&self.readers, ids).await
-    }
-
-    async fn has_preloaded_coupon(&self) -> Result<bool> {
-        coupons::has_preloaded(&self.readers).await
-    }
-
-    async fn key_ids(&self) -> Result<Vec<String>> {
-        coupons::key_ids(&self.readers).await
-    }
-
-    async fn update_draft(&self, definition: &Definition, version: u64) -> Result<Option<Coupon>> {
-        coupons::update_draft(&self.writer, definition, version).await
-    }
-
-    async fn rename_coupon(&self, id: &CouponId, name: &str) -> Result<bool> {
-        coupons::rename(&self.writer, id, name).await
-    }
-
-    async fn delete_draft(&self, id: &CouponId) -> Result<bool> {
-        coupons::delete_draft(&self.writer, id).await
-    }
-
-    async fn intend_act(&self, act: &NewAct) -> Result<Intended> {
-        acts::intend(&self.writer, act).await
-    }
-
-    async fn settle_act(&self, act: &Act, result: &ActResult) -> Result<()> {
-        acts::settle(&self.writer, act, result).await
-    }
-
-    async fn find_act(&self, id: &CouponId, act_no: u64) -> Result<Option<Act>> {
-        acts::find(&self.readers, id, act_no).await
-    }
-
-    async fn unsettled_acts(
+    /// A file loses no connection.
+    async fn call<T: Send, F: Future<Output = Result<T>> + Send>(
         &self,
-        now: UnixMs,
-        after: Option<&CouponId>,
-        limit_rows: u32,
-    ) -> Result<Vec<Act>> {
-        acts::unsettled(&self.readers, now, after, limit_rows).await
+        transaction: impl Fn() -> F + Send + Sync,
+    ) -> Result<T> {
+        transaction().await
     }
 
-    async fn cancel_tickets(
-        &self,
-        id: &CouponId,
-        serials: &[Serial],
-        who: &str,
-        at: UnixMs,
-    ) -> Result<Cancelled> {
-        acts::cancel_tickets(&self.writer, id, serials, who, at).await
+    async fn begin(&self) -> Result<Transaction<Self>> {
+        connect::begin(&self.writer).await
     }
 
-    async fn last_generation(&self) -> Result<Option<Generation>> {
-        generations::last(&self.readers).await
+    async fn read_in<R: Row>(
+        transaction: &mut Transaction<Self>,
+        statement: &Statement<'_>,
+    ) -> Result<Vec<R>> {
+        Ok(query_as(statement)?.fetch_all(&mut **transaction).await?)
     }
 
-    async fn generations_from(
-        &self,
-        generation_no: u64,
-        limit_rows: u32,
-    ) -> Result<Vec<Generation>> {
-        generations::from(&self.readers, generation_no, limit_rows).await
+    async fn write_in(
+        transaction: &mut Transaction<Self>,
+        statement: &Statement<'_>,
+    ) -> Result<u64> {
+        Ok(query(statement)?.execute(&mut **transaction).await?.rows_affected())
     }
 
-    async fn append_generation(&self, generation: &Generation) -> Result<bool> {
-        generations::append(&self.writer, generation).await
+    async fn read<R: Row>(&self, statement: &Statement<'_>) -> Result<Vec<R>> {
+        Ok(query_as(statement)?.fetch_all(&self.readers).await?)
     }
 
-    async fn beat(&self, generation_no: u64, heartbeat: u64, seen_at: UnixMs) -> Result<bool> {
-        generations::beat(&self.writer, generation_no, heartbeat, seen_at).await
+    async fn write(&self, statement: &Statement<'_>) -> Result<u64> {
+        Ok(query(statement)?.execute(&self.writer).await?.rows_affected())
     }
 
-    async fn refuse_life(&self, generation_no: u64, run_id: &str) -> Result<()> {
-        generations::refuse(&self.writer, generation_no, run_id).await
+    async fn insert(&self, statement: Statement<'_>, key: &str) -> Result<bool> {
+        let statement = statement.followed_by(&format!(" ON CONFLICT ({key}) DO NOTHING"));
+        Ok(self.write(&statement).await? == 1)
     }
+}
 
-    async fn last_serials(
-        &self,
-        after: Option<&CouponId>,
-        limit_rows: u32,
-    ) -> Result<Vec<(CouponId, Serial)>> {
-        tickets::last_serials(&self.readers, after, limit_rows).await
-    }
+fn query(statement: &Statement<'_>) -> Result<Query<'static, Sqlite, SqliteArguments>> {
+    Ok(sqlx::query_with(statement.sql.clone(), bound(statement)?))
+}
 
-    async fn persist(&self, records: &[Record], now_ms: fn() -> i64) -> Result<Persisted> {
-        let persisted = persist::persist(&self.writer, records, now_ms).await?;
-        self.last_commit.is_now();
-        Ok(persisted)
-    }
+fn query_as<R: Row>(
+    statement: &Statement<'_>,
+) -> Result<QueryAs<'static, Sqlite, R, SqliteArguments>> {
+    Ok(sqlx::query_as_with(statement.sql.clone(), bound(statement)?))
+}
 
-    async fn find_ticket(&self, id: &TicketId) -> Result<Option<TicketRow>> {
-        tickets::find(&self.readers, id).await
+/// Lists as JSON.
+fn bound(statement: &Statement<'_>) -> Result<SqliteArguments> {
+    let mut arguments = SqliteArguments::default();
+    for value in &statement.values {
+        let bound = match value {
+            Value::Text(text) => arguments.add(*text),
+            Value::Number(number) => arguments.add(*number),
+            Value::Texts(texts) => arguments.add(json!(texts).to_string()),
+            Value::Numbers(numbers) => arguments.add(json!(numbers).to_string()),
+        };
+        bound.map_err(sqlx::Error::Encode)?;
     }
-
-    async fn tickets_of_user(
-        &self,
-        user_id: &UserId,
-        after: Option<&UserCursor>,
-        limit_rows: u32,
-    ) -> Result<Vec<TicketRow>> {
-        tickets::of_user(&self.readers, user_id, after, limit_rows).await
-    }
-
-    async fn tickets_of_coupon(
-        &self,
-        coupon_id: &CouponId,
-        after: Serial,
-        limit_rows: u32,
-    ) -> Result<Vec<TicketRow>> {
-        tickets::of_coupon(&self.readers, coupon_id, after, limit_rows).await
-    }
-
-    async fn count_page(
-        &self,
-        coupon_id: &CouponId,
-        after: Serial,
-        limit_rows: u32,
-    ) -> Result<Counts> {
-        tickets::count_page(&self.readers, coupon_id, after, limit_rows).await
-    }
-
-    async fn contested(&self, coupon_id: &CouponId) -> Result<u64> {
-        tickets::contested(&self.readers, coupon_id).await
-    }
-
-    async fn close(&self) {
-        // The writer last: the last connection folds the log into the file.
-        self.readers.close().await;
-        self.writer.close().await;
-    }
+    Ok(arguments)
 }

@@ -95,7 +95,7 @@ async fn a_crash_between_commit_and_acknowledgement_writes_nothing_twice_i9() {
         ground.issue(0..100).await;
         ground.issue(100..150).await;
         let records = read_and_die(&ground, "dead").await;
-        let persisted = ground.store.persist(&records, || 0).await.unwrap();
+        let persisted = ground.store.persist(&records).await.unwrap();
         assert_eq!(persisted.inserted, 150);
         assert_eq!(ground.depth().await.unpersisted, 150, "not acknowledged");
         ground.issue(150..160).await;

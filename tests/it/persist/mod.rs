@@ -6,6 +6,7 @@ mod bounded;
 mod crash;
 mod first_look;
 mod foreign;
+mod lag;
 mod living;
 mod outage;
 mod slow;

@@ -6,8 +6,8 @@ use firstcome::domain::time::UnixMs;
 use firstcome::store::{Cancelled, Store};
 
 use super::{
-    applied, claim, coupon_id, draft, find, for_each_store, intend, new_act, noon, preloaded,
-    record, ticket_id,
+    applied, claim, coupon_id, draft, find, for_each_store, intend, new_act, preloaded, record,
+    ticket_id,
 };
 
 async fn status(store: &dyn Store, serial: u64) -> Status {
@@ -38,7 +38,7 @@ async fn a_cancelled_ticket_and_its_return_are_one() {
         preloaded(&**store, "summer").await;
         let mut two = record("summer", 1, &["u1", "u1"]);
         two.holders[1].1 = claim(2);
-        store.persist(&[two], noon).await.unwrap();
+        store.persist(&[two]).await.unwrap();
 
         for (serial, holder, version) in [(2, "u1\n2", 3), (1, "u1", 4)] {
             let act = cancelled(&**store, &[serial]).await;
@@ -60,7 +60,7 @@ async fn many_tickets_are_cancelled_by_one_act_each_once_i1() {
     for_each_store(async |database| {
         let store = &database.store;
         preloaded(&**store, "summer").await;
-        store.persist(&[record("summer", 1, &["u1", "u2", "u3"])], noon).await.unwrap();
+        store.persist(&[record("summer", 1, &["u1", "u2", "u3"])]).await.unwrap();
         let first = cancelled(&**store, &[2]).await;
         store.settle_act(&first, &applied(3, 1_000)).await.unwrap();
         let answer = cancel(&**store, "summer", &[3, 9, 2, 1, 3]).await;
@@ -79,7 +79,7 @@ async fn a_cancel_that_meets_another_act_leaves_the_row_as_it_is() {
     for_each_store(async |database| {
         let store = &database.store;
         preloaded(&**store, "summer").await;
-        store.persist(&[record("summer", 1, &["u1"])], noon).await.unwrap();
+        store.persist(&[record("summer", 1, &["u1"])]).await.unwrap();
         let pause = intend(&**store, &new_act("summer", Change::Pause)).await;
         let before = find(&**store, "summer").await;
         assert_eq!(cancel(&**store, "summer", &[1]).await, Cancelled::Busy(pause));
@@ -110,7 +110,7 @@ async fn of_two_who_cancel_the_same_ticket_one_returns_its_stock_i1() {
         let other = database.open_again().await;
         let store = &database.store;
         preloaded(&**store, "summer").await;
-        store.persist(&[record("summer", 1, &["u1"])], noon).await.unwrap();
+        store.persist(&[record("summer", 1, &["u1"])]).await.unwrap();
         let (one, two) =
             tokio::join!(cancel(&**store, "summer", &[1]), cancel(&*other, "summer", &[1]),);
         let answers = [one, two];
@@ -128,9 +128,9 @@ async fn a_cancelled_ticket_that_comes_again_is_a_replay_and_stays_cancelled_i9(
         let store = &database.store;
         preloaded(&**store, "summer").await;
         let records = [record("summer", 1, &["u1"])];
-        store.persist(&records, noon).await.unwrap();
+        store.persist(&records).await.unwrap();
         cancelled(&**store, &[1]).await;
-        let again = store.persist(&records, noon).await.unwrap();
+        let again = store.persist(&records).await.unwrap();
         assert_eq!((again.inserted, again.replayed, again.contested.len()), (0, 1, 0));
         assert_eq!(status(&**store, 1).await, Status::Cancelled);
     })

@@ -1,15 +1,20 @@
 //! Two different tickets where one may be: never swallowed (I9).
 
+use std::time::SystemTime;
+
 use firstcome::domain::record::Record;
 use firstcome::domain::time::UnixMs;
 use firstcome::store::Store;
+use sqlx::Connection as _;
+use sqlx::postgres::PgConnection;
+use sqlx::sqlite::SqliteConnection;
 
-use super::{coupon_id, draft, find, for_each_store, noon, record, ticket_id};
+use super::{coupon_id, draft, find, for_each_store, record, ticket_id};
 
 /// Persists and asserts which tickets were contested, twice: a conflict may be replayed too.
 async fn expect(store: &dyn Store, records: &[Record], inserted: u64, contested: &[u64]) {
     for inserted in [inserted, 0] {
-        let done = store.persist(records, noon).await.expect("persist");
+        let done = store.persist(records).await.expect("persist");
         let expected: Vec<_> = contested.iter().map(|n| ticket_id("summer", *n)).collect();
         assert_eq!((done.inserted, &done.contested), (inserted, &expected));
         let came: usize = records.iter().map(|record| record.holders.len()).sum();
@@ -21,6 +26,22 @@ async fn expect(store: &dyn Store, records: &[Record], inserted: u64, contested:
 async fn stands(store: &dyn Store) -> (u64, u64, u64) {
     let counts = store.counts(&coupon_id("summer")).await.expect("count");
     (counts.rows, counts.contested, find(store, "summer").await.persisted)
+}
+
+/// When the contested tickets were seen, each moment once.
+async fn seen_at_ms(url: &str) -> Vec<i64> {
+    let query = "SELECT DISTINCT seen_at_ms FROM contested";
+    if url.starts_with("sqlite") {
+        let mut connection = SqliteConnection::connect(url).await.unwrap();
+        return sqlx::query_scalar(query).fetch_all(&mut connection).await.unwrap();
+    }
+    let mut connection = PgConnection::connect(url).await.unwrap();
+    sqlx::query_scalar(query).fetch_all(&mut connection).await.unwrap()
+}
+
+fn now_ms() -> i64 {
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap();
+    i64::try_from(now.as_millis()).unwrap()
 }
 
 #[tokio::test]
@@ -112,13 +133,37 @@ async fn persisters_that_bring_different_tickets_leave_one_row_and_one_contested
         for serial in 1..=20 {
             let mine = [record("summer", serial, &[&format!("a{serial}")])];
             let theirs = [record("summer", serial, &[&format!("b{serial}")])];
-            let (one, two) = tokio::join!(store.persist(&mine, noon), other.persist(&theirs, noon));
+            let (one, two) = tokio::join!(store.persist(&mine), other.persist(&theirs));
             let (one, two) = (one.unwrap(), two.unwrap());
             assert_eq!((one.inserted + two.inserted, one.replayed + two.replayed), (1, 0));
             assert_eq!(one.contested.len() + two.contested.len(), 1);
         }
         assert_eq!(stands(store).await, (20, 20, 20));
         other.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn contested_tickets_of_one_batch_are_seen_at_one_moment_by_the_clock() {
+    const MINUTE_MS: i64 = 60_000;
+    for_each_store(async |database| {
+        let store = &*database.store;
+        assert!(store.insert_coupon(&draft("summer")).await.unwrap());
+        let users = |who: &str| (0..5_000).map(|n| format!("{who}{n}")).collect::<Vec<_>>();
+        let (users, thieves) = (users("u"), users("thief"));
+        let of = |users: &[String]| {
+            let users: Vec<&str> = users.iter().map(String::as_str).collect();
+            record("summer", 1, &users)
+        };
+        store.persist(&[of(&users)]).await.unwrap();
+        let before_ms = now_ms();
+        let done = store.persist(&[of(&thieves)]).await.unwrap();
+        assert_eq!(done.contested.len(), 5_000);
+        let around_ms = before_ms - MINUTE_MS..=now_ms() + MINUTE_MS;
+        let seen_at_ms = seen_at_ms(&database.url).await;
+        assert!(seen_at_ms.iter().all(|at_ms| around_ms.contains(at_ms)), "{seen_at_ms:?}");
+        assert_eq!(seen_at_ms.len(), 1, "{seen_at_ms:?}");
     })
     .await;
 }

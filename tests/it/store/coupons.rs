@@ -5,7 +5,7 @@ use firstcome::domain::coupon::{Coupon, Definition};
 use firstcome::domain::time::{UnixMs, ValidFor};
 use firstcome::store::Error;
 
-use super::{coupon_id, draft, find, for_each_store, intend, new_act, preloaded};
+use super::{coupon_id, draft, execute, find, for_each_store, intend, new_act, preloaded};
 
 fn full(id: &str) -> Coupon {
     let plain = draft(id);
@@ -141,6 +141,19 @@ async fn values_that_no_coupon_has_are_refused_as_data() {
             assert!(matches!(refused, Err(Error::Data(_))), "{refused:?}");
         }
         assert_eq!(store.list_coupons(None, 10).await.unwrap(), []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn only_a_taken_id_makes_an_insert_come_second() {
+    for_each_store(async |database| {
+        let store = &database.store;
+        execute(&database.url, "CREATE UNIQUE INDEX one_for_each_key ON coupons (key_id)").await;
+        assert!(store.insert_coupon(&draft("summer")).await.unwrap());
+        assert!(!store.insert_coupon(&draft("summer")).await.unwrap());
+        let refused = store.insert_coupon(&draft("winter")).await;
+        assert!(matches!(refused, Err(Error::Data(_))), "{refused:?}");
     })
     .await;
 }

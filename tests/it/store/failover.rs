@@ -6,7 +6,7 @@ use sqlx::postgres::PgConnection;
 use firstcome::domain::ticket::{Serial, TicketId};
 use firstcome::store::open;
 
-use super::{coupon_id, noon, record};
+use super::{coupon_id, record};
 use crate::support::eventually::{eventually_holds, eventually_ok};
 use crate::support::postgres::OwnPostgres;
 
@@ -29,8 +29,7 @@ async fn rows_go_on_at_the_host_that_takes_writes_now_without_a_restart_i3() {
     let persist = async |serial: u64| {
         let user = format!("u{serial}");
         let record = record("summer", serial, &[&user]);
-        eventually_ok("the row", async || store.persist(std::slice::from_ref(&record), noon).await)
-            .await;
+        eventually_ok("the row", async || store.persist(std::slice::from_ref(&record)).await).await;
         let id = TicketId { coupon_id: coupon_id("summer"), serial: Serial(serial) };
         assert!(store.find_ticket(&id).await.unwrap().is_some());
     };

@@ -2,8 +2,9 @@
 
 use firstcome::domain::generation::{Durability, Generation};
 use firstcome::domain::time::UnixMs;
+use firstcome::store::Error;
 
-use super::for_each_store;
+use super::{execute, for_each_store};
 
 fn generation(generation_no: u64) -> Generation {
     Generation {
@@ -96,6 +97,20 @@ async fn generations_are_told_in_their_order_and_a_process_that_was_refused_is_b
         store.refuse_life(3, &ours).await.unwrap();
         assert!(!store.beat(3, 9, UnixMs(20)).await.unwrap());
         assert_eq!(store.last_generation().await.unwrap(), Some(refused(&ours)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn only_a_taken_number_makes_a_generation_come_second() {
+    for_each_store(async |database| {
+        let store = &database.store;
+        execute(&database.url, "CREATE UNIQUE INDEX one_for_each_life ON generations (run_id)")
+            .await;
+        assert!(store.append_generation(&generation(1)).await.unwrap());
+        assert!(!store.append_generation(&generation(1)).await.unwrap());
+        let refused = store.append_generation(&generation(2)).await;
+        assert!(matches!(refused, Err(Error::Data(_))), "{refused:?}");
     })
     .await;
 }

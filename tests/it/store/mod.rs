@@ -26,6 +26,9 @@ use firstcome::domain::ticket::{Serial, TicketId};
 use firstcome::domain::time::UnixMs;
 use firstcome::domain::user::{Claim, UserId};
 use firstcome::store::{Intended, Store, open};
+use sqlx::Connection as _;
+use sqlx::postgres::PgConnection;
+use sqlx::sqlite::SqliteConnection;
 
 use crate::support::postgres;
 
@@ -60,6 +63,16 @@ async fn fresh_urls() -> Vec<(String, Option<tempfile::TempDir>)> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = format!("sqlite:{}", folder.path().join("firstcome.db").display());
     vec![(file, Some(folder)), (postgres::fresh_database().await, None)]
+}
+
+/// Runs a statement on a connection of the test's own.
+async fn execute(url: &str, sql: &'static str) -> u64 {
+    if url.starts_with("sqlite") {
+        let mut connection = SqliteConnection::connect(url).await.unwrap();
+        return sqlx::query(sql).execute(&mut connection).await.unwrap().rows_affected();
+    }
+    let mut connection = PgConnection::connect(url).await.unwrap();
+    sqlx::query(sql).execute(&mut connection).await.unwrap().rows_affected()
 }
 
 fn coupon_id(text: &str) -> CouponId {
@@ -152,9 +165,4 @@ async fn preloaded(store: &dyn Store, id: &str) -> Coupon {
 
 async fn find(store: &dyn Store, id: &str) -> Coupon {
     store.find_coupon(&coupon_id(id)).await.expect("look a coupon up").expect("it stands")
-}
-
-/// Clocks for `persist`, which takes a plain function.
-fn noon() -> i64 {
-    1_764_590_400_000
 }

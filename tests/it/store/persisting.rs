@@ -6,7 +6,7 @@ use firstcome::domain::record::Record;
 use firstcome::domain::ticket::{Serial, Status, Ticket};
 use firstcome::store::{Error, Persisted, Store};
 
-use super::{claim, coupon_id, draft, find, for_each_store, noon, record, ticket_id, user_id};
+use super::{claim, coupon_id, draft, find, for_each_store, record, ticket_id, user_id};
 
 /// A full batch of full records.
 fn full_batch(coupon: &str) -> Vec<Record> {
@@ -20,7 +20,7 @@ fn full_batch(coupon: &str) -> Vec<Record> {
 }
 
 async fn persist(store: &dyn Store, records: &[Record]) -> Persisted {
-    store.persist(records, noon).await.expect("persist")
+    store.persist(records).await.expect("persist")
 }
 
 #[tokio::test]
@@ -30,7 +30,7 @@ async fn a_ticket_becomes_the_row_that_was_told_i10() {
         let mut given = record("summer", 7, &["u1", "홍길동 👒"]);
         given.holders[1].1 = claim(100);
         let done = persist(&**store, std::slice::from_ref(&given)).await;
-        assert_eq!((done.inserted, done.replayed, done.committed_at_ms), (2, 0, noon()));
+        assert_eq!((done.inserted, done.replayed), (2, 0));
         for ticket in given.tickets() {
             let row = store.find_ticket(&ticket.id()).await.unwrap().expect("it stands");
             assert_eq!((row.ticket, row.status), (ticket, Status::Accepted));
@@ -123,7 +123,7 @@ async fn tickets_of_a_coupon_without_a_row_are_not_lost_i3() {
 async fn an_empty_batch_is_nothing() {
     for_each_store(async |database| {
         let done = persist(&*database.store, &[]).await;
-        assert_eq!(done, Persisted { committed_at_ms: noon(), ..Persisted::default() });
+        assert_eq!(done, Persisted::default());
     })
     .await;
 }
@@ -166,7 +166,7 @@ async fn one_ticket_that_no_column_can_hold_is_data_and_nothing_of_its_batch_is_
         });
         let epoch = Record { epoch: u32::MAX, ..record("summer", 2, &["u2"]) };
         for bad in serials.into_iter().chain([epoch]) {
-            let refused = store.persist(&[good.clone(), bad.clone()], noon).await;
+            let refused = store.persist(&[good.clone(), bad.clone()]).await;
             assert!(matches!(refused, Err(Error::Data(_))), "{bad:?}: {refused:?}");
             assert_eq!(store.counts(&coupon_id("summer")).await.unwrap().rows, 0);
             assert_eq!(find(&**store, "summer").await.persisted, 0);

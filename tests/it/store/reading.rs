@@ -8,7 +8,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Connection as _, raw_sql};
 
-use super::{Database, claim, coupon_id, for_each_store, noon, record, user_id};
+use super::{Database, claim, coupon_id, for_each_store, record, user_id};
 
 #[tokio::test]
 async fn a_users_tickets_come_in_pages_by_coupon_and_claim() {
@@ -19,7 +19,7 @@ async fn a_users_tickets_come_in_pages_by_coupon_and_claim() {
         for given in &mut records {
             given.holders[2].1 = claim(10);
         }
-        store.persist(&records, noon).await.unwrap();
+        store.persist(&records).await.unwrap();
         let mut seen = Vec::new();
         let mut after = None;
         loop {
@@ -44,7 +44,7 @@ async fn a_coupons_tickets_come_in_pages_by_serial() {
             record("summer", 100, &["u5"]),
             record("summer2", 5, &["u1"]),
         ];
-        store.persist(&records, noon).await.unwrap();
+        store.persist(&records).await.unwrap();
         let mut seen = Vec::new();
         loop {
             let after = Serial(seen.last().copied().unwrap_or(0));

@@ -1,21 +1,8 @@
 //! Whether rows can be written, asked without writing any.
 
 use firstcome::store::Error;
-use sqlx::Connection as _;
-use sqlx::postgres::PgConnection;
-use sqlx::sqlite::SqliteConnection;
 
-use super::{draft, for_each_store, noon, record};
-
-/// Runs a statement on a connection of the test's own.
-async fn execute(url: &str, sql: &'static str) -> u64 {
-    if url.starts_with("sqlite") {
-        let mut connection = SqliteConnection::connect(url).await.unwrap();
-        return sqlx::query(sql).execute(&mut connection).await.unwrap().rows_affected();
-    }
-    let mut connection = PgConnection::connect(url).await.unwrap();
-    sqlx::query(sql).execute(&mut connection).await.unwrap().rows_affected()
-}
+use super::{draft, execute, for_each_store, record};
 
 #[tokio::test]
 async fn a_rehearsal_leaves_nothing_behind() {
@@ -37,7 +24,7 @@ async fn a_rehearsal_fails_where_rows_cannot_be_written_unless_some_were_a_momen
         store.ping().await.unwrap();
         execute(&database.url, "ALTER TABLE gone RENAME TO tickets").await;
         assert!(store.insert_coupon(&draft("summer")).await.unwrap());
-        store.persist(&[record("summer", 1, &["u1"])], noon).await.unwrap();
+        store.persist(&[record("summer", 1, &["u1"])]).await.unwrap();
         execute(&database.url, "ALTER TABLE tickets RENAME TO gone").await;
         store.rehearse().await.unwrap();
     })

@@ -1,0 +1,232 @@
+//! Acts: intended under the coupon's row lock, settled under it (P9).
+
+use async_trait::async_trait;
+
+use super::decide::{self, Cancelled, Intended};
+use super::dialect::{Dialect, Statement, Transaction, only};
+use super::error::{Error, Result};
+use super::rows::{ACT_COLUMNS, ActRow, KeyedAct, all, change_text, state_word, stored};
+use super::{coupons, tickets};
+use crate::domain::act::{Act, ActResult, Change, NewAct, Return};
+use crate::domain::coupon::{Coupon, CouponId, State};
+use crate::domain::limits::YOUNG_MS;
+use crate::domain::ticket::Serial;
+use crate::domain::time::UnixMs;
+
+/// The numbered acts of coupons.
+#[async_trait]
+pub trait Acts: Send + Sync {
+    /// Writes an act as intended, with the coupon's next act number, under the coupon's row lock
+    /// (I1). At most one act of a coupon is intended at any time. A preload moves the coupon from
+    /// draft to open in the same transaction (P9 step 6); its act number is 1.
+    async fn intend_act(&self, act: &NewAct) -> Result<Intended>;
+
+    /// Writes what came of an act, and what it means for the coupon's row: total, window, limit,
+    /// state and version. Settling twice changes nothing.
+    async fn settle_act(&self, act: &Act, result: &ActResult) -> Result<()>;
+
+    /// The act of a coupon with this number.
+    async fn find_act(&self, id: &CouponId, act_no: u64) -> Result<Option<Act>>;
+
+    /// Acts that are not settled, at most one of each coupon, in the order of the coupons' ids
+    /// after this one: a crash left them. Those intended within half a second of `now` are left
+    /// out, because they are still in their callers' hands; a clock that is far ahead hides none.
+    async fn unsettled_acts(
+        &self,
+        now: UnixMs,
+        after: Option<&CouponId>,
+        limit_rows: u32,
+    ) -> Result<Vec<Act>>;
+
+    /// Moves rows of a coupon from accepted to cancelled and writes the return of their stock as
+    /// one intended act, in one transaction (I7, P9 step 4); at most 500 serials.
+    async fn cancel_tickets(
+        &self,
+        id: &CouponId,
+        serials: &[Serial],
+        who: &str,
+        at: UnixMs,
+    ) -> Result<Cancelled>;
+}
+
+#[async_trait]
+impl<D: Dialect> Acts for D {
+    async fn intend_act(&self, act: &NewAct) -> Result<Intended> {
+        self.call(|| intend(self, act)).await
+    }
+
+    async fn settle_act(&self, act: &Act, result: &ActResult) -> Result<()> {
+        self.call(|| settle(self, act, result)).await
+    }
+
+    async fn find_act(&self, id: &CouponId, act_no: u64) -> Result<Option<Act>> {
+        let sql = format!("SELECT {ACT_COLUMNS} FROM acts WHERE coupon_id = $1 AND act_no = $2");
+        let act_no: i64 = stored(act_no)?;
+        let statement = Statement::new(sql).bind(id.as_str()).bind(act_no);
+        Ok(acts_of(self.read(&statement).await?)?.into_iter().next())
+    }
+
+    async fn unsettled_acts(
+        &self,
+        now: UnixMs,
+        after: Option<&CouponId>,
+        limit_rows: u32,
+    ) -> Result<Vec<Act>> {
+        let sql = format!(
+            "SELECT {ACT_COLUMNS} FROM acts WHERE state = 'intended' AND coupon_id > $1
+                 AND intended_at_ms NOT BETWEEN $2 AND $3
+             ORDER BY coupon_id LIMIT $4"
+        );
+        let statement = Statement::new(sql)
+            .bind(after.map_or("", CouponId::as_str))
+            .bind(now.0.saturating_sub(YOUNG_MS))
+            .bind(now.0.saturating_add(YOUNG_MS))
+            .bind(i64::from(limit_rows));
+        acts_of(self.read(&statement).await?)
+    }
+
+    async fn cancel_tickets(
+        &self,
+        id: &CouponId,
+        serials: &[Serial],
+        who: &str,
+        at: UnixMs,
+    ) -> Result<Cancelled> {
+        self.call(|| cancel_tickets(self, id, serials, who, at)).await
+    }
+}
+
+async fn intend<D: Dialect>(database: &D, new: &NewAct) -> Result<Intended> {
+    let mut transaction = database.begin().await?;
+    let Some(coupon) = coupons::lock::<D>(&mut transaction, &new.coupon_id).await? else {
+        return Ok(Intended::Unknown);
+    };
+    let acts = acts_that_decide::<D>(&mut transaction, new).await?;
+    if let Some(refusal) = decide::refusal(new, &coupon, acts)? {
+        return Ok(refusal);
+    }
+    let act = insert::<D>(&mut transaction, new, &coupon).await?;
+    transaction.commit().await?;
+    Ok(Intended::New(act))
+}
+
+/// The coupon's acts with the same idempotency key, its intended one and its first one.
+async fn acts_that_decide<D: Dialect>(
+    transaction: &mut Transaction<D>,
+    new: &NewAct,
+) -> Result<Vec<KeyedAct>> {
+    let sql = format!(
+        "SELECT {ACT_COLUMNS} FROM acts
+         WHERE coupon_id = $1 AND (idempotency_key = $2 OR state = 'intended' OR act_no = 1)"
+    );
+    let statement = Statement::new(sql)
+        .bind(new.coupon_id.as_str())
+        .bind(new.idempotency_key.as_ref().map(|key| key.as_str()));
+    all::<ActRow, _>(D::read_in(transaction, &statement).await?)
+}
+
+/// Writes the coupon's next act. The caller holds the row lock and has found no refusal.
+async fn insert<D: Dialect>(
+    transaction: &mut Transaction<D>,
+    new: &NewAct,
+    coupon: &Coupon,
+) -> Result<Act> {
+    let (act, state) = decide::next_act(new, coupon);
+    let act_no: i64 = stored(act.act_no)?;
+    let arguments = change_text(&act.change)?;
+    let statement = Statement::new(
+        "INSERT INTO acts
+             (coupon_id, act_no, kind, arguments, idempotency_key, who, intended_at_ms)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(act.coupon_id.as_str())
+    .bind(act_no)
+    .bind(act.change.word())
+    .bind(arguments.as_str())
+    .bind(new.idempotency_key.as_ref().map(|key| key.as_str()))
+    .bind(new.who.as_str())
+    .bind(new.at.0);
+    D::write_in(transaction, &statement).await?;
+    let statement = Statement::new("UPDATE coupons SET act_no = $2, state = $3 WHERE id = $1")
+        .bind(act.coupon_id.as_str())
+        .bind(act_no)
+        .bind(state.word());
+    D::write_in(transaction, &statement).await?;
+    Ok(act)
+}
+
+async fn settle<D: Dialect>(database: &D, act: &Act, result: &ActResult) -> Result<()> {
+    let mut transaction = database.begin().await?;
+    let coupon = coupons::lock::<D>(&mut transaction, &act.coupon_id).await?;
+    let sql = format!(
+        "UPDATE acts SET state = $3, result = $4, settled_at_ms = {}
+         WHERE coupon_id = $1 AND act_no = $2 AND state = 'intended'",
+        D::NOW_MS
+    );
+    let text = result.to_string();
+    let statement = Statement::new(sql)
+        .bind(act.coupon_id.as_str())
+        .bind(stored::<_, i64>(act.act_no)?)
+        .bind(state_word(Some(result)))
+        .bind(text.as_str());
+    if D::write_in(&mut transaction, &statement).await? == 0 {
+        return settled_before::<D>(&mut transaction, act).await;
+    }
+    if let (Some(coupon), ActResult::Applied(applied)) = (coupon, result) {
+        let after = decide::after(coupon, &act.change, applied);
+        coupons::update::<D>(&mut transaction, &after).await?;
+    }
+    Ok(transaction.commit().await?)
+}
+
+/// An act that could not be settled was settled before; one without a row was lost by the database.
+async fn settled_before<D: Dialect>(transaction: &mut Transaction<D>, act: &Act) -> Result<()> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM acts WHERE coupon_id = $1 AND act_no = $2)";
+    let act_no: i64 = stored(act.act_no)?;
+    let statement = Statement::new(sql).bind(act.coupon_id.as_str()).bind(act_no);
+    let (stands,) = only(D::read_in(transaction, &statement).await?)?;
+    if stands { Ok(()) } else { Err(Error::Corrupt("act: it has no row")) }
+}
+
+fn acts_of(rows: Vec<ActRow>) -> Result<Vec<Act>> {
+    Ok(all::<_, KeyedAct>(rows)?.into_iter().map(|keyed| keyed.act).collect())
+}
+
+async fn cancel_tickets<D: Dialect>(
+    database: &D,
+    id: &CouponId,
+    serials: &[Serial],
+    who: &str,
+    at: UnixMs,
+) -> Result<Cancelled> {
+    let mut transaction = database.begin().await?;
+    let coupon = coupons::lock::<D>(&mut transaction, id).await?;
+    let Some(coupon) = coupon.filter(|coupon| coupon.state != State::Draft) else {
+        return Ok(Cancelled::Done { act: None, unknown: serials.to_vec() });
+    };
+    let rows = tickets::find_all::<D>(&mut transaction, id, serials).await?;
+    let unknown = decide::without_row(serials, &rows);
+    let returns = decide::returns(&rows);
+    if returns.is_empty() {
+        return Ok(Cancelled::Done { act: None, unknown });
+    }
+    let cancelled: Vec<Serial> = returns.iter().map(Return::serial).collect();
+    let new = NewAct {
+        coupon_id: id.clone(),
+        change: Change::Return { returns },
+        idempotency_key: None,
+        if_version: None,
+        who: who.to_owned(),
+        at,
+    };
+    let acts = acts_that_decide::<D>(&mut transaction, &new).await?;
+    match decide::refusal(&new, &coupon, acts)? {
+        None => {}
+        Some(Intended::Busy(act)) => return Ok(Cancelled::Busy(act)),
+        Some(_) => return Err(Error::Corrupt("act")),
+    }
+    tickets::cancel::<D>(&mut transaction, id, &cancelled, at).await?;
+    let act = insert::<D>(&mut transaction, &new, &coupon).await?;
+    transaction.commit().await?;
+    Ok(Cancelled::Done { act: Some(act), unknown })
+}

@@ -1,0 +1,220 @@
+//! What a plain statement is, and what the dialects do differently with it.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use sqlx::postgres::PgRow;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, Database, FromRow, SqlSafeStr as _, SqlStr};
+
+use super::batch::{Contested, NewTicket};
+use super::error::{Error, Result};
+use super::last_commit::LastCommit;
+use super::rows::StoredTicket;
+use crate::domain::record::Record;
+
+/// A value that is bound to a statement.
+#[derive(Debug)]
+pub(super) enum Value<'a> {
+    /// Text, or null.
+    Text(Option<&'a str>),
+    /// A number, or null.
+    Number(Option<i64>),
+    /// A list of texts; see [`Dialect::among`].
+    Texts(Vec<&'a str>),
+    /// A list of numbers; see [`Dialect::among`].
+    Numbers(Vec<i64>),
+}
+
+impl<'a> From<&'a str> for Value<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Text(Some(text))
+    }
+}
+
+impl<'a> From<Option<&'a str>> for Value<'a> {
+    fn from(text: Option<&'a str>) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<i64> for Value<'_> {
+    fn from(number: i64) -> Self {
+        Self::Number(Some(number))
+    }
+}
+
+impl From<Option<i64>> for Value<'_> {
+    fn from(number: Option<i64>) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl<'a> From<Vec<&'a str>> for Value<'a> {
+    fn from(texts: Vec<&'a str>) -> Self {
+        Self::Texts(texts)
+    }
+}
+
+impl From<Vec<i64>> for Value<'_> {
+    fn from(numbers: Vec<i64>) -> Self {
+        Self::Numbers(numbers)
+    }
+}
+
+/// A statement with its values: `$1` is the first of them. Its text is the same at every call.
+#[derive(Debug)]
+pub(super) struct Statement<'a> {
+    /// Cheap to clone, as the driver wants it.
+    pub(super) sql: SqlStr,
+    pub(super) values: Vec<Value<'a>>,
+}
+
+impl<'a> Statement<'a> {
+    pub(super) fn new(sql: impl Into<Cow<'static, str>>) -> Self {
+        let sql = match sql.into() {
+            Cow::Borrowed(sql) => sql.into_sql_str(),
+            Cow::Owned(sql) => AssertSqlSafe(Arc::<str>::from(sql)).into_sql_str(),
+        };
+        Self { sql, values: Vec::new() }
+    }
+
+    /// Goes on with these words.
+    pub(super) fn followed_by(self, words: &str) -> Self {
+        let sql = format!("{}{words}", self.sql.as_str());
+        Self { values: self.values, ..Self::new(sql) }
+    }
+
+    pub(super) fn bind(mut self, value: impl Into<Value<'a>>) -> Self {
+        self.values.push(value.into());
+        self
+    }
+}
+
+/// A row that the driver of every dialect can read.
+pub(super) trait Row:
+    for<'r> FromRow<'r, PgRow> + for<'r> FromRow<'r, SqliteRow> + Send + Unpin
+{
+}
+
+impl<R> Row for R
+where
+    R: for<'r> FromRow<'r, PgRow>,
+    R: for<'r> FromRow<'r, SqliteRow> + Send + Unpin,
+{
+}
+
+/// A transaction under way; dropped without a commit, it is rolled back.
+pub(super) type Transaction<D> = sqlx::Transaction<'static, <D as Bulk>::Driver>;
+
+/// A database of one dialect. What all dialects do alike stands beside this file, once.
+pub(super) trait Dialect: Bulk {
+    /// What locks the row that a SELECT reads; empty where the transaction holds a lock already.
+    const FOR_UPDATE: &'static str;
+    /// The greatest of its arguments.
+    const GREATEST: &'static str;
+    /// The clock of the database in milliseconds since 1970.
+    const NOW_MS: &'static str;
+    /// The columns of [`StoredTicket`].
+    const TICKET_COLUMNS: &'static str;
+
+    /// SQL that is true when the value is in the list bound to this parameter.
+    fn among(parameter: &str) -> String;
+
+    /// When this process committed tickets last.
+    fn last_commit(&self) -> &LastCommit;
+
+    /// Runs a whole transaction, bounded in time; more than once where only the connection failed,
+    /// so that nothing was committed.
+    fn call<T: Send, F: Future<Output = Result<T>> + Send>(
+        &self,
+        transaction: impl Fn() -> F + Send + Sync,
+    ) -> impl Future<Output = Result<T>> + Send;
+
+    /// Begins a transaction in which every statement sees what was committed before it. Only within
+    /// [`Dialect::call`].
+    fn begin(&self) -> impl Future<Output = Result<Transaction<Self>>> + Send;
+
+    /// As [`Dialect::begin`]; fails on a server that answers and takes no rows at all.
+    fn begin_rehearsal(&self) -> impl Future<Output = Result<Transaction<Self>>> + Send {
+        self.begin()
+    }
+
+    /// Reads rows in a transaction.
+    fn read_in<R: Row>(
+        transaction: &mut Transaction<Self>,
+        statement: &Statement<'_>,
+    ) -> impl Future<Output = Result<Vec<R>>> + Send;
+
+    /// Writes in a transaction; how many rows changed.
+    fn write_in(
+        transaction: &mut Transaction<Self>,
+        statement: &Statement<'_>,
+    ) -> impl Future<Output = Result<u64>> + Send;
+
+    /// Reads rows with a statement that is a call by itself.
+    fn read<R: Row>(
+        &self,
+        statement: &Statement<'_>,
+    ) -> impl Future<Output = Result<Vec<R>>> + Send;
+
+    /// Writes with a statement that is a call by itself; how many rows changed.
+    fn write(&self, statement: &Statement<'_>) -> impl Future<Output = Result<u64>> + Send;
+
+    /// Inserts a row with a statement that is a call by itself. False when the value of its key
+    /// column is taken; a row that may not be there twice for another reason is an error.
+    fn insert(
+        &self,
+        statement: Statement<'_>,
+        key: &str,
+    ) -> impl Future<Output = Result<bool>> + Send;
+}
+
+/// The statements of many rows. How many rows go into one is the dialect's own business.
+pub(super) trait Bulk: Send + Sync + 'static {
+    /// The driver of this dialect.
+    type Driver: Database;
+
+    /// Inserts what is not there yet. How many rows each coupon got, in the order of the ids;
+    /// coupons that got none are left out.
+    fn insert_tickets(
+        transaction: &mut Transaction<Self>,
+        tickets: &[NewTicket<'_>],
+    ) -> impl Future<Output = Result<Vec<(String, i64)>>> + Send;
+
+    /// Inserts a `records` row for each record that has none yet.
+    fn insert_records(
+        transaction: &mut Transaction<Self>,
+        records: &[Record],
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// The rows with the keys of these tickets.
+    fn rows_by_key(
+        transaction: &mut Transaction<Self>,
+        tickets: &[NewTicket<'_>],
+    ) -> impl Future<Output = Result<Vec<StoredTicket>>> + Send;
+
+    /// How many of these tickets have a row with their (user, coupon, claim).
+    fn claims_taken(
+        transaction: &mut Transaction<Self>,
+        tickets: &[NewTicket<'_>],
+    ) -> impl Future<Output = Result<i64>> + Send;
+
+    /// Inserts what is not contested yet, all of it seen at one moment: now.
+    fn insert_contested(
+        transaction: &mut Transaction<Self>,
+        contested: &[Contested<'_>],
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Adds to `persisted` of these coupons. Locks them in the order of their ids, so that no
+    /// transaction can deadlock with another.
+    fn grow_persisted(
+        transaction: &mut Transaction<Self>,
+        grown: &[(String, i64)],
+    ) -> impl Future<Output = Result<()>> + Send;
+}
+
+/// The one row that a statement cannot lack.
+pub(super) fn only<R>(rows: Vec<R>) -> Result<R> {
+    rows.into_iter().next().ok_or(Error::Corrupt("answer"))
+}

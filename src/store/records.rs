@@ -1,0 +1,66 @@
+//! The persister's transaction (P5): what is written, in which order, and compared when it did not
+//! all go in.
+
+use async_trait::async_trait;
+
+use super::batch::{self, Contested, NewTicket, Persisted};
+use super::dialect::{Dialect, Transaction};
+use super::error::{Error, Result};
+use super::rows::stored;
+use crate::domain::record::Record;
+
+/// What the persister writes.
+#[async_trait]
+pub trait Records: Send + Sync {
+    /// Writes the tickets of these records in one transaction: the rows, sorted by key, by bulk
+    /// insert; a `records` row each; `persisted` of their coupons. When fewer rows went in than
+    /// came, compares: an equal row is a replay, a different one makes the ticket contested, in the
+    /// same transaction (I3, I9; P5 step 3). When it returns, they are committed.
+    async fn persist(&self, records: &[Record]) -> Result<Persisted>;
+}
+
+#[async_trait]
+impl<D: Dialect> Records for D {
+    async fn persist(&self, records: &[Record]) -> Result<Persisted> {
+        let persisted = self.call(|| persist(self, records)).await?;
+        self.last_commit().is_now();
+        Ok(persisted)
+    }
+}
+
+async fn persist<D: Dialect>(database: &D, records: &[Record]) -> Result<Persisted> {
+    if records.is_empty() {
+        return Ok(Persisted::default());
+    }
+    let tickets = batch::tickets_of(records)?;
+    let mut transaction = database.begin().await?;
+    let grown = D::insert_tickets(&mut transaction, &tickets).await?;
+    D::insert_records(&mut transaction, records).await?;
+    let inserted: i64 = grown.iter().map(|(_, n)| n).sum();
+    let contested = if inserted < stored(tickets.len())? {
+        contested_of::<D>(&mut transaction, &tickets).await?
+    } else {
+        Vec::new()
+    };
+    D::insert_contested(&mut transaction, &contested).await?;
+    // Last, because all persisters want these few rows.
+    D::grow_persisted(&mut transaction, &grown).await?;
+    transaction.commit().await?;
+    Ok(batch::account(records, inserted, &contested))
+}
+
+/// The tickets that met a different row (I9); the others met their own.
+async fn contested_of<'a, D: Dialect>(
+    transaction: &mut Transaction<D>,
+    tickets: &[NewTicket<'a>],
+) -> Result<Vec<Contested<'a>>> {
+    let rows = D::rows_by_key(transaction, tickets).await?;
+    let (mut contested, without_row) = batch::compare_by_key(tickets, &rows);
+    let met = D::claims_taken(transaction, &without_row).await?;
+    if met < stored(without_row.len())? {
+        return Err(Error::Corrupt("ticket: it met no row and became none"));
+    }
+    let taken = |ticket| Contested { ticket, reason: "claim_taken" };
+    contested.extend(without_row.into_iter().map(taken));
+    Ok(contested)
+}
