@@ -115,7 +115,7 @@ async fn an_open_server_is_refused_off_loopback_unless_it_is_allowed_anywhere() 
         (vec![everywhere], "FIRSTCOME_AUTH_OPEN_ANYWHERE"),
         (vec![("FIRSTCOME_LISTEN", "[::]:0")], "FIRSTCOME_AUTH_OPEN_ANYWHERE"),
         (vec![everywhere, ("FIRSTCOME_AUTH_OPEN_ANYWHERE", "no")], "must be yes"),
-        (vec![everywhere, ("FIRSTCOME_AUTH_OPEN_ANYWHERE", "")], "must be yes"),
+        (vec![everywhere, ("FIRSTCOME_AUTH_OPEN_ANYWHERE", "")], "FIRSTCOME_AUTH_OPEN_ANYWHERE"),
         (vec![HEADER_MODE], "FIRSTCOME_TRUSTED_PROXIES"),
         (vec![HEADER_MODE, ("FIRSTCOME_TRUSTED_PROXIES", "10.0.0.0/33")], "TRUSTED_PROXIES"),
         (vec![("FIRSTCOME_AUTH", "none")], "FIRSTCOME_AUTH"),
