@@ -16,6 +16,7 @@ mod retried;
 mod runaway;
 mod suited;
 mod tls;
+mod words;
 
 use std::sync::Arc;
 
