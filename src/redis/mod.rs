@@ -14,6 +14,7 @@ pub(crate) mod right;
 pub mod script;
 pub mod stream;
 pub mod stuck;
+pub mod terms;
 mod tls;
 
 use std::sync::Arc;
