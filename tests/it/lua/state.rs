@@ -1,8 +1,4 @@
-//! `lua/state.lua`.
-
-mod close;
-mod pause;
-mod resume;
+//! `lua/state.lua`; what each of its changes promises stands beside the other acts.
 
 use firstcome::lua::state::{StateChange, change_state};
 use firstcome::lua::{ActArgs, ActReply};
@@ -11,15 +7,15 @@ use firstcome::redis::Result;
 use crate::lua::acts;
 use crate::support::stage::{Stage, words};
 
-async fn pause(stage: &Stage, args: ActArgs<'_>) -> Result<ActReply> {
+pub async fn pause(stage: &Stage, args: ActArgs<'_>) -> Result<ActReply> {
     change_state(stage.redis(), args, StateChange::Pause).await
 }
 
-async fn resume(stage: &Stage, args: ActArgs<'_>) -> Result<ActReply> {
+pub async fn resume(stage: &Stage, args: ActArgs<'_>) -> Result<ActReply> {
     change_state(stage.redis(), args, StateChange::Resume).await
 }
 
-async fn close(stage: &Stage, args: ActArgs<'_>) -> Result<ActReply> {
+pub async fn close(stage: &Stage, args: ActArgs<'_>) -> Result<ActReply> {
     change_state(stage.redis(), args, StateChange::Close).await
 }
 

@@ -4,7 +4,10 @@
 //! The stage is a coupon of 10 tickets with version 1 and act 1, of which `ada` holds serial 1. The
 //! act under test is act 2.
 
+mod close;
 pub mod hold;
+mod pause;
+mod resume;
 
 use firstcome::lua::{ActArgs, ActReply};
 use firstcome::redis::{Error, Result};

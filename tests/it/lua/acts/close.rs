@@ -3,8 +3,8 @@
 use firstcome::lua::issue::Answer;
 use firstcome::lua::state::{StateChange, change_state_first};
 
-use super::close;
 use crate::lua::acts;
+use crate::lua::state::close;
 use crate::support::stage::Stage;
 
 acts::promises_of_every_act!(close);

@@ -3,8 +3,8 @@
 use firstcome::lua::issue::Answer;
 use firstcome::lua::state::{StateChange, change_state_first};
 
-use super::{close, pause};
 use crate::lua::acts;
+use crate::lua::state::{close, pause};
 use crate::support::stage::{Stage, words};
 
 acts::promises_of_every_act!(pause);
