@@ -59,8 +59,10 @@ async fn open_server(settings: &Settings, with_demo: bool) -> Result<Opened, Fai
     let (public, public_at) =
         http::serve_public(settings.listen, shares, bounds, services.clone(), issuer)
             .map_err(|error| cannot_listen(settings.listen, &error))?;
-    let (admin, admin_at) = http::serve_admin(settings.admin_listen, bounds, services.clone())
-        .map_err(|error| cannot_listen(settings.admin_listen, &error))?;
+    let admin_listen = settings.admin_listen;
+    let (admin, admin_at) =
+        http::serve_admin(admin_listen, Some(public_at), bounds, services.clone())
+            .map_err(|error| cannot_listen(admin_listen, &error))?;
     let mut loops =
         Loops::start(settings, &house, prover, gauges, services.metrics, fallen.clone());
     loops.build_filters(filters);
@@ -100,7 +102,7 @@ async fn open_worker(settings: &Settings) -> Result<Opened, Failure> {
     let (admin_token, _) = house.admin_token()?;
     let services = services(settings, &house, admin_token, metrics);
     let (admin, admin_at) =
-        http::serve_admin(settings.admin_listen, http_bounds(settings), services.clone())
+        http::serve_admin(settings.admin_listen, None, http_bounds(settings), services.clone())
             .map_err(|error| cannot_listen(settings.admin_listen, &error))?;
     let fallen = CancellationToken::new();
     let (prover, gauges) = (house.prover(), house.gauges().await);

@@ -80,5 +80,8 @@ async fn both_listeners_tell_whether_they_live_and_whether_requests_may_come() {
         }
         let page = get("/").await;
         assert!(page.status == 200 && page.body.contains("/healthz"), "{page:?}");
+        // Ready to paste: the address is the one that is listened on.
+        let command = format!("{}/coupons/summer/issue\n", server.public);
+        assert!(page.body.contains(&command), "{page:?}");
     }
 }
