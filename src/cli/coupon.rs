@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use clap::Subcommand;
 
-use super::{coupon_id, print_json, say, unless_left};
+use super::output::{print_json, say, unless_left};
 use crate::app::{Database, Failure, House};
 use crate::domain::act::{Applied, Change};
 use crate::domain::coupon::{Coupon, CouponId, Definition, Kind, Supply};
@@ -251,4 +251,9 @@ fn duration(text: &str) -> Result<ValidFor, String> {
 
 fn format(text: &str) -> Result<Format, String> {
     Format::from_word(text).ok_or_else(|| format!("must be {FORMATS}"))
+}
+
+/// An id of a coupon among the arguments.
+pub(super) fn coupon_id(text: &str) -> Result<CouponId, String> {
+    CouponId::parse(text).ok_or_else(|| "must match [A-Za-z0-9_-]{1,64}".to_owned())
 }

@@ -1,8 +1,8 @@
 //! The two listeners.
 //!
-//! A request for a ticket (`/coupons/{id}/issue`) takes a way of its own: `edge.rs` knows its path by
-//! two comparisons, before the table of routes is searched, and `issue.rs` reads of the request by
-//! hand what it needs and no more. Every other path goes through the table to a handler whose
+//! A request for a ticket (`/coupons/{id}/issue`) takes a way of its own: `edge.rs` finds its path
+//! before the table of routes is searched, and `issue.rs` reads by hand what it needs of the
+//! request and no more. Every other path goes through the table (`routes.rs`) to a handler whose
 //! signature says what it takes (`extract/`).
 
 mod acts;
