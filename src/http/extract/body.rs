@@ -86,12 +86,18 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
 /// Why a body is not what it should be, with a pointer to the field where that is known.
 fn does_not_fit(pointer: &str, error: &serde_json::Error) -> Problem {
     let code = if error.is_data() { Code::ValidationFailed } else { Code::InvalidJson };
-    // The sentence quotes the value that does not fit, however long it is.
-    let detail: String = error.to_string().chars().take(DETAIL_MAX_CHARS).collect();
-    let problem = Problem::new(code, detail.clone());
-    match error.is_data() && !pointer.is_empty() {
-        true => problem.with_faults(vec![(pointer, detail)]),
-        false => problem,
+    let sentence = error.to_string();
+    if !error.is_data() {
+        return Problem::new(code, sentence);
+    }
+    // Where it stands says the pointer; the sentence quotes the value, however long it is.
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    let detail: String = sentence.replace(&place, "").chars().take(DETAIL_MAX_CHARS).collect();
+    match pointer.trim_start_matches('/').replace('/', ".").as_str() {
+        "" => Problem::new(code, detail),
+        field => {
+            Problem::new(code, format!("{field}: {detail}")).with_faults(vec![(pointer, detail)])
+        }
     }
 }
 
