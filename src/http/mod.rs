@@ -10,6 +10,7 @@ mod bodies;
 mod connection;
 mod coupons;
 mod edge;
+mod errors_page;
 mod export;
 mod extract;
 mod health;

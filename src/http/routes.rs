@@ -3,7 +3,7 @@
 use actix_web::http::Method;
 
 use super::route::Route;
-use super::{acts, coupons, export, health, issue, pages, tickets};
+use super::{acts, coupons, errors_page, export, health, issue, pages, tickets};
 
 /// The paths of the public listener.
 pub(super) fn public() -> Vec<Route> {
@@ -23,6 +23,7 @@ pub(super) fn public() -> Vec<Route> {
         Route::at("/me/tickets").shows("the caller's own tickets", tickets::mine),
         Route::at("/tickets/{ticket_id}").shows("one of them", tickets::find),
         Route::at("/readyz").shows("whether it can serve, and why not", health::readyz),
+        Route::at("/docs/errors").shows("what each error means, and what to do", errors_page::show),
         Route::at("/").shows("this page", pages::show),
     ]
 }
@@ -76,6 +77,7 @@ pub(super) fn admin() -> Vec<Route> {
         Route::at("/metrics").shows("for Prometheus", health::metrics),
         Route::at("/healthz").shows("the process answers", health::healthz),
         Route::at("/readyz").shows("whether it can serve, and why not", health::readyz),
+        Route::at("/docs/errors").shows("what each error means, and what to do", errors_page::show),
         Route::at("/").shows("this page", pages::show),
     ]
 }
