@@ -22,6 +22,16 @@ pub enum ActRefusal {
 }
 
 impl ActRefusal {
+    /// The word of the reason, which is the code of its error, too.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::BelowIssued { .. } => "below_issued",
+            Self::TotalTooLarge { .. } => "total_too_large",
+            Self::AlreadyClosed => "already_closed",
+            Self::Superseded => "superseded",
+        }
+    }
+
     /// Reads the words that a script stored.
     pub fn parse(words: &[&str]) -> Option<Self> {
         Some(match words {
@@ -35,12 +45,14 @@ impl ActRefusal {
 }
 
 impl fmt::Display for ActRefusal {
+    /// The words that [`ActRefusal::parse`] reads.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.word())?;
         match self {
-            Self::BelowIssued { out: tickets } => write!(out, "below_issued {tickets}"),
-            Self::TotalTooLarge { total } => write!(out, "total_too_large {total}"),
-            Self::AlreadyClosed => out.write_str("already_closed"),
-            Self::Superseded => out.write_str("superseded"),
+            Self::BelowIssued { out: number } | Self::TotalTooLarge { total: number } => {
+                write!(out, " {number}")
+            }
+            Self::AlreadyClosed | Self::Superseded => Ok(()),
         }
     }
 }
