@@ -6,9 +6,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::domain::act::Applied;
 use crate::domain::coupon::{Coupon, CouponId, Definition};
+use crate::domain::issued_ticket::TicketBody;
 use crate::domain::ticket::{Status, TicketId};
 use crate::domain::time::{UnixMs, ValidFor};
-use crate::domain::told::Told;
 use crate::prepare::Patch;
 
 /// A coupon as admins see it.
@@ -90,7 +90,7 @@ impl<'a> AppliedBody<'a> {
 /// A page of a user's tickets.
 #[derive(Serialize)]
 pub(super) struct TicketPage<'a> {
-    pub(super) tickets: Vec<Told<'a>>,
+    pub(super) tickets: Vec<TicketBody<'a>>,
     pub(super) next_cursor: Option<String>,
 }
 
