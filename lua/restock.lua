@@ -7,7 +7,8 @@
 --! REPLY recovering | other_generation | stale_epoch epoch | unknown
 --! KEEPS I1 I4 I8
 --
--- A refusal (below_issued, total_too_large) changes nothing but the act's number and result.
+-- A refusal (below_issued with what is out, total_too_large with what the total would be) changes
+-- nothing but the act's number and result.
 
 local delta, total_max = tonumber(ARGV[5]), tonumber(ARGV[6])
 local answer = refuse()
@@ -16,9 +17,10 @@ if answer then return answer end
 local total = terms.total + delta
 local refusal
 if stock.remaining + stock.embargoed + delta < 0 or total < 1 then
-  refusal = 'refused below_issued'
+  local out = terms.total - stock.remaining - stock.embargoed
+  refusal = string.format('refused below_issued %.0f', out)
 elseif total > total_max then
-  refusal = 'refused total_too_large'
+  refusal = string.format('refused total_too_large %.0f', total)
 end
 if refusal then
   redis.call('HSET', coupon, 'act_no', act_no, 'act_token', act_token, 'act_result', refusal)

@@ -81,13 +81,6 @@ impl From<redis::Error> for Failure {
 impl From<prepare::Refusal> for Failure {
     fn from(refusal: prepare::Refusal) -> Self {
         match refusal {
-            prepare::Refusal::Invalid(faults) => {
-                let sentences: Vec<String> = faults
-                    .into_iter()
-                    .map(|(field, detail)| format!("{field}: {detail}"))
-                    .collect();
-                Self::Refused(sentences.join("; "))
-            }
             prepare::Refusal::Store(_) | prepare::Refusal::Redis(_) => {
                 Self::Missing(refusal.to_string())
             }

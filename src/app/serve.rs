@@ -17,6 +17,7 @@ use super::{Database, Failure, House};
 use crate::auth::{AdminToken, Users};
 use crate::config::{Auth, Settings, Switch};
 use crate::domain::coupon::{CouponId, Definition, Kind, Supply};
+use crate::domain::who::Who;
 use crate::http::{self, Services};
 use crate::issue::{self, FilterBuilder, Issuer, Shared};
 use crate::telemetry::metrics;
@@ -58,8 +59,10 @@ async fn open_server(settings: &Settings, with_demo: bool) -> Result<Opened, Fai
     let (public, public_at) =
         http::serve_public(settings.listen, shares, bounds, services.clone(), issuer)
             .map_err(|error| cannot_listen(settings.listen, &error))?;
-    let (admin, admin_at) = http::serve_admin(settings.admin_listen, bounds, services.clone())
-        .map_err(|error| cannot_listen(settings.admin_listen, &error))?;
+    let admin_listen = settings.admin_listen;
+    let (admin, admin_at) =
+        http::serve_admin(admin_listen, Some(public_at), bounds, services.clone())
+            .map_err(|error| cannot_listen(admin_listen, &error))?;
     let mut loops =
         Loops::start(settings, &house, prover, gauges, services.metrics, fallen.clone());
     loops.build_filters(filters);
@@ -99,7 +102,7 @@ async fn open_worker(settings: &Settings) -> Result<Opened, Failure> {
     let (admin_token, _) = house.admin_token()?;
     let services = services(settings, &house, admin_token, metrics);
     let (admin, admin_at) =
-        http::serve_admin(settings.admin_listen, http_bounds(settings), services.clone())
+        http::serve_admin(settings.admin_listen, None, http_bounds(settings), services.clone())
             .map_err(|error| cannot_listen(settings.admin_listen, &error))?;
     let fallen = CancellationToken::new();
     let (prover, gauges) = (house.prover(), house.gauges().await);
@@ -256,7 +259,7 @@ async fn demo(house: &House) -> Result<bool, Failure> {
         return Ok(false);
     }
     // A crash between creating and preloading is finished here; done before, it changes nothing.
-    if let Err(error) = house.preparer.preload(&id, "demo").await {
+    if let Err(error) = house.preparer.preload(&id, Who::Demo).await {
         tracing::warn!(%error, "the demo's coupon is not ready yet");
     }
     Ok(true)

@@ -4,9 +4,8 @@
 
 mod coupon;
 mod doctor;
+mod output;
 
-use std::fmt::Display;
-use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
@@ -16,7 +15,11 @@ use crate::config::{LogFormat, Settings, kept};
 use crate::domain::coupon::CouponId;
 use crate::domain::limits::HUNG_WAIT;
 use crate::domain::ticket::TicketId;
+use crate::domain::who::Who;
 use crate::telemetry::logs;
+
+use coupon::coupon_id;
+use output::{print_json, say};
 
 /// N tickets, a million people, one second: exactly N get one.
 ///
@@ -139,7 +142,7 @@ async fn perform(cli: Cli) -> Result<(), Failure> {
         }
         Verb::Ticket(TicketVerb::Cancel { id }) => {
             let house = visit(settings).await?;
-            let done = house.preparer.cancel(&id, "cli").await;
+            let done = house.preparer.cancel(&id, Who::Cli).await;
             house.close().await;
             done?;
             say(format_args!("{id} is cancelled"))
@@ -172,30 +175,6 @@ async fn visit_with(settings: &Settings, database: Database) -> Result<House, Fa
             Err(failure)
         }
     }
-}
-
-/// Prints a value for people and programs alike.
-fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
-    let text =
-        serde_json::to_string_pretty(value).map_err(|error| Failure::Refused(error.to_string()))?;
-    say(text)
-}
-
-/// Writes a line to standard output. A reader that has left, as `head` does, misses it; that is no
-/// failure, and a check still ends as it would have.
-fn say(line: impl Display) -> Result<(), Failure> {
-    unless_left(writeln!(std::io::stdout(), "{line}"))
-}
-
-fn unless_left(written: std::io::Result<()>) -> Result<(), Failure> {
-    match written {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        written => Ok(written?),
-    }
-}
-
-fn coupon_id(text: &str) -> Result<CouponId, String> {
-    CouponId::parse(text).ok_or_else(|| "must match [A-Za-z0-9_-]{1,64}".to_owned())
 }
 
 fn ticket_id(text: &str) -> Result<TicketId, String> {

@@ -5,11 +5,13 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::act_refusal::ActRefusal;
 use super::code::hex;
 use super::coupon::CouponId;
-use super::limits::IDEMPOTENCY_KEY_MAX_BYTES;
+use super::idempotency_key::IdempotencyKey;
 use super::ticket::Serial;
 use super::time::UnixMs;
+use super::who::Who;
 
 /// One ticket whose stock goes back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +76,15 @@ impl Change {
         }
     }
 
+    /// How much stock it gives, or takes away; `None` when it is about something else.
+    pub fn delta(&self) -> Option<i64> {
+        match self {
+            Self::Restock { delta } => Some(*delta),
+            Self::Return { returns } => i64::try_from(returns.len()).ok(),
+            _ => None,
+        }
+    }
+
     /// The arguments as texts without zero bytes.
     fn arguments(&self) -> Vec<String> {
         let ms_or_none =
@@ -92,27 +103,6 @@ impl Change {
     }
 }
 
-/// `Idempotency-Key`: 1..=255 printable ASCII bytes, with or without the quotes of a structured
-/// field. The same key with the same change is the same act.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IdempotencyKey(String);
-
-impl IdempotencyKey {
-    /// `None` when it is empty, too long or not printable ASCII.
-    pub fn parse(text: &str) -> Option<Self> {
-        let quoted = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-        let bare = quoted.unwrap_or(text);
-        let fits = (1..=IDEMPOTENCY_KEY_MAX_BYTES).contains(&bare.len());
-        let printable = bare.bytes().all(|byte| (b' '..=b'~').contains(&byte));
-        (fits && printable).then(|| Self(bare.to_owned()))
-    }
-
-    /// The key without quotes.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
 /// An act as it is handed to the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewAct {
@@ -124,8 +114,8 @@ pub struct NewAct {
     pub idempotency_key: Option<IdempotencyKey>,
     /// The version that the caller saw (`If-Match`), when it gave one.
     pub if_version: Option<u64>,
-    /// Who asked: `admin`, `cli`, `demo` or `relay`.
-    pub who: String,
+    /// Who asked.
+    pub who: Who,
     /// When, by the server's clock.
     pub at: UnixMs,
 }
@@ -139,10 +129,21 @@ pub struct Act {
     pub act_no: u64,
     /// What it changes.
     pub change: Change,
+    /// Who asked.
+    pub who: Who,
     /// When it was intended, by the clock of the server that did.
     pub intended_at: UnixMs,
     /// What came of it; `None` while it is only intended.
     pub result: Option<ActResult>,
+}
+
+/// An act as the log of its coupon shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoggedAct {
+    /// The act.
+    pub act: Act,
+    /// When its result was written, by the clock of the database; `None` while it is only intended.
+    pub recorded_at: Option<UnixMs>,
 }
 
 impl Act {
@@ -168,20 +169,16 @@ impl Act {
 
 /// What a script made of an act. Stored in the coupon's hash and in the act's row, so that
 /// repeating the act is harmless.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "outcome", rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ActResult {
     /// It is in force.
     Applied(Applied),
     /// It was refused; nothing but the act's number changed.
-    Refused {
-        /// `below_issued`, `already_closed`, `superseded` or `total_too_large`.
-        reason: String,
-    },
+    Refused(ActRefusal),
 }
 
 /// The coupon after an act.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Applied {
     /// Its version.
     pub version: u64,
@@ -199,8 +196,17 @@ impl fmt::Display for ActResult {
             Self::Applied(Applied { version, total, remaining }) => {
                 write!(out, "applied {version} {total} {remaining}")
             }
-            Self::Refused { reason } => write!(out, "refused {reason}"),
+            Self::Refused(reason) => write!(out, "refused {reason}"),
         }
+    }
+}
+
+/// The state of an act with this result.
+pub fn state_word(result: Option<&ActResult>) -> &'static str {
+    match result {
+        None => "intended",
+        Some(ActResult::Applied(_)) => "applied",
+        Some(ActResult::Refused(_)) => "refused",
     }
 }
 
@@ -214,7 +220,7 @@ impl ActResult {
                 total: total.parse().ok()?,
                 remaining: remaining.parse().ok()?,
             })),
-            ["refused", reason] => Some(Self::Refused { reason: (*reason).to_owned() }),
+            ["refused", reason @ ..] => ActRefusal::parse(reason).map(Self::Refused),
             _ => None,
         }
     }
@@ -228,10 +234,12 @@ mod tests {
 
     #[test]
     fn a_result_survives_being_stored_by_a_script() {
-        for text in ["applied 3 1000 500", "refused below_issued"] {
+        for text in ["applied 3 1000 500", "refused below_issued 512", "refused superseded"] {
             assert_eq!(ActResult::parse(text).unwrap().to_string(), text);
         }
-        assert_eq!(ActResult::parse("applied 3"), None);
+        for text in ["applied 3", "refused", "refused below_issued", "refused lost"] {
+            assert_eq!(ActResult::parse(text), None, "{text}");
+        }
     }
 
     #[test]
@@ -240,6 +248,7 @@ mod tests {
             coupon_id: CouponId::parse("summer").unwrap(),
             act_no: 2,
             change: Change::Restock { delta: 5 },
+            who: Who::Admin,
             intended_at: UnixMs(1_700_000_000_000),
             result: None,
         };
@@ -271,16 +280,7 @@ mod tests {
         let tokens: HashSet<String> = acts.iter().map(Act::token).collect();
         assert_eq!(tokens.len(), acts.len());
         assert!(tokens.iter().all(|token| token.len() == 16));
-        let result = ActResult::parse("refused below_issued");
+        let result = ActResult::parse("refused below_issued 5");
         assert_eq!(Act { result, ..act.clone() }.token(), act.token(), "settled or not");
-    }
-
-    #[test]
-    fn an_idempotency_key_is_the_same_with_and_without_its_quotes() {
-        assert_eq!(IdempotencyKey::parse("\"a-1\""), IdempotencyKey::parse("a-1"));
-        for text in ["", "\"\"", "a\tb", "é"] {
-            assert_eq!(IdempotencyKey::parse(text), None, "{text}");
-        }
-        assert_eq!(IdempotencyKey::parse(&"k".repeat(256)), None);
     }
 }

@@ -1,13 +1,17 @@
 //! The nouns: what things are. Pure values without IO; nothing here reads a clock.
 
 pub mod act;
+pub mod act_refusal;
 pub mod blame;
 pub mod code;
 pub mod coupon;
 pub mod generation;
+pub mod idempotency_key;
+pub mod issued_ticket;
 pub mod limits;
+pub mod outcome;
 pub mod record;
 pub mod ticket;
 pub mod time;
-pub mod told;
 pub mod user;
+pub mod who;

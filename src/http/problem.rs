@@ -1,5 +1,4 @@
 //! Every refusal and error as it is told: RFC 9457 `application/problem+json` with a stable code.
-//! The one place where an outcome becomes a status.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
@@ -7,25 +6,19 @@ use actix_web::web::Bytes;
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde::Serialize;
 
-use super::edge::written;
 use crate::domain::coupon::CouponId;
+use crate::domain::outcome::OutcomeWord;
 use crate::domain::time::UnixMs;
+
+/// Most bodies are shorter, and then written without growing.
+const BODY_USUAL_BYTES: usize = 512;
 
 /// Every code, with its page in docs/errors.md.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Code {
-    SoldOut,
-    NotOpen,
-    Closed,
-    Paused,
-    UserLimitReached,
-    TicketCancelled,
-    CouponNotFound,
+    /// How a request for a ticket ends, and what else ends so.
+    Outcome(OutcomeWord),
     TicketNotFound,
-    OutcomeUnknown,
-    Overloaded,
-    Recovering,
-    BacklogFull,
     InvalidCouponId,
     InvalidTicketId,
     InvalidUserId,
@@ -74,18 +67,8 @@ impl Code {
     /// Code, status, title, and after how many seconds asking again may help.
     fn row(self) -> (&'static str, u16, &'static str, Option<u64>) {
         match self {
-            Self::SoldOut => ("sold_out", 409, "Sold out", None),
-            Self::NotOpen => ("not_open", 409, "Not open yet", Some(1)),
-            Self::Closed => ("closed", 409, "Closed", None),
-            Self::Paused => ("paused", 409, "Paused", Some(5)),
-            Self::UserLimitReached => ("user_limit_reached", 409, "Limit per user reached", None),
-            Self::TicketCancelled => ("ticket_cancelled", 409, "Ticket cancelled", None),
-            Self::CouponNotFound => ("coupon_not_found", 404, "No such coupon", None),
+            Self::Outcome(outcome) => outcome.row(),
             Self::TicketNotFound => ("ticket_not_found", 404, "No such ticket", None),
-            Self::OutcomeUnknown => ("outcome_unknown", 503, "Outcome unknown", Some(1)),
-            Self::Overloaded => ("overloaded", 503, "Overloaded", Some(1)),
-            Self::Recovering => ("recovering", 503, "Recovering", Some(2)),
-            Self::BacklogFull => ("backlog_full", 503, "Backlog full", Some(5)),
             Self::InvalidCouponId => ("invalid_coupon_id", 400, "Malformed coupon id", None),
             Self::InvalidTicketId => ("invalid_ticket_id", 400, "Malformed ticket id", None),
             Self::InvalidUserId => ("invalid_user_id", 400, "Malformed user id", None),
@@ -147,7 +130,7 @@ struct Fault {
 /// A refusal or an error on its way out; boxed, because most requests end well.
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
-pub(super) struct Problem(Box<Fields>);
+pub struct Problem(Box<Fields>);
 
 #[derive(Debug, Serialize)]
 struct Fields {
@@ -215,7 +198,7 @@ impl Problem {
     }
 
     /// The response with one header more.
-    pub(super) fn response_with(&self, header: (&'static str, &'static str)) -> HttpResponse {
+    pub(super) fn response_with(&self, header: (&'static str, &str)) -> HttpResponse {
         self.builder().insert_header(header).body(written(self))
     }
 
@@ -242,6 +225,14 @@ impl Problem {
 pub(super) fn response_of(code: Code, body: Bytes) -> HttpResponse {
     let (_, status, ..) = code.row();
     builder(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)).body(body)
+}
+
+/// A body, as JSON.
+fn written(body: &impl Serialize) -> Vec<u8> {
+    let mut text = Vec::with_capacity(BODY_USUAL_BYTES);
+    // Every field is text or a number: writing them to memory cannot fail.
+    let _ = serde_json::to_writer(&mut text, body);
+    text
 }
 
 fn builder(status: StatusCode) -> HttpResponseBuilder {

@@ -6,11 +6,12 @@
 //! group. No timers, no lock across an await, no database, no second trip to Redis. Only verdicts
 //! are shared by the workers.
 
+mod answer;
 mod batcher;
+mod bounds;
 mod filter_builder;
 mod holders_filter;
 mod moment;
-mod outcome;
 mod queue;
 mod round_limit;
 mod unknown;
@@ -19,7 +20,6 @@ mod verdicts;
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio_util::sync::DropGuard;
@@ -27,6 +27,7 @@ use tokio_util::sync::DropGuard;
 use crate::auth::Caller;
 use crate::domain::code::CodeKeys;
 use crate::domain::coupon::CouponId;
+use crate::domain::outcome::{Outcome, OutcomeWord};
 use crate::domain::user::Claim;
 use crate::redis::Redis;
 use crate::redis::hot;
@@ -35,36 +36,13 @@ use crate::telemetry::health::Health;
 use crate::telemetry::metrics::IssueMetrics;
 
 use batcher::Batcher;
+pub use bounds::Bounds;
 pub use filter_builder::FilterBuilder;
 use moment::Moment;
-pub use outcome::{Issued, Outcome};
 use queue::Queue;
 use round_limit::RoundLimit;
 pub use unknown::UnknownIds;
 pub use verdicts::Verdicts;
-
-/// The bounds of the hot path that an operator may change.
-#[derive(Debug, Clone)]
-pub struct Bounds {
-    /// Requests that may wait in the queue of one worker.
-    pub queue_max_requests: usize,
-    /// Requests that one call answers, 1..=512.
-    pub group_max_requests: usize,
-    /// Unpersisted tickets of a shard beyond which nothing is issued.
-    pub backlog_max_tickets: u64,
-    /// How long a request may wait in the queue before it is `overloaded`. Rounds are kept so small
-    /// that Redis answers them in half of it; so it must be well below the time-out of Redis.
-    pub queue_max_wait: Duration,
-    /// How long a request may wait in the queue for a connection to open again.
-    pub reopen_wait: Duration,
-}
-
-impl Bounds {
-    /// Whoever waited for Redis to come back may have waited longer than for their turn.
-    fn longest_wait(&self) -> Duration {
-        self.queue_max_wait.max(self.reopen_wait)
-    }
-}
 
 /// What the issuers of a process share; cheap to clone.
 #[derive(Clone, Default)]
@@ -144,7 +122,7 @@ impl Issuer {
             }
             None => self.asked(now, coupon_id.clone(), caller, claim).await,
         };
-        self.metrics.ended(outcome.counted());
+        self.metrics.ended(OutcomeWord::from(&outcome));
         outcome
     }
 

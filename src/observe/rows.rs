@@ -6,7 +6,7 @@ use crate::domain::coupon::{Coupon, CouponId};
 use crate::lua::audit::Balance;
 use crate::store::{Counts, Store};
 
-use super::Error;
+use super::error::Error;
 
 /// What the rows say of a coupon around the instant of a balance.
 pub(super) struct Rows {
@@ -104,6 +104,7 @@ mod tests {
     use crate::domain::act::{ActResult, Change};
     use crate::domain::coupon::{Definition, Kind, State, Supply};
     use crate::domain::time::UnixMs;
+    use crate::domain::who::Who;
     use crate::observe::balance::tests::balance;
 
     fn coupon() -> Coupon {
@@ -135,6 +136,7 @@ mod tests {
             coupon_id: CouponId::parse("summer").unwrap(),
             act_no: 2,
             change: Change::Restock { delta: 5 },
+            who: Who::Admin,
             intended_at: UnixMs(7),
             result: ActResult::parse("applied 2 100 61"),
         }

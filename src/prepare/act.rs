@@ -46,7 +46,7 @@ impl Preparer {
     /// Finishes somebody else's act. What it came to is its own caller's business.
     pub(super) async fn give_way(&self, other: &Act) -> Result<(), Refusal> {
         match self.carry_out(other).await {
-            Ok(_) | Err(Refusal::BelowIssued | Refusal::TotalTooLarge) => Ok(()),
+            Ok(_) | Err(Refusal::BelowIssued { .. } | Refusal::TotalTooLarge { .. }) => Ok(()),
             // `ActInProgress`: others finished it and went on.
             Err(Refusal::AlreadyClosed | Refusal::Superseded | Refusal::ActInProgress) => Ok(()),
             Err(refusal) => Err(refusal),
@@ -59,7 +59,10 @@ impl Preparer {
         let recovering = |sentence: &str| Err(Refusal::Recovering(sentence.to_owned()));
         match self.apply(&accepted, act).await? {
             ActReply::Settled(result) => {
-                self.store.settle_act(act, &result).await?;
+                // Others may have settled it meanwhile: each act is logged once, by all processes.
+                if self.store.settle_act(act, &result).await? {
+                    log(act, &result);
+                }
                 told(&result)
             }
             ActReply::Diverged(_) => Err(self.diverged_of(&act.coupon_id)),
@@ -128,15 +131,18 @@ impl Preparer {
     }
 }
 
+/// One line for each act of an admin. A request that gives way to another's act logs it under its
+/// own id: `who` names whoever asked for it.
+fn log(act: &Act, result: &ActResult) {
+    let (kind, delta, who) = (act.change.word(), act.change.delta(), act.who.word());
+    let act_no = act.act_no;
+    tracing::info!(coupon.id = %act.coupon_id, act_no, kind, delta, who, %result, "act");
+}
+
 /// What a script refused is a refusal to the caller too.
 pub(super) fn told(result: &ActResult) -> Result<Applied, Refusal> {
     match result {
         ActResult::Applied(applied) => Ok(*applied),
-        ActResult::Refused { reason } => Err(match reason.as_str() {
-            "below_issued" => Refusal::BelowIssued,
-            "total_too_large" => Refusal::TotalTooLarge,
-            "superseded" => Refusal::Superseded,
-            _ => Refusal::AlreadyClosed,
-        }),
+        ActResult::Refused(refusal) => Err((*refusal).into()),
     }
 }

@@ -1,66 +1,22 @@
 //! Tickets after they were issued: one by its id, and a user's own.
 
+mod error;
 mod export;
 
 use std::sync::Arc;
 
-use crate::domain::code::{CodeKeys, Proof};
+use crate::domain::code::CodeKeys;
 use crate::domain::coupon::Coupon;
+use crate::domain::issued_ticket::IssuedTicket;
 use crate::domain::ticket::{Serial, Status, Ticket, TicketId};
 use crate::domain::time::UnixMs;
-use crate::domain::told::Told;
 use crate::domain::user::{Claim, UserId};
-use crate::redis::{self, Redis};
-use crate::store::{self, Store, TicketRow};
+use crate::redis::Redis;
+use crate::store::{Store, TicketRow};
 
 pub use crate::store::UserCursor;
+pub use error::Error;
 pub use export::{Export, FORMATS, Format};
-
-/// Why a ticket cannot be shown.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// There is none, or it is another user's.
-    #[error("there is no such ticket")]
-    NotFound,
-    /// Its coupon's code key is not among this server's.
-    #[error("the code key {0} is missing")]
-    MissingKey(String),
-    /// Others are writing workbooks, or receiving them.
-    #[error(
-        "{} workbooks are being written or sent already; ask again",
-        crate::domain::limits::WORKBOOKS_MAX
-    )]
-    Busy,
-    /// The export could not be written.
-    #[error("the export could not be written: {0}")]
-    Export(std::io::Error),
-    /// The database did not answer.
-    #[error(transparent)]
-    Store(#[from] store::Error),
-    /// Redis did not answer.
-    #[error(transparent)]
-    Redis(#[from] redis::Error),
-}
-
-/// A ticket with all that is derived from it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shown {
-    /// What was issued.
-    pub ticket: Ticket,
-    /// Its code and receipt.
-    pub proof: Proof,
-    /// When it stops being valid.
-    pub expires_at: Option<UnixMs>,
-    /// Where it stands now.
-    pub status: Status,
-}
-
-impl Shown {
-    /// Its fields on the wire.
-    pub fn told(&self) -> Told<'_> {
-        Told::of(&self.ticket, &self.proof, self.expires_at, self.status)
-    }
-}
 
 /// Looks tickets up; cheap to clone.
 #[derive(Clone)]
@@ -86,7 +42,7 @@ impl Settler {
     ///
     /// # Errors
     /// [`Error::NotFound`] also for the ticket of somebody else.
-    pub async fn find(&self, id: &TicketId, user_id: &UserId) -> Result<Shown, Error> {
+    pub async fn find(&self, id: &TicketId, user_id: &UserId) -> Result<IssuedTicket, Error> {
         let coupon = self.store.find_coupon(&id.coupon_id).await?.ok_or(Error::NotFound)?;
         match self.store.find_ticket(id).await? {
             Some(row) if row.ticket.user_id == *user_id => self.show(row, &coupon),
@@ -104,7 +60,7 @@ impl Settler {
         user_id: &UserId,
         after: Option<&UserCursor>,
         limit_rows: u32,
-    ) -> Result<Vec<Shown>, Error> {
+    ) -> Result<Vec<IssuedTicket>, Error> {
         let rows = self.store.tickets_of_user(user_id, after, limit_rows).await?;
         let mut shown = Vec::with_capacity(rows.len());
         let mut known: Option<Coupon> = None;
@@ -129,13 +85,13 @@ impl Settler {
         coupon: &Coupon,
         after: Serial,
         limit_rows: u32,
-    ) -> Result<Vec<Shown>, Error> {
+    ) -> Result<Vec<IssuedTicket>, Error> {
         let rows = self.store.tickets_of_coupon(&coupon.definition.id, after, limit_rows).await?;
         rows.into_iter().map(|row| self.show(row, coupon)).collect()
     }
 
     /// A row with all that is derived from it.
-    fn show(&self, row: TicketRow, coupon: &Coupon) -> Result<Shown, Error> {
+    fn show(&self, row: TicketRow, coupon: &Coupon) -> Result<IssuedTicket, Error> {
         let key = self.keys.find(&coupon.key_id);
         let key = key.ok_or_else(|| Error::MissingKey(coupon.key_id.clone()))?;
         let expires_at = row.ticket.expires_at(coupon.definition.valid_for);
@@ -144,7 +100,8 @@ impl Settler {
             Status::Accepted if is_over => Status::Expired,
             status => status,
         };
-        Ok(Shown { proof: key.proof(&row.ticket), ticket: row.ticket, expires_at, status })
+        let proof = key.proof(&row.ticket);
+        Ok(IssuedTicket { ticket: row.ticket, proof, expires_at, status: Some(status) })
     }
 
     async fn find_in_progress(
@@ -152,7 +109,7 @@ impl Settler {
         id: &TicketId,
         user_id: &UserId,
         coupon: &Coupon,
-    ) -> Result<Shown, Error> {
+    ) -> Result<IssuedTicket, Error> {
         let claims: Vec<Claim> =
             (1..=crate::domain::limits::PER_USER_LIMIT_MAX).filter_map(Claim::new).collect();
         let holdings = self.redis.holdings(&id.coupon_id, user_id, &claims).await?;

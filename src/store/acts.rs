@@ -5,13 +5,14 @@ use async_trait::async_trait;
 use super::decide::{self, Cancelled, Intended};
 use super::dialect::{Dialect, Statement, Transaction, only};
 use super::error::{Error, Result};
-use super::rows::{ACT_COLUMNS, ActRow, KeyedAct, all, change_text, state_word, stored};
+use super::rows::{ACT_COLUMNS, ActRow, KeyedAct, all, change_text, stored};
 use super::{coupons, tickets};
-use crate::domain::act::{Act, ActResult, Change, NewAct, Return};
+use crate::domain::act::{Act, ActResult, Change, LoggedAct, NewAct, Return, state_word};
 use crate::domain::coupon::{Coupon, CouponId, State};
 use crate::domain::limits::YOUNG_MS;
 use crate::domain::ticket::Serial;
 use crate::domain::time::UnixMs;
+use crate::domain::who::Who;
 
 /// The numbered acts of coupons.
 #[async_trait]
@@ -22,11 +23,15 @@ pub trait Acts: Send + Sync {
     async fn intend_act(&self, act: &NewAct) -> Result<Intended>;
 
     /// Writes what came of an act, and what it means for the coupon's row: total, window, limit,
-    /// state and version. Settling twice changes nothing.
-    async fn settle_act(&self, act: &Act, result: &ActResult) -> Result<()>;
+    /// state and version. Settling twice changes nothing. Says whether it was not settled before.
+    async fn settle_act(&self, act: &Act, result: &ActResult) -> Result<bool>;
 
     /// The act of a coupon with this number.
     async fn find_act(&self, id: &CouponId, act_no: u64) -> Result<Option<Act>>;
+
+    /// The acts of a coupon in the sequence of their numbers after this one, settled or not.
+    async fn list_acts(&self, id: &CouponId, after: u64, limit_rows: u32)
+    -> Result<Vec<LoggedAct>>;
 
     /// Acts that are not settled, at most one of each coupon, in the order of the coupons' ids
     /// after this one: a crash left them. Those intended within half a second of `now` are left
@@ -44,7 +49,7 @@ pub trait Acts: Send + Sync {
         &self,
         id: &CouponId,
         serials: &[Serial],
-        who: &str,
+        who: Who,
         at: UnixMs,
     ) -> Result<Cancelled>;
 }
@@ -55,7 +60,7 @@ impl<D: Dialect> Acts for D {
         self.call(|| intend(self, act)).await
     }
 
-    async fn settle_act(&self, act: &Act, result: &ActResult) -> Result<()> {
+    async fn settle_act(&self, act: &Act, result: &ActResult) -> Result<bool> {
         self.call(|| settle(self, act, result)).await
     }
 
@@ -64,6 +69,24 @@ impl<D: Dialect> Acts for D {
         let act_no: i64 = stored(act_no)?;
         let statement = Statement::new(sql).bind(id.as_str()).bind(act_no);
         Ok(acts_of(self.read(&statement).await?)?.into_iter().next())
+    }
+
+    async fn list_acts(
+        &self,
+        id: &CouponId,
+        after: u64,
+        limit_rows: u32,
+    ) -> Result<Vec<LoggedAct>> {
+        let sql = format!(
+            "SELECT {ACT_COLUMNS} FROM acts WHERE coupon_id = $1 AND act_no > $2
+             ORDER BY act_no LIMIT $3"
+        );
+        let statement = Statement::new(sql)
+            .bind(id.as_str())
+            .bind(stored::<_, i64>(after)?)
+            .bind(i64::from(limit_rows));
+        let acts = all::<ActRow, KeyedAct>(self.read(&statement).await?)?.into_iter();
+        Ok(acts.map(|KeyedAct { act, recorded_at, .. }| LoggedAct { act, recorded_at }).collect())
     }
 
     async fn unsettled_acts(
@@ -89,7 +112,7 @@ impl<D: Dialect> Acts for D {
         &self,
         id: &CouponId,
         serials: &[Serial],
-        who: &str,
+        who: Who,
         at: UnixMs,
     ) -> Result<Cancelled> {
         self.call(|| cancel_tickets(self, id, serials, who, at)).await
@@ -144,7 +167,7 @@ async fn insert<D: Dialect>(
     .bind(act.change.word())
     .bind(arguments.as_str())
     .bind(new.idempotency_key.as_ref().map(|key| key.as_str()))
-    .bind(new.who.as_str())
+    .bind(new.who.word())
     .bind(new.at.0);
     D::write_in(transaction, &statement).await?;
     let statement = Statement::new("UPDATE coupons SET act_no = $2, state = $3 WHERE id = $1")
@@ -155,7 +178,7 @@ async fn insert<D: Dialect>(
     Ok(act)
 }
 
-async fn settle<D: Dialect>(database: &D, act: &Act, result: &ActResult) -> Result<()> {
+async fn settle<D: Dialect>(database: &D, act: &Act, result: &ActResult) -> Result<bool> {
     let mut transaction = database.begin().await?;
     let coupon = coupons::lock::<D>(&mut transaction, &act.coupon_id).await?;
     let sql = format!(
@@ -170,13 +193,14 @@ async fn settle<D: Dialect>(database: &D, act: &Act, result: &ActResult) -> Resu
         .bind(state_word(Some(result)))
         .bind(text.as_str());
     if D::write_in(&mut transaction, &statement).await? == 0 {
-        return settled_before::<D>(&mut transaction, act).await;
+        return settled_before::<D>(&mut transaction, act).await.map(|()| false);
     }
     if let (Some(coupon), ActResult::Applied(applied)) = (coupon, result) {
         let after = decide::after(coupon, &act.change, applied);
         coupons::update::<D>(&mut transaction, &after).await?;
     }
-    Ok(transaction.commit().await?)
+    transaction.commit().await?;
+    Ok(true)
 }
 
 /// An act that could not be settled was settled before; one without a row was lost by the database.
@@ -196,7 +220,7 @@ async fn cancel_tickets<D: Dialect>(
     database: &D,
     id: &CouponId,
     serials: &[Serial],
-    who: &str,
+    who: Who,
     at: UnixMs,
 ) -> Result<Cancelled> {
     let mut transaction = database.begin().await?;
@@ -216,7 +240,7 @@ async fn cancel_tickets<D: Dialect>(
         change: Change::Return { returns },
         idempotency_key: None,
         if_version: None,
-        who: who.to_owned(),
+        who,
         at,
     };
     let acts = acts_that_decide::<D>(&mut transaction, &new).await?;

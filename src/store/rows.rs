@@ -1,11 +1,13 @@
 //! What rows look like in every dialect, and the nouns made from them.
 
+use std::str::FromStr;
+
 use sqlx::FromRow;
 
 use super::error::{Error, Result};
-use crate::domain::act::{Act, ActResult, Change};
-use crate::domain::coupon::{Coupon, CouponId, Definition, Kind, Shard, State, Supply};
-use crate::domain::generation::{Durability, Generation};
+use crate::domain::act::{Act, ActResult, Change, state_word};
+use crate::domain::coupon::{Coupon, CouponId, Definition, Shard};
+use crate::domain::generation::Generation;
 use crate::domain::ticket::{Serial, Status, Ticket};
 use crate::domain::time::{UnixMs, ValidFor};
 use crate::domain::user::{Claim, UserId};
@@ -16,8 +18,8 @@ pub(super) const COUPON_COLUMNS: &str = "id, name, total, per_user_limit, opens_
      created_at_ms";
 
 /// The columns of [`ActRow`].
-pub(super) const ACT_COLUMNS: &str =
-    "coupon_id, act_no, kind, arguments, idempotency_key, state, result, intended_at_ms";
+pub(super) const ACT_COLUMNS: &str = "coupon_id, act_no, kind, arguments, idempotency_key, \
+     state, result, who, intended_at_ms, settled_at_ms";
 
 /// The columns of [`GenerationRow`].
 pub(super) const GENERATION_COLUMNS: &str = "generation_no, epoch, run_id, replid, durability, \
@@ -63,10 +65,10 @@ impl TryFrom<CouponRow> for Coupon {
                 opens_at: row.opens_at_ms.map(UnixMs),
                 closes_at: row.closes_at_ms.map(UnixMs),
                 valid_for,
-                kind: kind_from_word(&row.kind).ok_or(Error::Corrupt("kind"))?,
-                supply: supply_from_word(&row.supply).ok_or(Error::Corrupt("supply"))?,
+                kind: word(&row.kind, "kind")?,
+                supply: word(&row.supply, "supply")?,
             },
-            state: State::from_word(&row.state).ok_or(Error::Corrupt("state"))?,
+            state: word(&row.state, "state")?,
             shard: shard.ok_or(Error::Corrupt("shard"))?,
             key_id: row.key_id,
             version: natural(row.version, "version")?,
@@ -75,28 +77,6 @@ impl TryFrom<CouponRow> for Coupon {
             created_at: UnixMs(row.created_at_ms),
         })
     }
-}
-
-/// The word of a kind in its row.
-pub(super) fn kind_word(kind: Kind) -> &'static str {
-    match kind {
-        Kind::FirstCome => "first_come",
-    }
-}
-
-fn kind_from_word(word: &str) -> Option<Kind> {
-    [Kind::FirstCome].into_iter().find(|kind| kind_word(*kind) == word)
-}
-
-/// The word of a supply in its row.
-pub(super) fn supply_word(supply: Supply) -> &'static str {
-    match supply {
-        Supply::Counter => "counter",
-    }
-}
-
-fn supply_from_word(word: &str) -> Option<Supply> {
-    [Supply::Counter].into_iter().find(|supply| supply_word(*supply) == word)
 }
 
 /// A row of `acts`.
@@ -109,13 +89,16 @@ pub(super) struct ActRow {
     idempotency_key: Option<String>,
     state: String,
     result: Option<String>,
+    who: String,
     intended_at_ms: i64,
+    settled_at_ms: Option<i64>,
 }
 
-/// An act with the key that it was asked for with.
+/// An act with the key that it was asked for with, and when it was recorded.
 pub(super) struct KeyedAct {
     pub(super) act: Act,
     pub(super) idempotency_key: Option<String>,
+    pub(super) recorded_at: Option<UnixMs>,
 }
 
 impl TryFrom<ActRow> for KeyedAct {
@@ -136,19 +119,12 @@ impl TryFrom<ActRow> for KeyedAct {
             coupon_id: CouponId::parse(&row.coupon_id).ok_or(Error::Corrupt("coupon id"))?,
             act_no: natural(row.act_no, "act_no")?,
             change,
+            who: word(&row.who, "who")?,
             intended_at: UnixMs(row.intended_at_ms),
             result,
         };
-        Ok(Self { act, idempotency_key: row.idempotency_key })
-    }
-}
-
-/// The state of an act with this result.
-pub(super) fn state_word(result: Option<&ActResult>) -> &'static str {
-    match result {
-        None => "intended",
-        Some(ActResult::Applied(_)) => "applied",
-        Some(ActResult::Refused { .. }) => "refused",
+        let recorded_at = row.settled_at_ms.map(UnixMs);
+        Ok(Self { act, idempotency_key: row.idempotency_key, recorded_at })
     }
 }
 
@@ -193,7 +169,7 @@ impl TryFrom<StoredTicket> for TicketRow {
                 claim: claim.ok_or(Error::Corrupt("claim"))?,
                 issued_at: UnixMs(row.issued_at_ms),
             },
-            status: Status::from_word(&row.status).ok_or(Error::Corrupt("status"))?,
+            status: Status::stored(&row.status).ok_or(Error::Corrupt("status"))?,
         })
     }
 }
@@ -217,13 +193,12 @@ impl TryFrom<GenerationRow> for Generation {
     type Error = Error;
 
     fn try_from(row: GenerationRow) -> Result<Self> {
-        let durability = Durability::from_word(&row.durability);
         Ok(Self {
             generation_no: natural(row.generation_no, "generation_no")?,
             epoch: natural(row.epoch, "epoch")?,
             run_id: row.run_id,
             replid: row.replid,
-            durability: durability.ok_or(Error::Corrupt("durability"))?,
+            durability: word(&row.durability, "durability")?,
             reason: row.reason,
             accepted_heartbeat: natural(row.accepted_heartbeat, "accepted_heartbeat")?,
             heartbeat: natural(row.heartbeat, "heartbeat")?,
@@ -231,6 +206,11 @@ impl TryFrom<GenerationRow> for Generation {
             refused_run_id: row.refused_run_id,
         })
     }
+}
+
+/// Reads a word of a closed set.
+fn word<T: FromStr>(text: &str, column: &'static str) -> Result<T> {
+    text.parse().map_err(|_| Error::Corrupt(column))
 }
 
 /// Reads a number that is never negative.

@@ -4,6 +4,7 @@
 //! One reader of pages, several writers: two for programs, exact, and two for spreadsheets.
 
 mod cell;
+mod columns;
 mod csv;
 mod workbook;
 
@@ -11,11 +12,12 @@ use std::io;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::{Error, Settler, Shown};
+use super::Settler;
+use super::error::Error;
 use crate::domain::coupon::Coupon;
+use crate::domain::issued_ticket::IssuedTicket;
 use crate::domain::limits::{PAGE_MAX_ROWS, WORKBOOKS_MAX};
 use crate::domain::ticket::Serial;
-use crate::domain::told::Told;
 use workbook::{Finished, Workbook};
 
 /// How an export looks.
@@ -53,19 +55,6 @@ impl Format {
 /// The words of all formats, for a sentence.
 pub const FORMATS: &str = "csv, ndjson, xlsx or csv-excel";
 
-const COLUMNS: [&str; 10] = [
-    "id",
-    "coupon_id",
-    "user_id",
-    "serial",
-    "claim",
-    "code",
-    "receipt",
-    "issued_at",
-    "expires_at",
-    "status",
-];
-
 /// Room on disk for one workbook.
 type Room = SemaphorePermit<'static>;
 static WORKBOOKS: Semaphore = Semaphore::const_new(WORKBOOKS_MAX);
@@ -94,7 +83,7 @@ impl Export {
     /// Those of the database, and of the temporary file. An export that failed in the middle must
     /// not look like a whole one.
     pub async fn next_page(&mut self) -> Result<Option<Vec<u8>>, Error> {
-        let write: fn(&[Shown], bool) -> std::io::Result<Vec<u8>> = match self.format {
+        let write: fn(&[IssuedTicket], bool) -> std::io::Result<Vec<u8>> = match self.format {
             Format::Xlsx => return self.next_piece().await,
             Format::Csv => csv::exact,
             Format::CsvExcel => csv::for_spreadsheets,
@@ -139,11 +128,11 @@ impl Pages {
     }
 
     /// The next at most 1,000 winners; the first page is there even when there are none.
-    async fn next(&mut self) -> Result<Option<Vec<Shown>>, Error> {
+    async fn next(&mut self) -> Result<Option<Vec<IssuedTicket>>, Error> {
         let Some(after) = self.after else { return Ok(None) };
         let page = self.settler.of_coupon(&self.coupon, after, PAGE_MAX_ROWS).await?;
         let is_full = page.len() == PAGE_MAX_ROWS as usize;
-        self.after = page.last().filter(|_| is_full).map(|shown| shown.ticket.serial);
+        self.after = page.last().filter(|_| is_full).map(|last| last.ticket.serial);
         Ok(Some(page))
     }
 }
@@ -156,27 +145,11 @@ async fn blocking<T: Send + 'static>(
     done.map_err(io::Error::other).flatten().map_err(Error::Export)
 }
 
-fn ndjson(page: &[Shown]) -> io::Result<Vec<u8>> {
+fn ndjson(page: &[IssuedTicket]) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    for shown in page {
-        serde_json::to_writer(&mut bytes, &shown.told())?;
+    for ticket in page {
+        serde_json::to_writer(&mut bytes, &ticket.body())?;
         bytes.push(b'\n');
     }
     Ok(bytes)
-}
-
-/// The values of a ticket in the order of [`COLUMNS`].
-fn values(told: &Told<'_>) -> [String; 10] {
-    [
-        told.id.to_string(),
-        told.coupon_id.to_string(),
-        told.user_id.to_string(),
-        told.serial.to_string(),
-        told.claim.to_string(),
-        told.code.to_string(),
-        told.receipt.to_string(),
-        told.issued_at.to_string(),
-        told.expires_at.map(|at| at.to_string()).unwrap_or_default(),
-        told.status.word().to_owned(),
-    ]
 }

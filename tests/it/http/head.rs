@@ -8,9 +8,10 @@ use crate::support::server::{Answer, TOKEN, send};
 
 use super::{assert_problem, changes_nothing};
 
-const PUBLIC: [&str; 9] = [
+const PUBLIC: [&str; 10] = [
     "/healthz",
     "/readyz",
+    "/docs/errors",
     "/",
     "/coupons/summer",
     "/coupons/summer/audit",
@@ -19,13 +20,15 @@ const PUBLIC: [&str; 9] = [
     "/coupons/nothing",
     "/tickets/summer.9",
 ];
-const ADMIN: [&str; 9] = [
+const ADMIN: [&str; 11] = [
     "/healthz",
     "/readyz",
+    "/docs/errors",
     "/",
     "/metrics",
     "/admin/coupons",
     "/admin/coupons/summer",
+    "/admin/coupons/summer/acts",
     "/admin/coupons/summer/stats",
     "/admin/coupons/summer/winners",
     "/admin/coupons/nothing/winners",

@@ -1,0 +1,90 @@
+//! An act as the log of its coupon tells it.
+
+use serde::Serialize;
+
+use crate::domain::act::{Act, ActResult, Applied, Change, LoggedAct, state_word};
+use crate::domain::ticket::Serial;
+use crate::domain::time::UnixMs;
+use crate::domain::who::Who;
+use crate::prepare::Refusal;
+
+/// A page of a coupon's acts.
+#[derive(Serialize)]
+pub(super) struct ActPage {
+    pub(super) acts: Vec<ActBody>,
+    pub(super) next_cursor: Option<String>,
+}
+
+/// One act.
+#[derive(Serialize)]
+pub(super) struct ActBody {
+    act_no: u64,
+    kind: &'static str,
+    who: Who,
+    change: ChangeBody,
+    /// `intended`, `applied` or `refused`.
+    state: &'static str,
+    intended_at: UnixMs,
+    recorded_at: Option<UnixMs>,
+    #[serde(flatten)]
+    result: ResultBody,
+}
+
+/// What it was to change.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum ChangeBody {
+    Restock { delta: i64 },
+    Window { opens_at: Option<UnixMs>, closes_at: Option<UnixMs>, per_user_limit: u8 },
+    Return { serials: Vec<Serial> },
+    OfState {},
+}
+
+/// What came of it.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum ResultBody {
+    Applied(Applied),
+    Refused { reason: &'static str, detail: String },
+    Unknown {},
+}
+
+impl ActBody {
+    pub(super) fn of(logged: &LoggedAct) -> Self {
+        let LoggedAct { act, recorded_at } = logged;
+        Self {
+            act_no: act.act_no,
+            kind: act.change.word(),
+            who: act.who,
+            change: ChangeBody::of(act),
+            state: state_word(act.result.as_ref()),
+            intended_at: act.intended_at,
+            recorded_at: *recorded_at,
+            result: match &act.result {
+                None => ResultBody::Unknown {},
+                Some(ActResult::Applied(applied)) => ResultBody::Applied(*applied),
+                Some(ActResult::Refused(refusal)) => ResultBody::Refused {
+                    reason: refusal.word(),
+                    detail: Refusal::from(*refusal).to_string(),
+                },
+            },
+        }
+    }
+}
+
+impl ChangeBody {
+    fn of(act: &Act) -> Self {
+        match &act.change {
+            Change::Restock { delta } => Self::Restock { delta: *delta },
+            Change::Window { opens_at_ms, closes_at_ms, per_user_limit } => Self::Window {
+                opens_at: opens_at_ms.map(UnixMs),
+                closes_at: closes_at_ms.map(UnixMs),
+                per_user_limit: *per_user_limit,
+            },
+            Change::Return { returns } => {
+                Self::Return { serials: returns.iter().map(|one| one.serial()).collect() }
+            }
+            Change::Preload | Change::Pause | Change::Resume | Change::Close => Self::OfState {},
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! The bodies of coupons, acts and tickets.
+
+use actix_web::HttpResponse;
+use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::domain::act::Applied;
+use crate::domain::coupon::{Coupon, CouponId, Definition};
+use crate::domain::issued_ticket::TicketBody;
+use crate::domain::ticket::{Status, TicketId};
+use crate::domain::time::{UnixMs, ValidFor};
+use crate::prepare::Patch;
+
+/// A coupon as admins see it.
+#[derive(Serialize)]
+pub(super) struct CouponBody<'a> {
+    #[serde(flatten)]
+    definition: &'a Definition,
+    state: &'static str,
+    version: u64,
+    created_at: UnixMs,
+}
+
+impl<'a> CouponBody<'a> {
+    pub(super) fn of(coupon: &'a Coupon, state: &'static str) -> Self {
+        let (version, created_at) = (coupon.version, coupon.created_at);
+        Self { definition: &coupon.definition, state, version, created_at }
+    }
+}
+
+/// A page of all coupons.
+#[derive(Serialize)]
+pub(super) struct CouponPage<'a> {
+    pub(super) coupons: Vec<CouponBody<'a>>,
+    pub(super) next_cursor: Option<&'a CouponId>,
+}
+
+/// How much a restock gives, or takes away.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RestockBody {
+    pub(super) delta: i64,
+}
+
+/// An absent field is left alone, and `null` removes it where a coupon can be without it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PatchBody {
+    #[serde(default, deserialize_with = "present")]
+    name: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    total: Option<u64>,
+    #[serde(default, deserialize_with = "present")]
+    per_user_limit: Option<u8>,
+    #[serde(default, deserialize_with = "present")]
+    valid_for: Option<Option<ValidFor>>,
+    #[serde(default, deserialize_with = "present")]
+    opens_at: Option<Option<UnixMs>>,
+    #[serde(default, deserialize_with = "present")]
+    closes_at: Option<Option<UnixMs>>,
+}
+
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+impl From<PatchBody> for Patch {
+    fn from(body: PatchBody) -> Self {
+        let PatchBody { name, total, per_user_limit, valid_for, opens_at, closes_at } = body;
+        Self { name, total, valid_for, per_user_limit, opens_at, closes_at }
+    }
+}
+
+/// A coupon after an act.
+#[derive(Serialize)]
+pub(super) struct AppliedBody<'a> {
+    coupon_id: &'a CouponId,
+    #[serde(flatten)]
+    applied: Applied,
+}
+
+impl<'a> AppliedBody<'a> {
+    pub(super) fn of(coupon_id: &'a CouponId, applied: Applied) -> Self {
+        Self { coupon_id, applied }
+    }
+}
+
+/// A page of a user's tickets.
+#[derive(Serialize)]
+pub(super) struct TicketPage<'a> {
+    pub(super) tickets: Vec<TicketBody<'a>>,
+    pub(super) next_cursor: Option<String>,
+}
+
+/// A ticket after it was cancelled.
+#[derive(Serialize)]
+pub(super) struct CancelledBody {
+    pub(super) id: TicketId,
+    pub(super) status: Status,
+}
+
+/// A JSON body that no cache may keep.
+pub(super) fn uncached(body: &impl Serialize) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .json(body)
+}
