@@ -9,6 +9,7 @@
 pub mod domain;
 
 pub mod config;
+pub mod lookups;
 pub mod telemetry;
 
 pub mod auth;

@@ -8,9 +8,9 @@ from .children import scratch
 from .load import Load, noise
 from .postgres import Postgres, owner
 from .stage import QUIET_CORES, Patience, Setting, Stage
-from .targets import OF_A_ROUND
+from .targets import OF_A_COMPARISON
 
-TARGETS = ("ceiling", "winners", "replays", "sold_out", "mixed", "ten_coupons")
+TARGETS = ("ceiling", "winners", "replays", "sold_out", "mixed", "ten_coupons", "ceiling_of_page", "page")
 
 
 def variants(words):
@@ -28,7 +28,7 @@ def measure(options):
     """True when no promise broke; which variant is better is for the reader to say."""
     title, *words = options.compare
     load, patience = Load(options.seconds, options.connections), Patience(0 if options.smoke else 120)
-    targets = [target for target in OF_A_ROUND if target.name in TARGETS]
+    targets = [target for target in OF_A_COMPARISON if target.name in TARGETS]
     stages, broken = {}, []
     with scratch(owner()) as folder:
         postgres = Postgres(folder / "postgres")

@@ -63,12 +63,6 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 
 type Answer = Result<HttpResponse, Problem>;
 
-/// `GET /coupons/{id}`.
-pub(super) async fn public_view(request: HttpRequest, services: web::ThinData<Services>) -> Answer {
-    let id = coupon_id(&request)?;
-    Ok(private(&services.observer.public_view(&id).await?))
-}
-
 /// `GET /coupons/{id}/audit`: the balance at this instant.
 pub(super) async fn audit(request: HttpRequest, services: web::ThinData<Services>) -> Answer {
     let id = coupon_id(&request)?;

@@ -8,6 +8,7 @@ mod health;
 mod identity;
 mod issue;
 mod listener;
+mod page;
 mod problem;
 mod refusal;
 mod settings;
@@ -89,7 +90,7 @@ pub fn serve_public(
             .app_data(web::ThinData(services.clone()))
             .configure(public_routes)
             .default_service(web::to(edge::not_found))
-            .wrap(from_fn(edge::request_id_and_issue))
+            .wrap(from_fn(edge::request_id_and_fast_ways))
     })
 }
 
@@ -143,13 +144,13 @@ fn public_routes(routes: &mut web::ServiceConfig) {
         // First, so that the constant reply that benchmarks measure pays for nobody else's pattern.
         .service(shown(only("/healthz", SHOWS), health::healthz))
         .service(
-            // Only for paths that are escaped or malformed: see `edge::request_id_and_issue`.
+            // Only for paths that are escaped or malformed: see `edge::request_id_and_fast_ways`.
             // No HEAD: it would issue a ticket that nobody sees.
             only("/coupons/{id}/issue", "GET, POST, OPTIONS")
                 .route(web::get().to(issue::issue_routed))
                 .route(web::post().to(issue::issue_routed)),
         )
-        .service(shown(only("/coupons/{id}", SHOWS), coupons::public_view))
+        .service(shown(only("/coupons/{id}", SHOWS), page::page_routed))
         .service(shown(only("/coupons/{id}/audit", SHOWS), coupons::audit))
         .service(shown(only("/me/tickets", SHOWS), tickets::mine))
         .service(shown(only("/tickets/{ticket_id}", SHOWS), tickets::find))

@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use tokio::sync::Notify;
 
-use super::moment::Moment;
 use super::outcome::{Outcome, of_answer};
 use super::queue::{Group, Queue, RoundBounds};
 use super::round_limit::RoundLimit;
@@ -19,6 +18,7 @@ use super::{Bounds, UnknownIds, Verdicts};
 use crate::domain::code::CodeKeys;
 use crate::domain::generation::Durability;
 use crate::domain::record::SOURCE_ISSUE;
+use crate::lookups::Moment;
 use crate::lua::issue::{Answered, Args, Reply, issue};
 use crate::redis::hot::{HotConnection, Open};
 use crate::redis::{Error, Redis};

@@ -9,7 +9,6 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::holders_filter::HoldersFilter;
-use super::moment::Moment;
 use super::verdicts::{Stock, Verdicts};
 use crate::domain::code::hex;
 use crate::domain::coupon::CouponId;
@@ -17,6 +16,7 @@ use crate::domain::limits::{
     HOLD_MS, PAGE_PAUSE_FACTOR, PAGE_PAUSE_MAX, PAGE_PAUSE_MIN, TURN, TURN_ASK_AGAIN,
     TURN_ASK_AGAIN_MAX,
 };
+use crate::lookups::Moment;
 use crate::lua::holders_page::{Args, Page, Reply, holders_page};
 use crate::lua::turn::{self, Step, turn};
 use crate::redis::Redis;

@@ -9,7 +9,6 @@
 mod batcher;
 mod filter_builder;
 mod holders_filter;
-mod moment;
 mod outcome;
 mod queue;
 mod round_limit;
@@ -28,6 +27,7 @@ use crate::auth::Caller;
 use crate::domain::code::CodeKeys;
 use crate::domain::coupon::CouponId;
 use crate::domain::user::Claim;
+use crate::lookups::Moment;
 use crate::redis::Redis;
 use crate::redis::hot;
 use crate::store::Store;
@@ -36,7 +36,6 @@ use crate::telemetry::metrics::IssueMetrics;
 
 use batcher::Batcher;
 pub use filter_builder::FilterBuilder;
-use moment::Moment;
 pub use outcome::{Issued, Outcome};
 use queue::Queue;
 use round_limit::RoundLimit;

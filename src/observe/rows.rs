@@ -6,7 +6,7 @@ use crate::domain::coupon::{Coupon, CouponId};
 use crate::lua::audit::Balance;
 use crate::store::{Counts, Store};
 
-use super::Error;
+use super::error::Error;
 
 /// What the rows say of a coupon around the instant of a balance.
 pub(super) struct Rows {
@@ -99,14 +99,14 @@ impl Rows {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::domain::act::{ActResult, Change};
     use crate::domain::coupon::{Definition, Kind, State, Supply};
     use crate::domain::time::UnixMs;
     use crate::observe::balance::tests::balance;
 
-    fn coupon() -> Coupon {
+    pub(in crate::observe) fn coupon() -> Coupon {
         let id = CouponId::parse("summer").unwrap();
         Coupon {
             shard: id.shard(),

@@ -4,4 +4,5 @@ mod backlog;
 mod full;
 mod hung;
 mod in_the_clear;
+mod page;
 mod standby;

@@ -82,6 +82,11 @@ impl PrivateRedis {
     pub async fn crash_and_restart_with(&mut self, meanwhile: impl FnOnce(&Path)) {
         self.crash().await;
         meanwhile(&self.files());
+        self.restart().await;
+    }
+
+    /// Starts Redis again on its data, after [`PrivateRedis::crash`].
+    pub async fn restart(&mut self) {
         self.local.restart().await.unwrap();
     }
 
