@@ -149,26 +149,8 @@ impl Observer {
         self.states(std::slice::from_ref(coupon)).await[0]
     }
 
-    /// As [`Observer::state`], of each coupon. Once Redis cannot be reached, it is asked no more.
+    /// As [`Observer::state`], of each coupon; Redis is asked once for all of them.
     pub async fn states(&self, coupons: &[Coupon]) -> Vec<&'static str> {
-        let mut states = Vec::with_capacity(coupons.len());
-        let mut is_reachable = true;
-        for coupon in coupons {
-            states.push(match coupon.state {
-                State::Draft => "draft",
-                _ if !is_reachable => "unknown",
-                _ => match balance(&self.redis, &coupon.definition.id).await {
-                    Ok(balance) => state::at(&balance, balance.now),
-                    Err(Error::Recovering) => "recovering",
-                    Err(error) => {
-                        tracing::warn!(%error, coupon.id = %coupon.definition.id, "state unknown");
-                        is_reachable =
-                            !matches!(&error, Error::Redis(error) if error.doubts_connection());
-                        "unknown"
-                    }
-                },
-            });
-        }
-        states
+        state::of_all(&self.redis, coupons).await
     }
 }

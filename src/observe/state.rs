@@ -1,4 +1,4 @@
-//! What Redis and the row say of one coupon.
+//! What Redis and the rows say of coupons.
 
 use super::error::Error;
 use crate::domain::coupon::{Coupon, CouponId, State};
@@ -6,6 +6,33 @@ use crate::domain::time::UnixMs;
 use crate::lua::audit::{self, Balance};
 use crate::redis::Redis;
 use crate::store::Store;
+
+/// The state of each coupon as admins see it.
+pub(super) async fn of_all(redis: &Redis, coupons: &[Coupon]) -> Vec<&'static str> {
+    let preloaded = coupons.iter().filter(|coupon| coupon.state != State::Draft);
+    let ids: Vec<&CouponId> = preloaded.map(|coupon| &coupon.definition.id).collect();
+    let replies = match ids.as_slice() {
+        [] => Vec::new(),
+        ids => audit::audit_all(redis, ids).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the states of coupons are unknown");
+            Vec::new()
+        }),
+    };
+    let mut replies = replies.into_iter();
+    let state = |coupon: &Coupon| match coupon.state {
+        State::Draft => "draft",
+        _ => match replies.next() {
+            Some(Ok(audit::Reply::Balance(balance))) => at(&balance, balance.now),
+            Some(Ok(audit::Reply::Unknown)) => "recovering",
+            Some(Err(error)) => {
+                tracing::warn!(%error, coupon.id = %coupon.definition.id, "state unknown");
+                "unknown"
+            }
+            None => "unknown",
+        },
+    };
+    coupons.iter().map(state).collect()
+}
 
 /// The balance of a coupon that was preloaded.
 pub(super) async fn balance(redis: &Redis, id: &CouponId) -> Result<Box<Balance>, Error> {
