@@ -13,6 +13,7 @@ pub mod lookups;
 pub mod telemetry;
 
 pub mod auth;
+pub mod embedded;
 pub mod redis;
 pub mod store;
 

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::code::hex;
 use super::coupon::CouponId;
 use super::limits::IDEMPOTENCY_KEY_MAX_BYTES;
 use super::ticket::Serial;
@@ -162,7 +162,7 @@ impl Act {
             hash.update(part);
             hash.update([0]);
         }
-        hex(&hash.finalize()[..8])
+        HEXLOWER.encode(&hash.finalize()[..8])
     }
 }
 

@@ -25,7 +25,6 @@ use actix_web::{App, FromRequest, Handler, HttpRequest, Resource, Responder, web
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::auth::{AdminToken, Users};
-use crate::config::open_files::Shares;
 use crate::domain::code::CodeKeys;
 use crate::domain::limits::ADMIN_CONNECTIONS_MAX;
 use crate::issue::Issuer;
@@ -52,6 +51,15 @@ pub struct Services {
     pub keys: Arc<CodeKeys>,
     /// Renders the metrics.
     pub metrics: PrometheusHandle,
+}
+
+/// How the open files of a server are shared out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shares {
+    /// Threads that serve users: as many as wanted, or fewer where files are scarce.
+    pub workers: usize,
+    /// Connections that each of them serves at once.
+    pub worker_connections_max: usize,
 }
 
 /// What an operator may change of a listener.

@@ -7,7 +7,6 @@ pub mod generation;
 pub mod holders;
 pub mod hot;
 pub mod keys;
-pub mod local;
 pub mod pool;
 pub mod presence;
 pub(crate) mod right;

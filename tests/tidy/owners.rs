@@ -8,7 +8,7 @@ use crate::tree::{self, Finding, Source, Tree};
 const OWNERS: [(&str, &[&str]); 8] = [
     ("actix*", &["http", "app"]),
     ("sqlx", &["store"]),
-    ("redis", &["redis", "lua"]),
+    ("redis", &["redis", "lua", "embedded"]),
     ("rustls*", &["redis"]),
     ("deadpool_redis", &["redis", "lua"]),
     ("deadpool", &["redis", "lua"]),

@@ -1,8 +1,8 @@
 //! SIGTERM under load: no request that had begun fails, and every ticket told is a row.
 
-use firstcome::config::secrets;
 use firstcome::domain::coupon::CouponId;
-use firstcome::redis::local::LocalRedis;
+use firstcome::embedded::LocalRedis;
+use firstcome::embedded::secrets;
 use firstcome::store;
 
 use crate::support::crowd::Crowd;

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use firstcome::domain::generation::Durability;
+use firstcome::embedded::LocalRedis;
 use firstcome::redis::generation::Accepted;
-use firstcome::redis::local::LocalRedis;
 use firstcome::redis::{Redis, Settings};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Cmd, FromRedisValue};

@@ -5,16 +5,41 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use firstcome::redis::local::{Error, LocalRedis};
+use firstcome::embedded::{Error, LocalRedis};
+use redis::AsyncCommands as _;
 use rustix::process::Signal;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use super::{assert_all_keys, connect, pid_of_redis, write_keys};
 use crate::support::eventually::{eventually, eventually_holds};
 use crate::support::processes::{group_of, living_in_group, signal};
+use crate::support::redis::connect;
 
 const PARENT_DATA_DIR: &str = "FIRSTCOME_TEST_PARENT_DATA_DIR";
+const KEYS: u32 = 100;
+
+/// Writes keys one by one, so that each is an acknowledged write of its own.
+async fn write_keys(url: &str) {
+    let mut connection = connect(url).await;
+    for number in 0..KEYS {
+        let () = connection.set(format!("key{number}"), number).await.unwrap();
+    }
+}
+
+async fn assert_all_keys(url: &str) {
+    let mut connection = connect(url).await;
+    for number in 0..KEYS {
+        let kept: Option<u32> = connection.get(format!("key{number}")).await.unwrap();
+        assert_eq!(kept, Some(number));
+    }
+}
+
+async fn pid_of_redis(url: &str) -> u32 {
+    let told: String =
+        redis::cmd("INFO").arg("server").query_async(&mut connect(url).await).await.unwrap();
+    let line = told.lines().find_map(|line| line.strip_prefix("process_id:"));
+    line.unwrap().trim().parse().unwrap()
+}
 
 async fn start(dir: &Path) -> LocalRedis {
     LocalRedis::start(dir, None).await.unwrap()
@@ -59,7 +84,7 @@ async fn a_second_start_in_the_same_directory_is_refused_as_in_use() {
 async fn after_kill_9_of_the_parent_nothing_remains_and_a_new_start_finds_every_key() {
     let dir = TempDir::new().unwrap();
     let mut parent = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "redis::local::the_parent_that_is_killed"])
+        .args(["--exact", "embedded::redis::the_parent_that_is_killed"])
         .env(PARENT_DATA_DIR, dir.path())
         .stdin(Stdio::piped())
         .stdout(Stdio::null())

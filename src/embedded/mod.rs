@@ -1,15 +1,20 @@
-//! The private `redis-server` of the embedded set-up: a child on a unix socket in the data
-//! directory, which no other process shares and which no crash of ours leaves behind.
+//! The embedded set-up, for which nothing has to be installed but Redis or set: what it keeps in
+//! the data directory, the secrets that it makes for itself, and its private `redis-server`.
+//!
+//! That is a child on a unix socket in the data directory, which no other process shares and which
+//! no crash of ours leaves behind.
 //!
 //! Two locks keep it so. `server.lock` is held by the server: a second one is refused at once.
 //! `redis.lock` is held by the child alone: after a crash the next server waits until the Redis of
 //! the last one has ended, so that two never write the same append-only file.
 
 mod child;
+pub mod data_dir;
 mod error;
 mod find;
 mod lock;
 mod place;
+pub mod secrets;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
