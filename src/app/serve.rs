@@ -187,7 +187,6 @@ fn services(
         observer: house.observer.clone(),
         users: users(settings).into(),
         admin_token,
-        keys: house.keys.clone(),
         metrics,
     }
 }

@@ -72,11 +72,6 @@ impl LocalRedis {
         self.place.url()
     }
 
-    /// The process, and process group, of the shell that keeps Redis; `None` after [`Self::wait`].
-    pub fn pid(&self) -> Option<u32> {
-        self.child.id()
-    }
-
     /// Completes when the child has died, which it never does unasked; may be dropped and called
     /// again. What follows is [`Self::restart`], with a back-off.
     ///

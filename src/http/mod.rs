@@ -25,7 +25,6 @@ use actix_web::{App, FromRequest, Handler, HttpRequest, Resource, Responder, web
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::auth::{AdminToken, Users};
-use crate::domain::code::CodeKeys;
 use crate::domain::limits::ADMIN_CONNECTIONS_MAX;
 use crate::issue::Issuer;
 use crate::observe::Observer;
@@ -47,8 +46,6 @@ pub struct Services {
     pub users: Arc<Users>,
     /// Who admins are.
     pub admin_token: AdminToken,
-    /// The code keys that this server has.
-    pub keys: Arc<CodeKeys>,
     /// Renders the metrics.
     pub metrics: PrometheusHandle,
 }

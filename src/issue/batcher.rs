@@ -118,7 +118,7 @@ impl Batcher {
             coupon_id: &group.coupon_id,
             group: &group.holders,
         };
-        let reply = issue(&mut open, self.redis.keys(), &args).await;
+        let reply = issue(&mut open.connection, self.redis.keys(), &args).await;
         self.metrics.called(group.holders.len(), Moment::now() - sent);
         if let Ok(Reply::Answered(_)) = reply
             && !group.is_known

@@ -129,7 +129,10 @@ impl Redis {
     }
 
     /// A connection of its own with the usual time-out; for the hot path.
-    pub(crate) async fn connect(&self) -> Result<MultiplexedConnection> {
+    ///
+    /// # Errors
+    /// Those of connecting.
+    pub async fn connect(&self) -> Result<MultiplexedConnection> {
         self.connect_within(self.response_timeout).await
     }
 

@@ -10,7 +10,6 @@ use firstcome::domain::coupon::CouponId;
 use firstcome::domain::user::{Claim, UserId};
 use firstcome::issue::{Bounds, Issuer, Outcome, Shared};
 use firstcome::redis::keys::Keys;
-use firstcome::store::open;
 use futures_util::FutureExt as _;
 use reqwest::StatusCode;
 use tokio::task::LocalSet;
@@ -20,6 +19,7 @@ use crate::support::eventually::eventually_holds;
 use crate::support::postgres;
 use crate::support::server::CODE_KEYS;
 use crate::support::site::{Dialect, Site};
+use crate::support::store::open;
 
 #[tokio::test]
 async fn a_batcher_that_ends_is_noticed_and_lets_nobody_wait() {
