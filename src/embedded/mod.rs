@@ -1,8 +1,8 @@
-//! The embedded set-up, for which nothing has to be installed but Redis or set: what it keeps in
-//! the data directory, the secrets that it makes for itself, and its private `redis-server`.
+//! The embedded set-up, which needs no setting: its data directory, the secrets that it makes for
+//! itself, and its private `redis-server`.
 //!
-//! That is a child on a unix socket in the data directory, which no other process shares and which
-//! no crash of ours leaves behind.
+//! The `redis-server` is a child process on a unix socket in the data directory. No other process
+//! shares it, and no crash of ours leaves it behind.
 //!
 //! Two locks keep it so. `server.lock` is held by the server: a second one is refused at once.
 //! `redis.lock` is held by the child alone: after a crash the next server waits until the Redis of

@@ -16,7 +16,7 @@ use crate::domain::coupon::CouponId;
 use crate::domain::time::UnixMs;
 use crate::observe::Page;
 
-/// The coupon whose page a request asks for; `None` when only the table of routes can tell.
+/// The coupon whose page is requested; `None` if only the table of routes can tell.
 pub(super) fn coupon_of(request: &HttpRequest) -> Option<CouponId> {
     if *request.method() != Method::GET {
         return None;
@@ -32,7 +32,7 @@ pub(super) async fn page_routed(request: HttpRequest) -> HttpResponse {
     }
 }
 
-/// Tells what everybody may know of a coupon.
+/// What everybody may know of a coupon.
 pub(super) async fn page(request: &HttpRequest, coupon_id: &CouponId) -> HttpResponse {
     let Some(services) = request.app_data::<ThinData<Services>>() else {
         return Problem::new(Code::Internal, "This listener shows nothing.").response();
@@ -46,8 +46,8 @@ pub(super) async fn page(request: &HttpRequest, coupon_id: &CouponId) -> HttpRes
     }
 }
 
-/// The body at this instant. A worker is asked for it many times within a millisecond, and
-/// `server_time` has no finer one: the last body is kept for the next.
+/// The body at this instant. `server_time` is in milliseconds, and a busy worker answers many
+/// requests within one, so the last body is kept and sent again.
 fn body(page: Arc<Page>) -> Bytes {
     thread_local! {
         static LAST: RefCell<Option<(Arc<Page>, UnixMs, Bytes)>> = const { RefCell::new(None) };

@@ -1,5 +1,5 @@
-//! What was looked up of coupons: remembered for a while, and looked up once for all who ask at one
-//! time.
+//! Answers about coupons that are remembered for a while. When many callers ask for the same one at
+//! the same time, it is looked up once.
 
 mod moment;
 #[cfg(test)]
@@ -20,22 +20,22 @@ struct Ended<T, E> {
     ended_at: Moment,
 }
 
-/// The answers about coupons, at most one look-up of each under way. An answer serves everybody
-/// who asked before it came, and for a while, counted from the beginning of its look-up, those who
-/// ask later. A failure serves only those who asked before it came.
+/// Answers about coupons. At most one look-up of each coupon is under way; callers that ask
+/// meanwhile wait for it and get its answer, also when it failed. A good answer is remembered for
+/// `life`, counted from the beginning of its look-up; a failure is not remembered.
 pub struct Lookups<T, E> {
     ended: Cache<CouponId, Ended<T, E>>,
     life: Duration,
 }
 
 impl<T: Clone, E: Clone> Lookups<T, E> {
-    /// Answers about this many coupons, each for this long.
+    /// Remembers answers about at most `coupons_max` coupons, roughly, for `life` each.
     pub fn new(coupons_max: usize, life: Duration) -> Self {
         Self { ended: Cache::new(coupons_max), life }
     }
 
-    /// What is known of this coupon; `look` is awaited if nothing is and nobody else looks. Who
-    /// stops waiting in the middle of the own look-up leaves it to the next in line.
+    /// The answer about this coupon. `look` runs only if no answer is remembered and no other
+    /// caller is looking. If the caller that looks is dropped, the next one that waits looks.
     ///
     /// # Errors
     /// Those of the look-up.
@@ -47,7 +47,7 @@ impl<T: Clone, E: Clone> Lookups<T, E> {
         let asked_at = Moment::now();
         let is_alive =
             |ended: &Ended<T, E>| ended.result.is_ok() && asked_at - ended.began_at < self.life;
-        // The usual case, which takes no lock that another reader waits for.
+        // The usual case: a shared lock only.
         if let Some(ended) = self.ended.get(id).filter(is_alive) {
             return ended.result;
         }
@@ -60,13 +60,13 @@ impl<T: Clone, E: Clone> Lookups<T, E> {
         let guard = match entry.await {
             EntryResult::Retained(result) => return result,
             EntryResult::Vacant(guard) | EntryResult::Replaced(guard, _) => guard,
-            // Neither was asked for.
+            // Never returned here: nothing is removed, and there is no time-out.
             EntryResult::Removed(..) | EntryResult::Timeout => return look.await,
         };
         let began_at = Moment::now();
         let result = look.await;
         let ended = Ended { result: result.clone(), began_at, ended_at: Moment::now() };
-        // Fails only when the entry was taken out meanwhile; whoever waited looks then.
+        // Fails only if the entry was evicted meanwhile; the callers that waited then look.
         let _ = guard.insert(ended);
         result
     }

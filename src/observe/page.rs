@@ -1,4 +1,5 @@
-//! The page that everybody reloads before an opening: one look-up for all who read it at one time.
+//! The public page of a coupon, which everybody reloads before an opening: all readers of a process
+//! share one look-up.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,10 +19,10 @@ use crate::store::Store;
 
 /// How long a balance is shown, counted from the beginning of its look-up.
 const LIFE: Duration = Duration::from_millis(200);
-/// How long a row is as good as the database's own: its name hardly ever changes, and everything
-/// that does comes from Redis.
+/// How long a row is used before the database is asked again. Only the name is taken from it, which
+/// hardly ever changes; everything else comes from Redis.
 const ROW_LIFE: Duration = Duration::from_secs(1);
-/// A page waits this long for a row that takes the place of an older one.
+/// How long a look-up waits for a newer row before it uses the old one.
 const ROW_PATIENCE: Duration = Duration::from_millis(50);
 
 /// What everybody may know of a coupon.
@@ -52,19 +53,19 @@ pub struct PublicView<'a> {
 pub struct Page {
     coupon: Arc<Coupon>,
     balance: Box<Balance>,
-    /// When the balance was here. Redis told its time before, so the time that is counted from
-    /// here never runs ahead of it: whoever is shown `open` is not told `not_open`.
+    /// When the reply of Redis arrived. Redis read its clock before that, so `server_time` never
+    /// runs ahead of Redis: a reader who sees `open` is not told `not_open`.
     known_at: Moment,
 }
 
 impl Page {
-    /// The time of Redis: what it told, and what passed since by the clock of this machine.
+    /// The time of Redis now: the time in its reply, plus what has passed since on this machine.
     pub fn server_time(&self) -> UnixMs {
         let since = Moment::now() - self.known_at;
         self.balance.now.plus_ms(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
     }
 
-    /// What it says at this time of Redis: the window opens and closes by itself.
+    /// What the page says at this time of Redis. The state follows the window without a look-up.
     pub fn at(&self, server_time: UnixMs) -> PublicView<'_> {
         let (definition, balance) = (&self.coupon.definition, &self.balance);
         PublicView {
@@ -98,7 +99,7 @@ impl Pages {
         Self { redis, store, pages: Lookups::new(DEFINITIONS_MAX, LIFE), rows }
     }
 
-    /// The page of a coupon, whose balance is never older than [`LIFE`] and one look-up.
+    /// The page of a coupon. Its balance is never older than [`LIFE`] plus one look-up.
     pub(super) async fn find(&self, id: &CouponId) -> Result<Arc<Page>, Arc<Error>> {
         self.pages.get(id, self.look_up(id)).await
     }
@@ -109,8 +110,8 @@ impl Pages {
         Ok(Arc::new(Page { coupon, balance, known_at: Moment::now() }))
     }
 
-    /// The row, at most [`ROW_LIFE`] old as long as the database answers soon. When it does not,
-    /// the remembered row is as good, and the new one is for those who ask after it came.
+    /// The row, at most [`ROW_LIFE`] old if the database answers within [`ROW_PATIENCE`]. If it
+    /// does not, this look-up uses the old row, and a later one the new row.
     async fn row(&self, id: &CouponId) -> Result<Arc<Coupon>, Error> {
         let asked_at = Moment::now();
         let remembered = self.rows.get(id);
@@ -125,10 +126,9 @@ impl Pages {
         if asked_at - since < ROW_LIFE {
             return Ok(stale);
         }
-        // The next second is content with the old row, so that a database that hangs is not asked
-        // by each page.
+        // Counts as new for one more life, so that a database that hangs is asked once a second.
         self.rows.insert(keep, (asked_at, stale.clone()));
-        // A look that was given up would keep its connection, so it goes on by itself.
+        // Spawned, because a query that is cancelled would keep its connection busy.
         match tokio::time::timeout(ROW_PATIENCE, tokio::spawn(look)).await {
             Ok(Ok(Err(Error::CouponNotFound))) => Err(Error::CouponNotFound),
             Ok(Ok(Ok(fresh))) => Ok(fresh),

@@ -75,8 +75,8 @@ impl Script {
         }
     }
 
-    /// Sends calls in one trip, and returns the reply or the error of each. The first one brings
-    /// the text, so that the server knows the script when it meets the others.
+    /// Sends all calls in one pipeline, and returns the reply or the error of each. The first call
+    /// carries the text, so that the server knows the script before it runs the others.
     ///
     /// # Errors
     /// As [`Script::run`], when no call was answered.
