@@ -9,9 +9,11 @@
 pub mod domain;
 
 pub mod config;
+pub mod lookups;
 pub mod telemetry;
 
 pub mod auth;
+pub mod embedded;
 pub mod redis;
 pub mod store;
 

@@ -10,7 +10,7 @@ from .postgres import Postgres, owner
 from .stage import QUIET_CORES, Patience, Setting, Stage
 from .targets import OF_A_COMPARISON
 
-TARGETS = ("ceiling", "winners", "replays", "sold_out", "mixed", "ten_coupons", "coupons_48")
+TARGETS = ("ceiling", "winners", "replays", "sold_out", "mixed", "ten_coupons", "coupons_48", "ceiling_of_page", "page")
 
 
 def variants(words):

@@ -13,6 +13,9 @@ HOLDERS = 50_000
 COUPONS = 10
 DRAIN_SECONDS = 300
 PREPARED_WITHIN_SECONDS = (1, 2, 4, 8, 16, 32)
+READERS = 1_000
+# One look-up of the page in 200 ms, and what the server's loops call besides.
+READ_CALLS_PER_SECOND = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,6 +73,21 @@ def _nobody_more(stage, coupon):
 def ceiling(stage):
     result = stage.run([("/healthz", 1)])
     _every_request(stage, "/healthz always answers 200", result)
+    return result
+
+
+def ceiling_of_page(stage):
+    result = stage.run([("/healthz", 1)], dataclasses.replace(stage.load, connections=READERS))
+    _every_request(stage, "/healthz always answers 200", result)
+    return result
+
+
+def page(stage):
+    coupon = stage.server.coupon(TOTAL)
+    result = stage.run([(f"/coupons/{coupon}", 1)], dataclasses.replace(stage.load, connections=READERS))
+    _every_request(stage, "the page always answers 200", result)
+    calls, most = result["script_calls"], READ_CALLS_PER_SECOND * (result["seconds"] + 1)
+    stage.promise(f"{result['requests']} readers cost Redis {calls} calls, and not over {most:.0f}", calls <= most)
     return result
 
 
@@ -169,4 +187,10 @@ OF_A_ROUND = [
     Target("naive_insert", "naive: the same, and an insert each", naive("insert"), NAIVE),
     Target("naive_row_lock", "naive: the row lock", naive("row_lock"), NAIVE),
 ]
-OF_A_COMPARISON = [*OF_A_ROUND, Target("coupons_48", "winners of 48 coupons", coupons(48))]
+# Those that only a comparison measures: calls with few users, and the page beside the constant reply at as many connections.
+OF_A_COMPARISON = [
+    *OF_A_ROUND,
+    Target("coupons_48", "winners of 48 coupons", coupons(48)),
+    Target("ceiling_of_page", f"`/healthz` at {READERS:,} connections", ceiling_of_page),
+    Target("page", f"the page of a coupon at {READERS:,} connections", page),
+]

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use crate::config::{kept, secrets};
-use crate::redis::{self, local};
+use crate::embedded::{self, data_dir, secrets};
+use crate::redis;
 use crate::store;
 use crate::{observe, prepare, settle};
 
@@ -39,13 +39,13 @@ impl Failure {
     }
 }
 
-impl From<local::Error> for Failure {
-    fn from(error: local::Error) -> Self {
+impl From<embedded::Error> for Failure {
+    fn from(error: embedded::Error) -> Self {
         match error {
-            local::Error::InUse { .. } | local::Error::StillRunning { .. } => {
+            embedded::Error::InUse { .. } | embedded::Error::StillRunning { .. } => {
                 Self::InUse(error.to_string())
             }
-            local::Error::SocketPathTooLong { .. } => Self::Usage(error.to_string()),
+            embedded::Error::SocketPathTooLong { .. } => Self::Usage(error.to_string()),
             _ => Self::Missing(error.to_string()),
         }
     }
@@ -57,8 +57,8 @@ impl From<secrets::Error> for Failure {
     }
 }
 
-impl From<kept::Error> for Failure {
-    fn from(error: kept::Error) -> Self {
+impl From<data_dir::Error> for Failure {
+    fn from(error: data_dir::Error) -> Self {
         Self::Missing(error.to_string())
     }
 }

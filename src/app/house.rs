@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use super::{Failure, now};
 use crate::auth::AdminToken;
-use crate::config::{RedisTopology, Settings, Switch, kept, secrets};
+use crate::config::{RedisTopology, Settings, Switch};
 use crate::domain::code::CodeKeys;
 use crate::domain::limits::{MIGRATION_WAIT, ROW_WAIT};
+use crate::embedded::{LocalRedis, data_dir, secrets};
 use crate::observe::{Gauges, Observer};
 use crate::prepare::Preparer;
 use crate::reconcile::{Prover, Sweep, Topology};
-use crate::redis::local::LocalRedis;
 use crate::redis::{self, Redis};
 use crate::settle::Settler;
 use crate::store::{self, Migrations, Store};
@@ -68,7 +68,7 @@ impl House {
     /// # Errors
     /// As [`House::own`].
     pub async fn visit(settings: &Settings, database: Database) -> Result<Self, Failure> {
-        kept::claim(&settings.data_dir)?;
+        data_dir::claim(&settings.data_dir)?;
         let attached = match settings.has_private_redis() {
             true => LocalRedis::attach(&settings.data_dir).await,
             false => None,
@@ -93,7 +93,7 @@ impl House {
     /// # Errors
     /// [`Failure::Missing`] when the database is away or does not suit.
     pub async fn migrate(settings: &Settings) -> Result<(), Failure> {
-        kept::claim(&settings.data_dir)?;
+        data_dir::claim(&settings.data_dir)?;
         let settings = Settings { migrate: Switch::On, ..settings.clone() };
         let store = store::new(&database_settings(&settings, Database::Needed)?).await?;
         let migrated = store.migrate().await;
@@ -104,7 +104,7 @@ impl House {
     /// Whether nobody else owns the data directory is found when its private Redis starts.
     async fn alone(settings: &Settings, database: Database) -> Result<Self, Failure> {
         settings.check().map_err(Failure::Usage)?;
-        kept::claim(&settings.data_dir)?;
+        data_dir::claim(&settings.data_dir)?;
         let (url, local) = match &settings.redis_url {
             Some(url) => (url.clone(), None),
             None => {

@@ -3,19 +3,19 @@
 
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use super::{Failure, House, now_ms};
 use crate::config::Settings;
-use crate::domain::code::hex;
+use crate::embedded::LocalRedis;
 use crate::issue::FilterBuilder;
 use crate::observe::Gauges;
 use crate::persist::{self, Persister};
 use crate::prepare::Relay;
 use crate::reconcile::Prover;
-use crate::redis::local::LocalRedis;
 
 /// The longest pause between two starts of a private Redis that keeps dying.
 const RESTART_PAUSE_MAX: Duration = Duration::from_secs(10);
@@ -94,7 +94,7 @@ fn persister(settings: &Settings, house: &House) -> Result<Persister, Failure> {
         None => {
             let mut bytes = [0; 4];
             getrandom::fill(&mut bytes).map_err(|error| Failure::Missing(error.to_string()))?;
-            format!("{}-{}", std::process::id(), hex(&bytes))
+            format!("{}-{}", std::process::id(), HEXLOWER.encode(&bytes))
         }
     };
     let bounds = persist::Bounds {

@@ -5,8 +5,8 @@ mod examine;
 mod failure;
 mod house;
 mod loops;
+mod open_files;
 mod serve;
-mod shares;
 mod signals;
 
 pub use examine::Examination;

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::banner::{DEMO_COUPON, Ready};
 use super::loops::{Loops, keep_alive};
-use super::shares::{check_worker, shares};
+use super::open_files::{check_worker, shares};
 use super::signals::told_to_stop;
 use super::{Database, Failure, House};
 use crate::auth::{AdminToken, Users};
@@ -190,7 +190,6 @@ fn services(
         observer: house.observer.clone(),
         users: users(settings).into(),
         admin_token,
-        keys: house.keys.clone(),
         metrics,
     }
 }

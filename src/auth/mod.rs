@@ -2,10 +2,10 @@
 
 use std::net::IpAddr;
 
+use data_encoding::HEXLOWER;
 use ipnet::IpNet;
 use subtle::ConstantTimeEq;
 
-use crate::domain::code::hex;
 use crate::domain::user::UserId;
 
 /// How users are known.
@@ -101,7 +101,8 @@ fn lost_a_plus(text: &str) -> bool {
 fn anonymous() -> Result<Caller, Unknown> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|_| Unknown::Missing)?;
-    let user_id = UserId::parse(&format!("anonymous-{}", hex(&bytes))).ok_or(Unknown::Malformed)?;
+    let user_id = UserId::parse(&format!("anonymous-{}", HEXLOWER.encode(&bytes)))
+        .ok_or(Unknown::Malformed)?;
     Ok(Caller { user_id, is_new: true })
 }
 

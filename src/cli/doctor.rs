@@ -2,7 +2,8 @@
 
 use super::output::say;
 use crate::app::{Database, Examination, Failure, House};
-use crate::config::{Settings, secrets};
+use crate::config::Settings;
+use crate::embedded::secrets;
 
 /// Prints a key for `FIRSTCOME_CODE_KEYS`. Its id has four random digits, so that two keys seldom
 /// share one.

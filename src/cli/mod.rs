@@ -11,11 +11,12 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::app::{self, Database, Failure, House};
-use crate::config::{LogFormat, Settings, kept};
+use crate::config::{LogFormat, Settings};
 use crate::domain::coupon::CouponId;
 use crate::domain::limits::HUNG_WAIT;
 use crate::domain::ticket::TicketId;
 use crate::domain::who::Who;
+use crate::embedded::data_dir;
 use crate::telemetry::logs;
 
 use coupon::coupon_id;
@@ -92,7 +93,7 @@ pub fn run() -> ExitCode {
     if let Err(fault) = cli.settings.read_secret_files() {
         return fail(&Failure::Usage(fault));
     }
-    kept::keep_private();
+    data_dir::keep_private();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

@@ -3,10 +3,7 @@
 
 mod addresses;
 mod bounds;
-pub mod kept;
-pub mod open_files;
 mod secret_files;
-pub mod secrets;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::act_refusal::ActRefusal;
-use super::code::hex;
 use super::coupon::CouponId;
 use super::idempotency_key::IdempotencyKey;
 use super::ticket::Serial;
@@ -163,7 +163,7 @@ impl Act {
             hash.update(part);
             hash.update([0]);
         }
-        hex(&hash.finalize()[..8])
+        HEXLOWER.encode(&hash.finalize()[..8])
     }
 }
 

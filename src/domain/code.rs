@@ -5,6 +5,7 @@
 //! Crockford base32 of the permuted serial (40 bits) and these 40 bits, with a check character: its
 //! serial makes it unique in its coupon by construction, and redeeming reads the primary key.
 
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use hmac::{Hmac, KeyInit, Mac};
 use itoa::Buffer;
 use sha2::Sha256;
@@ -49,7 +50,8 @@ impl CodeKey {
         let bytes = permutation.finalize().into_bytes();
         let number =
             |from: usize| bytes[from..from + 8].iter().fold(0, |sum, b| sum << 8 | u64::from(*b));
-        // An odd multiplier has an inverse modulo 2^40, so the permutation can be undone.
+        // An odd multiplier has an inverse modulo 2^40, so the permutation can be undone: the tests
+        // take the serial out of a code again.
         Self { id: id.to_owned(), mac, multiplier: number(0) | 1, offset: number(8) }
     }
 
@@ -85,24 +87,8 @@ impl CodeKey {
         let proof_bits = bytes[16..21].iter().fold(0, |sum, b| sum << 8 | u64::from(*b));
         Proof {
             code: code_text(self.permute(ticket.serial), proof_bits),
-            receipt: hex(&bytes[..16]),
+            receipt: HEXLOWER.encode(&bytes[..16]),
         }
-    }
-
-    /// The serial that a code names, when its form and check character are right. Whether the code
-    /// is genuine shows only against the ticket's own proof.
-    pub fn serial_of(&self, code: &str) -> Option<Serial> {
-        let mut symbols = Vec::with_capacity(17);
-        for byte in code.bytes().filter(|byte| *byte != b'-') {
-            let upper = byte.to_ascii_uppercase();
-            symbols.push(ALPHABET.iter().position(|symbol| *symbol == upper)? as u64);
-        }
-        if symbols.len() != 17 || check_symbol(&symbols[..16]) != symbols[16] {
-            return None;
-        }
-        let permuted = symbols[..8].iter().fold(0, |sum, symbol| sum << 5 | symbol);
-        let serial = self.unpermute(permuted);
-        (serial > 0).then_some(Serial(serial))
     }
 
     /// A keyed permutation of 40-bit numbers, so that a code does not show how many were issued.
@@ -112,19 +98,6 @@ impl CodeKey {
         let folded = mixed ^ (mixed >> 20);
         folded.wrapping_mul(self.multiplier).wrapping_add(self.offset) & SERIAL_MASK
     }
-
-    fn unpermute(&self, permuted: u64) -> u64 {
-        let inverse = inverse_modulo_2_64(self.multiplier);
-        let folded = permuted.wrapping_sub(self.offset).wrapping_mul(inverse) & SERIAL_MASK;
-        let mixed = folded ^ (folded >> 20);
-        mixed.wrapping_mul(inverse) & SERIAL_MASK
-    }
-}
-
-/// Newton's iteration doubles the correct low bits; an odd number is its own inverse modulo 8.
-fn inverse_modulo_2_64(odd: u64) -> u64 {
-    (0..5)
-        .fold(odd, |inverse, _| inverse.wrapping_mul(2_u64.wrapping_sub(odd.wrapping_mul(inverse))))
 }
 
 fn keyed(secret: &[u8; 32]) -> Hmac<Sha256> {
@@ -159,19 +132,8 @@ fn code_text(permuted: u64, proof_bits: u64) -> String {
         text[position + position / 4] = ALPHABET[*value as usize];
     }
     text[20] = ALPHABET[check_symbol(&symbols) as usize];
-    of_ascii(text.to_vec())
-}
-
-/// Lower-case hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let pair = |byte: &u8| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
-    of_ascii(bytes.iter().flat_map(pair).collect())
-}
-
-/// The text of bytes that are all ASCII, and hence UTF-8: it never falls back.
-fn of_ascii(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes).unwrap_or_default()
+    // All of it is ASCII, and hence UTF-8: it never falls back.
+    String::from_utf8(text.to_vec()).unwrap_or_default()
 }
 
 /// All keys of a server, the first one for new coupons.
@@ -194,8 +156,10 @@ impl CodeKeys {
             if keys.iter().any(|key| key.id == id) {
                 return Err(format!("the key id {id} stands twice"));
             }
-            let secret = secret_of(digits)
-                .ok_or_else(|| format!("the key {id} must have exactly 64 hex digits"))?;
+            let bytes = HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).ok();
+            let secret = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+            let secret =
+                secret.ok_or_else(|| format!("the key {id} must have exactly 64 hex digits"))?;
             keys.push(CodeKey::new(id, &secret));
         }
         Ok(Self(keys))
@@ -218,17 +182,6 @@ impl CodeKeys {
     }
 }
 
-fn secret_of(digits: &str) -> Option<[u8; 32]> {
-    if digits.len() != 64 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    let mut secret = [0; 32];
-    for (position, byte) in secret.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&digits[position * 2..position * 2 + 2], 16).ok()?;
-    }
-    Some(secret)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -249,13 +202,42 @@ mod tests {
         }
     }
 
+    /// The serial that a code names, when its form and check character are right. Whether the code
+    /// is genuine shows only against the ticket's own proof.
+    fn serial_of(key: &CodeKey, code: &str) -> Option<Serial> {
+        let mut symbols = Vec::with_capacity(17);
+        for byte in code.bytes().filter(|byte| *byte != b'-') {
+            symbols.push(ALPHABET.iter().position(|symbol| *symbol == byte)? as u64);
+        }
+        if symbols.len() != 17 || check_symbol(&symbols[..16]) != symbols[16] {
+            return None;
+        }
+        let permuted = symbols[..8].iter().fold(0, |sum, symbol| sum << 5 | symbol);
+        let serial = unpermuted(key, permuted);
+        (serial > 0).then_some(Serial(serial))
+    }
+
+    fn unpermuted(key: &CodeKey, permuted: u64) -> u64 {
+        let inverse = inverse_modulo_2_64(key.multiplier);
+        let folded = permuted.wrapping_sub(key.offset).wrapping_mul(inverse) & SERIAL_MASK;
+        let mixed = folded ^ (folded >> 20);
+        mixed.wrapping_mul(inverse) & SERIAL_MASK
+    }
+
+    /// Newton's iteration doubles the correct low bits; an odd number is its own inverse modulo 8.
+    fn inverse_modulo_2_64(odd: u64) -> u64 {
+        (0..5).fold(odd, |inverse, _| {
+            inverse.wrapping_mul(2_u64.wrapping_sub(odd.wrapping_mul(inverse)))
+        })
+    }
+
     #[test]
     fn a_receipt_is_the_hmac_of_the_fields_separated_by_zero_bytes() {
         let keys = CodeKeys::parse(KEYS).unwrap();
         let secret: Vec<u8> = (0..32).collect();
         let mut mac = Hmac::<Sha256>::new_from_slice(&secret).unwrap();
         mac.update(b"summer\x001\x004812\0u_991\x001\x001764558001482\0");
-        let expected = hex(&mac.finalize().into_bytes()[..16]);
+        let expected = HEXLOWER.encode(&mac.finalize().into_bytes()[..16]);
         assert_eq!(keys.newest().proof(&ticket(4812, "u_991")).receipt, expected);
     }
 
@@ -267,7 +249,7 @@ mod tests {
             let code = keys.newest().proof(&ticket(serial, "u")).code;
             let groups: Vec<usize> = code.split('-').map(str::len).collect();
             assert_eq!(groups, [4, 4, 4, 4, 1], "{code}");
-            assert_eq!(keys.newest().serial_of(&code), Some(Serial(serial)), "{code}");
+            assert_eq!(serial_of(keys.newest(), &code), Some(Serial(serial)), "{code}");
             assert!(seen.insert(code[..9].to_owned()), "serial {serial} shares its code");
         }
     }
@@ -281,7 +263,7 @@ mod tests {
                 let mut typed = code.clone().into_bytes();
                 typed[position] = *symbol;
                 let typed = String::from_utf8(typed).unwrap();
-                assert_eq!(keys.newest().serial_of(&typed), None, "{typed}");
+                assert_eq!(serial_of(keys.newest(), &typed), None, "{typed}");
             }
         }
     }

@@ -103,7 +103,7 @@ pub const PAGE_DEFAULT_ROWS: u32 = 100;
 pub const UNKNOWN_IDS_MAX: usize = 4_096;
 /// Coupons remembered of which the database lost acts.
 pub const DIVERGED_MAX: usize = 1_000;
-/// Coupon definitions remembered for the public page of a coupon.
+/// Coupons whose public page, and the row behind it, are remembered.
 pub const DEFINITIONS_MAX: usize = 1_024;
 
 /// Connections that one worker serves at once; more wait to be accepted. Fewer where the open files

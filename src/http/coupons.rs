@@ -12,11 +12,6 @@ use crate::domain::coupon::{Coupon, CouponId, Definition};
 type Answer = Result<HttpResponse, Problem>;
 type Verbs = web::ThinData<Services>;
 
-/// `GET /coupons/{id}`.
-pub(super) async fn public_view(CouponPath(id): CouponPath, verbs: Verbs) -> Answer {
-    Ok(uncached(&verbs.observer.public_view(&id).await?))
-}
-
 /// `GET /coupons/{id}/audit`: the balance at this instant.
 pub(super) async fn audit(CouponPath(id): CouponPath, verbs: Verbs) -> Answer {
     Ok(uncached(&verbs.observer.audit(&id).await?))

@@ -1,5 +1,5 @@
-//! What every request meets first: its id, the short way to a ticket, and the answers for paths and
-//! methods that do not exist.
+//! What every request meets first: its id, the fast ways to a ticket and to the page of a coupon, and
+//! the answers for paths and methods that do not exist.
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -11,6 +11,7 @@ use tracing::Instrument as _;
 
 use super::connection::{Answer, Handled, Turn};
 use super::issue;
+use super::page;
 use super::problem::{Code, Problem};
 use super::request_id::{REQUEST_ID, id_of};
 
@@ -27,21 +28,23 @@ pub(super) async fn request_id(
     Ok(Handled::answer(handled, response))
 }
 
-/// The same on the public listener, where the path that a million people ask for is found before
-/// the table of routes, with its regular expressions, is searched. What is not certainly that path
-/// is left to the table, whose handler gives the same answers.
-pub(super) async fn request_id_and_issue(
+/// The same on the public listener, where the two paths that a million people ask for are found
+/// before the table of routes, with its regular expressions, is searched. What is not certainly one
+/// of them is left to the table, whose handlers give the same answers.
+pub(super) async fn request_id_and_fast_ways(
     request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<Answer<BoxBody>>, Error> {
     let handled = Turn::begin(&request);
     let id = id_of(&request);
-    let mut response = match issue::coupon_of(request.request()) {
-        Some(coupon_id) => {
-            let response = issue::issue(request.request(), coupon_id).await;
-            request.into_response(response)
-        }
-        None => next.call(request).await?,
+    let mut response = if let Some(coupon_id) = issue::coupon_of(request.request()) {
+        let response = issue::issue(request.request(), coupon_id).await;
+        request.into_response(response)
+    } else if let Some(coupon_id) = page::coupon_of(request.request()) {
+        let response = page::page(request.request(), &coupon_id).await;
+        request.into_response(response)
+    } else {
+        next.call(request).await?
     };
     response.headers_mut().insert(REQUEST_ID, id);
     Ok(Handled::answer(handled, response))

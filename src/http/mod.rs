@@ -17,6 +17,7 @@ mod extract;
 mod health;
 mod issue;
 mod listener;
+mod page;
 mod pages;
 mod problem;
 mod refusal;
@@ -35,7 +36,6 @@ use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpRequest, web};
 
-use crate::config::open_files::Shares;
 use crate::domain::limits::ADMIN_CONNECTIONS_MAX;
 use crate::issue::Issuer;
 
@@ -46,6 +46,15 @@ pub use services::Services;
 
 /// What only admins reach.
 const GUARDED: &str = "/admin";
+
+/// How the open files of a server are shared out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shares {
+    /// Threads that serve users: as many as wanted, or fewer where files are scarce.
+    pub workers: usize,
+    /// Connections that each of them serves at once.
+    pub worker_connections_max: usize,
+}
 
 /// What an operator may change of a listener.
 #[derive(Debug, Clone, Copy)]
@@ -84,7 +93,7 @@ pub fn serve_public(
             .app_data(web::ThinData(services.clone()))
             .app_data(web::ThinData(pages::public(&routes, address)))
             .configure(configure(routes))
-            .wrap(from_fn(edge::request_id_and_issue))
+            .wrap(from_fn(edge::request_id_and_fast_ways))
     })
 }
 

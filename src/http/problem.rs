@@ -228,7 +228,7 @@ pub(super) fn response_of(code: Code, body: Bytes) -> HttpResponse {
 }
 
 /// A body, as JSON.
-fn written(body: &impl Serialize) -> Vec<u8> {
+pub(super) fn written(body: &impl Serialize) -> Vec<u8> {
     let mut text = Vec::with_capacity(BODY_USUAL_BYTES);
     // Every field is text or a number: writing them to memory cannot fail.
     let _ = serde_json::to_writer(&mut text, body);

@@ -39,6 +39,13 @@ impl From<prepare::Refusal> for Problem {
 
 impl From<observe::Error> for Problem {
     fn from(error: observe::Error) -> Self {
+        Self::from(&error)
+    }
+}
+
+/// Of one that many are told.
+impl From<&observe::Error> for Problem {
+    fn from(error: &observe::Error) -> Self {
         let detail = error.to_string();
         match error {
             observe::Error::CouponNotFound => {

@@ -3,14 +3,14 @@
 use actix_web::http::Method;
 
 use super::route::Route;
-use super::{acts, coupons, errors_page, export, health, issue, pages, tickets};
+use super::{acts, coupons, errors_page, export, health, issue, page, pages, tickets};
 
 /// The paths of the public listener.
 pub(super) fn public() -> Vec<Route> {
     vec![
         // First, so that the constant reply that benchmarks measure pays for nobody else's pattern.
         Route::at("/healthz").shows("the process answers", health::healthz),
-        // Only for paths that are escaped or malformed: see `edge::request_id_and_issue`.
+        // Only for paths that are escaped or malformed: see `edge::request_id_and_fast_ways`.
         // No HEAD: it would issue a ticket that nobody sees.
         Route::at("/coupons/{id}/issue").with(
             &[Method::GET, Method::POST],
@@ -18,7 +18,7 @@ pub(super) fn public() -> Vec<Route> {
             issue::issue_routed,
         ),
         Route::at("/coupons/{id}")
-            .shows("state, remaining, opens_at, server_time", coupons::public_view),
+            .shows("state, remaining, opens_at, server_time", page::page_routed),
         Route::at("/coupons/{id}/audit").shows("the balance at this instant", coupons::audit),
         Route::at("/me/tickets").shows("the caller's own tickets", tickets::mine),
         Route::at("/tickets/{ticket_id}").shows("one ticket of the caller", tickets::find),

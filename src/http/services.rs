@@ -5,7 +5,6 @@ use std::sync::Arc;
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::auth::{AdminToken, Users};
-use crate::domain::code::CodeKeys;
 use crate::observe::Observer;
 use crate::prepare::Preparer;
 use crate::settle::Settler;
@@ -23,8 +22,6 @@ pub struct Services {
     pub users: Arc<Users>,
     /// Who admins are.
     pub admin_token: AdminToken,
-    /// The code keys that this server has.
-    pub keys: Arc<CodeKeys>,
     /// Renders the metrics.
     pub metrics: PrometheusHandle,
 }

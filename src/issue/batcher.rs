@@ -13,7 +13,6 @@ use tokio::sync::Notify;
 
 use super::answer::of_answer;
 use super::bounds::Bounds;
-use super::moment::Moment;
 use super::queue::{Group, Queue, RoundBounds};
 use super::round_limit::RoundLimit;
 use super::unknown::UnknownIds;
@@ -22,6 +21,7 @@ use crate::domain::code::CodeKeys;
 use crate::domain::generation::Durability;
 use crate::domain::outcome::Outcome;
 use crate::domain::record::SOURCE_ISSUE;
+use crate::lookups::Moment;
 use crate::lua::issue::{Answered, Args, Reply, issue};
 use crate::redis::hot::{HotConnection, Open};
 use crate::redis::{Error, Redis};
@@ -121,7 +121,7 @@ impl Batcher {
             coupon_id: &group.coupon_id,
             group: &group.holders,
         };
-        let reply = issue(&mut open, self.redis.keys(), &args).await;
+        let reply = issue(&mut open.connection, self.redis.keys(), &args).await;
         self.metrics.called(group.holders.len(), Moment::now() - sent);
         if let Ok(Reply::Answered(_)) = reply
             && !group.is_known

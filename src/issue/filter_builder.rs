@@ -5,18 +5,18 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::holders_filter::HoldersFilter;
-use super::moment::Moment;
 use super::verdicts::{Stock, Verdicts};
-use crate::domain::code::hex;
 use crate::domain::coupon::CouponId;
 use crate::domain::limits::{
     HOLD_MS, PAGE_PAUSE_FACTOR, PAGE_PAUSE_MAX, PAGE_PAUSE_MIN, TURN, TURN_ASK_AGAIN,
     TURN_ASK_AGAIN_MAX,
 };
+use crate::lookups::Moment;
 use crate::lua::holders_page::{Args, Page, Reply, holders_page};
 use crate::lua::turn::{self, Step, turn};
 use crate::redis::Redis;
@@ -71,7 +71,7 @@ impl FilterBuilder {
         Self {
             redis: redis.clone(),
             verdicts,
-            token: hex(&token),
+            token: HEXLOWER.encode(&token),
             place: Place::Away,
             round: VecDeque::new(),
             begun: VecDeque::new(),

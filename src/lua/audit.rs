@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use ::redis::Value;
+use ::redis::{Cmd, Value};
 
 use super::parts::STOCK;
 use super::{number, script, text};
@@ -83,12 +83,29 @@ pub struct Balance {
 /// # Errors
 /// Those of any call; [`Error::Malformed`] when the terms or the stock are damaged.
 pub async fn audit(redis: &Redis, args: Args<'_>) -> Result<Reply> {
-    let mut call = SCRIPT.call(&redis.keys().of_coupon(args));
-    call.arg(GROUP);
     let mut connection = redis.pooled().await?;
-    let Value::Array(reply) = SCRIPT.run(&mut connection, &call).await? else {
-        return Err(Error::Malformed("audit"));
-    };
+    parse(SCRIPT.run(&mut connection, &call(redis, args)).await?)
+}
+
+/// Looks at each of these coupons, in one trip for all of them; writes nothing.
+///
+/// # Errors
+/// As [`audit`], when none was looked at.
+pub async fn audit_all(redis: &Redis, coupons: &[Args<'_>]) -> Result<Vec<Result<Reply>>> {
+    let calls: Vec<Cmd> = coupons.iter().map(|id| call(redis, id)).collect();
+    let mut connection = redis.pooled().await?;
+    let replies = SCRIPT.run_all(&mut connection, &calls).await?;
+    Ok(replies.into_iter().map(|reply| parse(reply?)).collect())
+}
+
+fn call(redis: &Redis, id: &CouponId) -> Cmd {
+    let mut call = SCRIPT.call(&redis.keys().of_coupon(id));
+    call.arg(GROUP);
+    call
+}
+
+fn parse(reply: Value) -> Result<Reply> {
+    let Value::Array(reply) = reply else { return Err(Error::Malformed("audit")) };
     match (reply.first().and_then(text), reply.len()) {
         (Some("unknown"), 1) => Ok(Reply::Unknown),
         (Some("balance"), 9) => {

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use ::redis::aio::MultiplexedConnection;
 use ::redis::{Cmd, Value};
 
 use super::parts::{GENERATION, STOCK, TERMS};
@@ -12,11 +13,10 @@ use crate::domain::time::{UnixMs, ValidFor};
 use crate::domain::user::{Claim, UserId};
 use crate::redis::generation::Accepted;
 use crate::redis::holders::Holding;
-use crate::redis::hot::Open;
 use crate::redis::keys::Keys;
 use crate::redis::script::Script;
 use crate::redis::terms::Terms;
-use crate::redis::{Error, Redis, Result};
+use crate::redis::{Error, Result};
 
 pub(super) static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
     script("issue", &[GENERATION, TERMS, STOCK], include_str!("../../lua/issue.lua"))
@@ -115,24 +115,17 @@ pub enum Answer {
     BacklogFull,
 }
 
-/// Issues over the hot connection.
+/// Issues over this connection.
 ///
 /// # Errors
 /// [`Error::Refused`]: nothing happened. Everything else: the outcome is unknown.
-pub async fn issue(open: &mut Open, keys: &Keys, args: &Args<'_>) -> Result<Reply> {
+pub async fn issue(
+    connection: &mut MultiplexedConnection,
+    keys: &Keys,
+    args: &Args<'_>,
+) -> Result<Reply> {
     let call = call(keys, args);
-    let reply = SCRIPT.run(&mut open.connection, &call).await?;
-    parse(&reply, args.group.len()).ok_or(Error::Malformed("issue"))
-}
-
-/// Issues over the pool, for tests of the script and tools that are not hot.
-///
-/// # Errors
-/// As [`issue`].
-pub async fn issue_pooled(redis: &Redis, args: &Args<'_>) -> Result<Reply> {
-    let call = call(redis.keys(), args);
-    let mut connection = redis.pooled().await?;
-    let reply = SCRIPT.run(&mut connection, &call).await?;
+    let reply = SCRIPT.run(connection, &call).await?;
     parse(&reply, args.group.len()).ok_or(Error::Malformed("issue"))
 }
 

@@ -99,7 +99,7 @@ impl Rows {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::domain::act::{ActResult, Change};
     use crate::domain::coupon::{Definition, Kind, State, Supply};
@@ -107,7 +107,7 @@ mod tests {
     use crate::domain::who::Who;
     use crate::observe::balance::tests::balance;
 
-    fn coupon() -> Coupon {
+    pub(in crate::observe) fn coupon() -> Coupon {
         let id = CouponId::parse("summer").unwrap();
         Coupon {
             shard: id.shard(),

@@ -7,7 +7,6 @@ pub mod generation;
 pub mod holders;
 pub mod hot;
 pub mod keys;
-pub mod local;
 pub mod pool;
 pub mod preloaded;
 pub mod presence;
@@ -139,7 +138,10 @@ impl Redis {
     }
 
     /// A connection of its own with the usual time-out; for the hot path.
-    pub(crate) async fn connect(&self) -> Result<MultiplexedConnection> {
+    ///
+    /// # Errors
+    /// Those of connecting.
+    pub async fn connect(&self) -> Result<MultiplexedConnection> {
         self.connect_within(self.response_timeout).await
     }
 

@@ -1,7 +1,7 @@
 //! One script: called by its SHA, sent whole when the server does not know it.
 
 use ::redis::aio::ConnectionLike;
-use ::redis::{Arg, Cmd, RedisError, Value, cmd};
+use ::redis::{Arg, Cmd, RedisError, Value, cmd, pipe};
 
 use super::{Error, Result};
 
@@ -68,17 +68,47 @@ impl Script {
     pub async fn run(&self, connection: &mut impl ConnectionLike, call: &Cmd) -> Result<Value> {
         match call.query_async(connection).await {
             Err(error) if Error::is_missing_script(&error) => {
-                let mut whole = cmd("EVAL");
-                whole.arg(&self.text);
-                for arg in call.args_iter().skip(2) {
-                    if let Arg::Simple(bytes) = arg {
-                        whole.arg(bytes);
-                    }
-                }
+                let whole = self.with_text(call);
                 whole.query_async(connection).await.map_err(|error| self.failed(error))
             }
             replied => replied.map_err(|error| self.failed(error)),
         }
+    }
+
+    /// Sends all calls in one pipeline, and returns the reply or the error of each. The first call
+    /// carries the text, so that the server knows the script before it runs the others.
+    ///
+    /// # Errors
+    /// As [`Script::run`], when no call was answered.
+    pub async fn run_all(
+        &self,
+        connection: &mut impl ConnectionLike,
+        calls: &[Cmd],
+    ) -> Result<Vec<Result<Value>>> {
+        let Some((first, others)) = calls.split_first() else { return Ok(Vec::new()) };
+        let mut trip = pipe();
+        trip.add_command(self.with_text(first));
+        for call in others {
+            trip.add_command(call.clone());
+        }
+        let replies = trip.ignore_errors().query_async(connection).await;
+        let replies: Vec<Value> = replies.map_err(|error| self.failed(error))?;
+        let replied = |reply| match reply {
+            Value::ServerError(error) => Err(self.failed(error.into())),
+            reply => Ok(reply),
+        };
+        Ok(replies.into_iter().map(replied).collect())
+    }
+
+    fn with_text(&self, call: &Cmd) -> Cmd {
+        let mut whole = cmd("EVAL");
+        whole.arg(&self.text);
+        for arg in call.args_iter().skip(2) {
+            if let Arg::Simple(bytes) = arg {
+                whole.arg(bytes);
+            }
+        }
+        whole
     }
 
     fn failed(&self, error: RedisError) -> Error {

@@ -31,7 +31,7 @@ pub use decide::{Cancelled, Intended};
 pub use error::{Error, Result};
 pub use generations::Generations;
 pub use health::Health;
-pub use open::{new, open};
+pub use open::new;
 pub use records::Records;
 pub use rows::TicketRow;
 pub use settings::{Migrations, Settings};

@@ -7,14 +7,14 @@ use super::error::{Error, Result};
 use super::postgres::PostgresStore;
 use super::settings::{Migrations, Settings};
 use super::sqlite::SqliteStore;
-use crate::domain::limits::MIGRATION_WAIT;
 
 /// The database of these settings. PostgreSQL is opened by its first call, and by every further one
 /// until it is there; any number of servers may do so at once. A SQLite file is opened here.
 ///
 /// # Errors
-/// [`Error::Open`] for a URL that is none of `postgres:`, `postgresql:`, `sqlite:`; for SQLite as
-/// [`open`]. No text holds the URL: it may hold a password.
+/// [`Error::Open`] for a URL that is none of `postgres:`, `postgresql:`, `sqlite:`, and for a
+/// SQLite file that cannot be opened or does not suit; [`Error::Unavailable`] when trying again may
+/// help. No text holds the URL: it may hold a password.
 pub async fn new(settings: &Settings) -> Result<Arc<dyn Store>> {
     match settings.url.split_once(':').map(|(scheme, _)| scheme) {
         Some("postgres" | "postgresql") => Ok(Arc::new(PostgresStore::new(settings)?)),
@@ -27,23 +27,4 @@ pub async fn new(settings: &Settings) -> Result<Arc<dyn Store>> {
         }
         _ => Err(Error::Open("the database URL must begin with postgres: or sqlite:".to_owned())),
     }
-}
-
-/// Opens the database of this URL, with at most so many connections, and migrates it.
-///
-/// # Errors
-/// [`Error::Open`] as [`new`], for a database that refuses the connection or does not suit, and for
-/// a schema that this program does not know; [`Error::Unavailable`] when trying again may help.
-pub async fn open(url: &str, pool_max_connections: u32) -> Result<Arc<dyn Store>> {
-    let migrations = Migrations::Here;
-    let settings = Settings {
-        url: url.to_owned(),
-        pool_max_connections,
-        migrations,
-        migration_wait: MIGRATION_WAIT,
-    };
-    let store = new(&settings).await?;
-    store.migrate().await?;
-    store.ping().await?;
-    Ok(store)
 }

@@ -5,6 +5,7 @@
 mod app;
 mod chaos;
 mod cli;
+mod embedded;
 mod http;
 mod issue;
 mod lua;

@@ -15,9 +15,11 @@ const VERBS: [&str; 9] = [
     "observe",
     "reconcile",
 ];
-const APP: [&str; 8] = ["domain", "config", "telemetry", "redis", "store", "auth", "lua", "http"];
+const APP: [&str; 9] =
+    ["domain", "config", "embedded", "telemetry", "redis", "store", "auth", "lua", "http"];
 const HTTP: [&str; 4] = ["domain", "config", "telemetry", "auth"];
-const VERB: [&str; 7] = ["domain", "config", "telemetry", "redis", "store", "auth", "lua"];
+const VERB: [&str; 8] =
+    ["domain", "config", "lookups", "telemetry", "redis", "store", "auth", "lua"];
 const MACHINE: [&str; 3] = ["domain", "config", "telemetry"];
 
 /// What a module may import besides itself; `None` for a module that has no rank yet.
@@ -25,13 +27,13 @@ fn allowed(module: &str) -> Option<Vec<&'static str>> {
     let with_verbs = |others: &[&'static str]| [others, &VERBS[..]].concat();
     Some(match module {
         "lib" | "domain" => Vec::new(),
-        "config" | "telemetry" => vec!["domain"],
+        "config" | "embedded" | "lookups" | "telemetry" => vec!["domain"],
         "redis" | "store" | "auth" => MACHINE.to_vec(),
         "lua" => vec!["domain", "redis"],
         verb if VERBS.contains(&verb) => VERB.to_vec(),
         "http" => with_verbs(&HTTP),
         "app" => with_verbs(&APP),
-        "cli" => with_verbs(&["app", "domain", "config", "telemetry", "auth"]),
+        "cli" => with_verbs(&["app", "domain", "config", "embedded", "telemetry", "auth"]),
         "main" => vec!["cli"],
         _ => return None,
     })

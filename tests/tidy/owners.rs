@@ -9,7 +9,7 @@ const OWNERS: [(&str, &[&str]); 9] = [
     ("actix*", &["http", "app"]),
     ("pulldown_cmark", &["http"]),
     ("sqlx", &["store"]),
-    ("redis", &["redis", "lua"]),
+    ("redis", &["redis", "lua", "embedded"]),
     ("rustls*", &["redis"]),
     ("deadpool_redis", &["redis", "lua"]),
     ("deadpool", &["redis", "lua"]),

@@ -8,13 +8,13 @@ use std::rc::Rc;
 
 use tokio::sync::{Notify, oneshot};
 
-use super::moment::Moment;
 use crate::domain::coupon::CouponId;
 use crate::domain::limits::{
     KNOWN_COUPONS_MAX, ROUND_MAX_GROUPS, ROUND_MAX_STRANGERS, STRANGERS_MAX, STRANGERS_PART,
 };
 use crate::domain::outcome::Outcome;
 use crate::domain::user::{Claim, UserId};
+use crate::lookups::Moment;
 use crate::telemetry::metrics::IssueMetrics;
 
 /// The queue is at its bound; the request was not taken.

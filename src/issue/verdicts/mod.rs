@@ -13,13 +13,13 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::sync::Notify;
 
 use super::holders_filter::{HoldersFilter, Room};
-use super::moment::Moment;
 use crate::auth::Caller;
 use crate::domain::coupon::CouponId;
 use crate::domain::limits::{LEASE_MAX_MS, VERDICTS_MAX};
 use crate::domain::outcome::Outcome;
 use crate::domain::time::UnixMs;
 use crate::domain::user::Claim;
+use crate::lookups::Moment;
 use crate::lua::issue::{Answer, Answered};
 use crate::telemetry::metrics;
 

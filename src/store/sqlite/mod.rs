@@ -26,7 +26,7 @@ pub(super) struct SqliteStore {
 
 impl SqliteStore {
     /// Creates the file if there is none, migrates it and makes the pools; see
-    /// [`crate::store::open`].
+    /// [`crate::store::new`].
     pub(super) async fn open(url: &str, readers_max: u32) -> Result<Self> {
         let (writer, readers) = connect::open(url, readers_max).await?;
         Ok(Self { writer, readers, last_commit: LastCommit::default(), only_looked_at: None })

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use firstcome::redis::local::LocalRedis;
+use firstcome::embedded::LocalRedis;
 use reqwest::StatusCode;
 use serde_json::json;
 

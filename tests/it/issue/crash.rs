@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use rustix::process::Signal;
 
-use firstcome::redis::local::LocalRedis;
+use firstcome::embedded::LocalRedis;
 
 use crate::support::crowd::{Crowd, Told};
 use crate::support::eventually::{eventually, eventually_holds};

@@ -11,7 +11,6 @@ use firstcome::domain::outcome::Outcome;
 use firstcome::domain::user::{Claim, UserId};
 use firstcome::issue::{Bounds, Issuer, Shared};
 use firstcome::redis::keys::Keys;
-use firstcome::store::open;
 use futures_util::FutureExt as _;
 use reqwest::StatusCode;
 use tokio::task::LocalSet;
@@ -21,6 +20,7 @@ use crate::support::eventually::eventually_holds;
 use crate::support::postgres;
 use crate::support::server::CODE_KEYS;
 use crate::support::site::{Dialect, Site};
+use crate::support::store::open;
 
 #[tokio::test]
 async fn a_batcher_that_ends_is_noticed_and_lets_nobody_wait() {

@@ -1,9 +1,8 @@
 //! SIGTERM under load: no request that had begun fails, and every ticket told is a row.
 
-use firstcome::config::secrets;
 use firstcome::domain::coupon::CouponId;
-use firstcome::redis::local::LocalRedis;
-use firstcome::store;
+use firstcome::embedded::LocalRedis;
+use firstcome::embedded::secrets;
 
 use crate::support::crowd::Crowd;
 use crate::support::eventually::eventually_holds;
@@ -12,6 +11,7 @@ use crate::support::line::Cut;
 use crate::support::processes::{group_of, living_in_group};
 use crate::support::redis::info_of;
 use crate::support::server::Server;
+use crate::support::store::open;
 
 const TOTAL: usize = 100_000;
 
@@ -36,7 +36,7 @@ async fn sigterm_under_load_tears_no_answer_and_leaves_every_ticket_told_a_row_i
 
     let told = crowd.told();
     let url = secrets::database_url(dir.path()).unwrap();
-    let rows = store::open(&url, 2).await.unwrap();
+    let rows = open(&url, 2).await.unwrap();
     let counts = rows.counts(&CouponId::parse("summer").unwrap()).await.unwrap();
     rows.close().await;
     assert_eq!(counts.rows, told.tickets.len() as u64, "told and nobody else, before the exit");

@@ -7,9 +7,7 @@ use firstcome::domain::act::Change;
 use firstcome::domain::coupon::CouponId;
 use firstcome::domain::ticket::Ticket;
 use firstcome::domain::user::{Claim, UserId, holder_field};
-use firstcome::lua::acknowledge::{
-    Args as AcknowledgeArgs, Reply as AcknowledgeReply, acknowledge,
-};
+use firstcome::lua::acknowledge::{self, acknowledge};
 use firstcome::lua::issue::{Answer, Reply as IssueReply};
 use firstcome::redis::holders::Holding;
 use firstcome::redis::stream::{Entry, Reader};
@@ -19,6 +17,7 @@ use redis::{cmd, pipe};
 use super::expected::Coupon;
 use super::run::run;
 use super::steps::{BACKLOG_MAX_TICKETS, FUTURE_MS, Numbered, PAST_MS, Step};
+use crate::support::records::tickets_of;
 use crate::support::redis::{connect, serialised};
 use crate::support::stage::{RENEW, Stage, words};
 
@@ -215,22 +214,22 @@ impl Real {
             sized.map(|(entry, size)| (entry.id, *size as usize)).collect();
         for tickets in [sizes.iter().sum::<i64>() as u64, 0] {
             let (accepted, records) = (&self.stage.accepted, &records);
-            let args = AcknowledgeArgs { accepted, shard, records };
+            let args = acknowledge::Args { accepted, shard, records };
             let reply = acknowledge(self.stage.redis(), &args).await.unwrap();
-            assert_eq!(reply, AcknowledgeReply::Acknowledged(tickets));
+            assert_eq!(reply, acknowledge::Reply::Acknowledged(tickets));
         }
     }
 
     /// Keeps the tickets of a record, each of which was told so (I10), and counts them.
     fn persist(&mut self, entry: &Entry) -> i64 {
-        let tickets: Vec<Ticket> = entry.record.as_ref().unwrap().tickets().collect();
-        for ticket in &tickets {
+        let record = entry.record.as_ref().unwrap();
+        for ticket in tickets_of(record) {
             let told = self.told[&holder_field(&ticket.user_id, ticket.claim)];
-            let row = (ticket.serial, ticket.issued_at, ticket.epoch);
-            assert_eq!(row, (told.serial, told.issued_at, told.epoch));
+            let Ticket { serial, issued_at, epoch, .. } = ticket;
+            assert_eq!(told, Holding { serial, issued_at, epoch, ..told });
+            self.tickets.push(ticket);
         }
-        self.tickets.extend(tickets.iter().cloned());
-        tickets.len() as i64
+        record.holders.len() as i64
     }
 
     async fn assert_balance(&mut self, expected: &Coupon) -> Result<(), TooSlow> {

@@ -4,4 +4,6 @@ mod backlog;
 mod full;
 mod hung;
 mod in_the_clear;
+mod list;
+mod page;
 mod standby;

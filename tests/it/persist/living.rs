@@ -4,9 +4,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use firstcome::domain::limits::TAKE_OVER_EVERY;
+use firstcome::embedded::LocalRedis;
 use firstcome::persist::{Bounds, Step};
 use firstcome::redis::keys::GROUP;
-use firstcome::redis::local::LocalRedis;
 use redis::aio::MultiplexedConnection;
 use redis::{cmd, pipe};
 use sqlx::postgres::PgConnection;

@@ -23,15 +23,16 @@ use firstcome::domain::coupon::{CouponId, Definition, Kind, Supply};
 use firstcome::domain::record::SOURCE_ISSUE;
 use firstcome::domain::user::{Claim, UserId};
 use firstcome::domain::who::Who;
-use firstcome::lua::issue::{Answer, Args, Reply, issue_pooled};
+use firstcome::lua::issue::{Answer, Args, Reply, issue};
 use firstcome::persist::{Bounds, Persister, Step};
 use firstcome::prepare::Preparer;
 use firstcome::redis::depth::Depth;
 use firstcome::redis::keys::Keys;
-use firstcome::store::{Counts, Store, open};
+use firstcome::store::{Counts, Store};
 
 use crate::support::server::CODE_KEYS;
 use crate::support::site::{Dialect, Site};
+use crate::support::store::open;
 
 /// Short, so that the dead are found out soon.
 const BOUNDS: Bounds = Bounds {
@@ -85,7 +86,8 @@ impl Ground {
             coupon_id: &summer(),
             group: &group,
         };
-        let reply = issue_pooled(&self.site.redis.redis, &args).await.unwrap();
+        let redis = &self.site.redis.redis;
+        let reply = issue(&mut redis.connect().await.unwrap(), redis.keys(), &args).await.unwrap();
         let Reply::Answered(answered) = reply else { panic!("{reply:?}") };
         assert!(answered.answers.iter().all(|answer| matches!(answer, Answer::Issued(_))));
     }

@@ -9,10 +9,10 @@ use firstcome::domain::generation::Durability;
 use firstcome::domain::limits::INSTANT_MAX_MS;
 use firstcome::domain::time::UnixMs;
 use firstcome::domain::who::Who;
+use firstcome::embedded::LocalRedis;
 use firstcome::lua::{ActArgs, ActReply, restock};
 use firstcome::redis::generation::Accepted;
-use firstcome::redis::local::LocalRedis;
-use firstcome::store::{Intended, Store, open};
+use firstcome::store::{Intended, Store};
 use reqwest::StatusCode;
 use rustix::process::Signal;
 use serde_json::json;
@@ -22,6 +22,7 @@ use crate::support::eventually::eventually_holds;
 use crate::support::postgres;
 use crate::support::redis::handle;
 use crate::support::server::Server;
+use crate::support::store::open;
 
 use super::{act, assert_balance, rows_are_there, server, state};
 

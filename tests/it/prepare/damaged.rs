@@ -6,7 +6,7 @@ use firstcome::domain::act::{Change, NewAct};
 use firstcome::domain::coupon::CouponId;
 use firstcome::domain::time::UnixMs;
 use firstcome::domain::who::Who;
-use firstcome::store::{Intended, Store, open};
+use firstcome::store::{Intended, Store};
 use redis::cmd;
 use reqwest::{Method, StatusCode};
 use rustix::process::Signal;
@@ -17,6 +17,7 @@ use crate::support::postgres::{close_to_all, open_to_all};
 use crate::support::processes::signal;
 use crate::support::server::{Server, send};
 use crate::support::site::{Dialect, Site};
+use crate::support::store::open;
 
 use super::act;
 

@@ -10,12 +10,13 @@ use firstcome::domain::time::UnixMs;
 use firstcome::domain::who::Who;
 use firstcome::observe::{self, Observer};
 use firstcome::prepare::{Preparer, Relay, Request};
-use firstcome::store::{Intended, Store, open};
+use firstcome::store::{Intended, Store};
 use firstcome::telemetry::health::Health;
 
 use crate::support::copies::copies_before;
 use crate::support::server::CODE_KEYS;
 use crate::support::site::{Dialect, Site};
+use crate::support::store::open;
 
 use super::diverged::Backup;
 

@@ -53,10 +53,18 @@ async fn cancel(server: &Server, ticket: &str) -> Answer {
     server.post_as_admin(&format!("/admin/tickets/{ticket}/cancel")).await
 }
 
-/// The state that everybody sees.
+/// The state at this instant; the public page may still tell the one of a moment ago.
 async fn state(server: &Server, id: &str) -> String {
-    let view = server.get(&format!("/coupons/{id}")).await.json();
-    view["state"].as_str().unwrap_or_default().to_owned()
+    let seen = server.get_as_admin(&format!("/admin/coupons/{id}")).await.json();
+    seen["state"].as_str().unwrap_or_default().to_owned()
+}
+
+/// Waits until everybody sees this state.
+async fn shows(server: &Server, id: &str, state: &str) {
+    eventually_holds(state, async || {
+        server.get(&format!("/coupons/{id}")).await.json()["state"] == state
+    })
+    .await;
 }
 
 /// The user's ticket as the user sees it.

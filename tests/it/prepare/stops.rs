@@ -7,7 +7,6 @@ use firstcome::domain::coupon::{CouponId, State};
 use firstcome::domain::limits::ROW_WAIT;
 use firstcome::domain::time::UnixMs;
 use firstcome::prepare::Stop;
-use firstcome::store::open;
 use redis::cmd;
 use reqwest::{Method, StatusCode};
 use rustix::process::Signal;
@@ -19,6 +18,7 @@ use crate::support::postgres::{self, close_to_all, open_to_all};
 use crate::support::processes::signal;
 use crate::support::redis::{PrivateRedis, handle};
 use crate::support::server::{Answer, Server, send};
+use crate::support::store::open;
 
 use super::act;
 

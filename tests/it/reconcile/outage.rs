@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use firstcome::store::open;
 use reqwest::StatusCode;
 use rustix::process::Signal;
 
@@ -13,6 +12,7 @@ use crate::support::eventually::eventually_holds;
 use crate::support::postgres::{OwnPostgres, close_to_all, open_to_all};
 use crate::support::server::{Server, command};
 use crate::support::site::{Dialect, Site};
+use crate::support::store::open;
 
 /// The database goes away; what Redis had then is kept; tickets are told, and seconds counted, that
 /// neither the database nor the copy knows.

@@ -8,11 +8,12 @@ use firstcome::domain::coupon::{Coupon, CouponId, Definition, Kind, State, Suppl
 use firstcome::domain::generation::Durability;
 use firstcome::domain::who::Who;
 use firstcome::reconcile::{Prover, Topology};
-use firstcome::store::{Intended, Store, open};
+use firstcome::store::{Intended, Store};
 
 use super::words;
 use crate::support::eventually::eventually_holds;
 use crate::support::redis::{PrivateRedis, handle};
+use crate::support::store::open;
 
 /// A database with this many coupons whose preload is only intended.
 async fn store_with_intended(dir: &std::path::Path, coupons: usize) -> Arc<dyn Store> {

@@ -4,13 +4,13 @@ use firstcome::domain::coupon::{CouponId, Shard};
 use firstcome::domain::limits::PAGE_MAX_ROWS;
 use firstcome::reconcile::Sweep;
 use firstcome::redis::keys::Keys;
-use firstcome::store::open;
 use firstcome::telemetry::health::Health;
 use reqwest::StatusCode;
 
 use crate::support::copies::copies_before;
 use crate::support::eventually::eventually_holds;
 use crate::support::site::{Dialect, Site};
+use crate::support::store::open;
 
 #[tokio::test]
 async fn a_coupon_whose_keys_are_gone_is_told_at_once_by_name_until_they_are_back_i3() {

@@ -10,6 +10,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::sqlite::SqliteConnection;
 
 use super::{coupon_id, draft, find, for_each_store, record, ticket_id};
+use crate::support::records::tickets_of;
 
 /// Persists and asserts which tickets were contested, twice: a conflict may be replayed too.
 async fn expect(store: &dyn Store, records: &[Record], inserted: u64, contested: &[u64]) {
@@ -86,7 +87,7 @@ async fn a_ticket_that_differs_in_any_field_is_no_replay_i9() {
         let other_source = Record { source: "d1".to_owned(), ..told.clone() };
         expect(store, &[other_source], 0, &[1]).await;
         let row = store.find_ticket(&ticket_id("summer", 1)).await.unwrap().unwrap();
-        assert_eq!(Some(row.ticket), told.tickets().next());
+        assert_eq!(Some(row.ticket), tickets_of(&told).next());
     })
     .await;
 }

@@ -4,11 +4,11 @@ use sqlx::Connection as _;
 use sqlx::postgres::PgConnection;
 
 use firstcome::domain::ticket::{Serial, TicketId};
-use firstcome::store::open;
 
 use super::{coupon_id, record};
 use crate::support::eventually::{eventually_holds, eventually_ok};
 use crate::support::postgres::OwnPostgres;
+use crate::support::store::open;
 
 async fn connections(postgres: &OwnPostgres) -> i64 {
     let mut connection = PgConnection::connect(&postgres.url()).await.unwrap();

@@ -28,12 +28,13 @@ use firstcome::domain::ticket::{Serial, TicketId};
 use firstcome::domain::time::UnixMs;
 use firstcome::domain::user::{Claim, UserId};
 use firstcome::domain::who::Who;
-use firstcome::store::{Intended, Store, open};
+use firstcome::store::{Intended, Store};
 use sqlx::Connection as _;
 use sqlx::postgres::PgConnection;
 use sqlx::sqlite::SqliteConnection;
 
 use crate::support::postgres;
+use crate::support::store::open;
 
 /// One fresh database, opened once.
 struct Database {

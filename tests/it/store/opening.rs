@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use firstcome::domain::limits::CONNECTION_WAIT;
-use firstcome::store::{Error, open};
+use firstcome::store::Error;
 use sqlx::Connection as _;
 use sqlx::sqlite::SqliteConnection;
 
 use super::{draft, for_each_store, fresh_urls};
+use crate::support::store::open;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn servers_that_start_at_once_migrate_a_fresh_database_together() {

@@ -7,6 +7,7 @@ use firstcome::domain::ticket::{Serial, Status, Ticket};
 use firstcome::store::{Error, Persisted, Store};
 
 use super::{claim, coupon_id, draft, find, for_each_store, record, ticket_id, user_id};
+use crate::support::records::tickets_of;
 
 /// A full batch of full records.
 fn full_batch(coupon: &str) -> Vec<Record> {
@@ -31,7 +32,7 @@ async fn a_ticket_becomes_the_row_that_was_told_i10() {
         given.holders[1].1 = claim(100);
         let done = persist(&**store, std::slice::from_ref(&given)).await;
         assert_eq!((done.inserted, done.replayed), (2, 0));
-        for ticket in given.tickets() {
+        for ticket in tickets_of(&given) {
             let row = store.find_ticket(&ticket.id()).await.unwrap().expect("it stands");
             assert_eq!((row.ticket, row.status), (ticket, Status::Accepted));
         }
@@ -209,7 +210,7 @@ async fn a_users_other_claim_is_another_ticket_i2() {
         assert_eq!((done.inserted, done.contested.len()), (2, 0));
         let rows = database.store.tickets_of_user(&user_id("u1"), None, 10).await.unwrap();
         let tickets: Vec<Ticket> = rows.into_iter().map(|row| row.ticket).collect();
-        assert_eq!(tickets, two.tickets().collect::<Vec<_>>());
+        assert_eq!(tickets, tickets_of(&two).collect::<Vec<_>>());
     })
     .await;
 }

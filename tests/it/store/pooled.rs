@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use firstcome::domain::limits::STATEMENT_TIMEOUT;
-use firstcome::store::{Error, open};
+use firstcome::store::Error;
 use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
 use sqlx::postgres::PgConnection;
@@ -17,6 +17,7 @@ use crate::support::pgbouncer::{self, PgBouncer};
 use crate::support::postgres::fresh_database;
 use crate::support::redis::PrivateRedis;
 use crate::support::server::{Server, command};
+use crate::support::store::open;
 
 /// The first version that keeps account of prepared statements in transaction mode.
 const KEEPS_ACCOUNT: (u32, u32) = (1, 21);

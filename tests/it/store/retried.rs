@@ -1,11 +1,12 @@
 //! What a pooler or a server says of one connection costs one retry on another.
 
-use firstcome::store::{Error, open};
+use firstcome::store::Error;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _};
 
 use super::{draft, find};
 use crate::support::postgres::fresh_database;
+use crate::support::store::open;
 
 /// The first connection that inserts a coupon fails with this code and sentence, at each try;
 /// others do not. Sequences remember the connection and the tries: nothing rolls them back.

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use firstcome::domain::limits::STATEMENT_TIMEOUT;
 use firstcome::domain::ticket::Serial;
-use firstcome::store::{Error, open};
+use firstcome::store::Error;
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection as _, raw_sql};
 
 use super::{coupon_id, draft, find};
 use crate::support::eventually::eventually_holds;
 use crate::support::postgres::fresh_database;
+use crate::support::store::open;
 
 /// One test, because it waits for the bound.
 #[tokio::test]

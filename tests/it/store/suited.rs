@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use firstcome::store::{Error, Migrations, Settings, new, open};
+use firstcome::store::{Error, Migrations, Settings, new};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _};
 
@@ -10,6 +10,7 @@ use super::{draft, find};
 use crate::support::eventually::eventually_ok;
 use crate::support::postgres::{close_to_all, fresh_database, fresh_database_in, open_to_all};
 use crate::support::server::command;
+use crate::support::store::open;
 
 pub(super) fn settings(url: &str, migrations: Migrations) -> Settings {
     let migration_wait = Duration::from_millis(300);

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use firstcome::domain::generation::Durability;
+use firstcome::embedded::LocalRedis;
 use firstcome::redis::generation::Accepted;
-use firstcome::redis::local::LocalRedis;
 use firstcome::redis::{Redis, Settings};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Cmd, FromRedisValue};
@@ -82,6 +82,11 @@ impl PrivateRedis {
     pub async fn crash_and_restart_with(&mut self, meanwhile: impl FnOnce(&Path)) {
         self.crash().await;
         meanwhile(&self.files());
+        self.restart().await;
+    }
+
+    /// Starts Redis again on its data, after [`PrivateRedis::crash`].
+    pub async fn restart(&mut self) {
         self.local.restart().await.unwrap();
     }
 

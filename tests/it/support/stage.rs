@@ -5,7 +5,7 @@ use firstcome::domain::limits::BACKLOG_MAX_TICKETS;
 use firstcome::domain::record::SOURCE_ISSUE;
 use firstcome::domain::user::{Claim, UserId};
 use firstcome::lua::audit::{Balance, Reply as AuditReply, audit};
-use firstcome::lua::issue::{Answer, Answered, Args, Reply, issue_pooled};
+use firstcome::lua::issue::{Answer, Answered, Args, Reply, issue};
 use firstcome::lua::preload::preload;
 use firstcome::lua::{ActArgs, ActReply, preload as preload_script};
 use firstcome::redis::generation::Accepted;
@@ -124,7 +124,7 @@ impl Stage {
             coupon_id: &self.coupon_id,
             group: &group,
         };
-        issue_pooled(redis, &args).await
+        issue(&mut redis.connect().await?, redis.keys(), &args).await
     }
 
     /// As [`Stage::ask`], where everybody is answered.

@@ -6,6 +6,7 @@ use firstcome::lua::issue::Answer;
 use proptest::prelude::*;
 
 use super::record::{records, told};
+use crate::support::records::tickets_of;
 use crate::support::stage::Stage;
 
 #[tokio::test]
@@ -29,7 +30,7 @@ async fn serials_pass_every_power_of_two_that_numbers_break_at_i5_i10() {
         }
         assert_eq!(stage.field("last_serial").await, (last + 2).to_string());
         let record = records(&stage).await.remove(0);
-        assert_eq!(record.tickets().collect::<Vec<_>>(), told(&stage, &group, &answered));
+        assert_eq!(tickets_of(&record).collect::<Vec<_>>(), told(&stage, &group, &answered));
         let again = stage.issue("bob").await;
         assert!(matches!(again, Answer::Replayed(holding) if holding.serial == Serial(last + 2)));
     }
@@ -73,7 +74,7 @@ async fn as_many_users_as_a_call_may_carry_are_answered_with_their_claims_i2_i5(
     assert_eq!(tickets.len(), GROUP_MAX_REQUESTS);
     assert!((1..).zip(&tickets).all(|(serial, ticket)| ticket.serial == Serial(serial)));
     let record = records(&stage).await.remove(0);
-    assert_eq!(record.tickets().collect::<Vec<_>>(), tickets);
+    assert_eq!(tickets_of(&record).collect::<Vec<_>>(), tickets);
     let again = stage.answered(&group).await;
     assert!(again.answers.iter().all(|answer| matches!(answer, Answer::Replayed(_))));
 }

@@ -9,6 +9,7 @@ use firstcome::lua::issue::{Answer, Answered};
 use firstcome::redis::stream::Reader;
 use redis::Value;
 
+use crate::support::records::tickets_of;
 use crate::support::stage::Stage;
 
 /// The tickets that a call told, in the sequence of their serials.
@@ -66,7 +67,7 @@ async fn a_record_decodes_to_the_tickets_that_were_told_i10() {
         tickets.push(told(&stage, group, &answered));
     }
     let decoded: Vec<Vec<Ticket>> =
-        records(&stage).await.iter().map(|record| record.tickets().collect()).collect();
+        records(&stage).await.iter().map(|record| tickets_of(record).collect()).collect();
     assert_eq!(decoded, tickets);
     assert_eq!(decoded.concat().len(), 5);
 }

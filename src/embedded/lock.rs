@@ -1,14 +1,12 @@
 //! The two locks of a data directory. They are `flock`s: each belongs to an open file, is inherited
 //! with it, and goes when the last process that has it open ends, however it ends.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
-use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
 use tokio::time::{Instant, sleep};
 
 use super::error::Error;
@@ -28,9 +26,7 @@ pub(super) async fn lock_for_server(place: &Place) -> Result<File, Error> {
     let path = place.server_lock();
     let mut file = open(&path).map_err(Error::io("open", &path))?;
     for _ in 0..SERVER_LOOKS {
-        if try_lock(&file, FlockOperation::NonBlockingLockExclusive)
-            .map_err(Error::io("lock", &path))?
-        {
+        if is_taken(file.try_lock()).map_err(Error::io("lock", &path))? {
             sign(&mut file).map_err(Error::io("write", &path))?;
             return Ok(file);
         }
@@ -49,9 +45,7 @@ pub(super) async fn lock_for_redis(place: &Place) -> Result<File, Error> {
     let file = open(&path).map_err(Error::io("open", &path))?;
     let deadline = Instant::now() + REDIS_MAY_END_WITHIN;
     let mut told = false;
-    while !try_lock(&file, FlockOperation::NonBlockingLockExclusive)
-        .map_err(Error::io("lock", &path))?
-    {
+    while !is_taken(file.try_lock()).map_err(Error::io("lock", &path))? {
         if Instant::now() >= deadline {
             let dir = place.dir().to_owned();
             return Err(Error::StillRunning { dir, waited: REDIS_MAY_END_WITHIN });
@@ -69,18 +63,19 @@ pub(super) async fn lock_for_redis(place: &Place) -> Result<File, Error> {
 /// Whether a server holds the data directory.
 pub(super) fn server_lives(place: &Place) -> io::Result<bool> {
     let file = File::open(place.server_lock())?;
-    Ok(!try_lock(&file, FlockOperation::NonBlockingLockShared)?)
+    Ok(!is_taken(file.try_lock_shared())?)
 }
 
 fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
-fn try_lock(file: &File, operation: FlockOperation) -> io::Result<bool> {
-    match flock(file, operation) {
+/// Whether a try took the lock; another has it when not.
+fn is_taken(tried: Result<(), TryLockError>) -> io::Result<bool> {
+    match tried {
         Ok(()) => Ok(true),
-        Err(Errno::WOULDBLOCK | Errno::INTR) => Ok(false),
-        Err(fault) => Err(fault.into()),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(fault)) => Err(fault),
     }
 }
 

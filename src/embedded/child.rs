@@ -100,11 +100,6 @@ impl Child {
         Ok(Self { shell, pipe, log_from })
     }
 
-    /// The shell's process and process group, until it was waited for.
-    pub(super) fn id(&self) -> Option<u32> {
-        self.shell.id()
-    }
-
     /// Completes when Redis answers and has read all of its data, however long that takes.
     pub(super) async fn answering(&mut self, place: &Place) -> Result<(), Error> {
         let mut deadline = Instant::now() + SIGN_OF_LIFE_WITHIN;

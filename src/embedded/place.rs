@@ -5,10 +5,16 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Component, Path, PathBuf};
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+
 use super::error::Error;
 
 /// The longest path that fits in `sun_path` with its zero byte; BSD and macOS have four bytes less.
 const SOCKET_PATH_MAX: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
+
+/// What means something in a URL, or is no text, is escaped.
+const ESCAPED: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A data directory, as an absolute path whose socket has an allowed length.
 #[derive(Debug)]
@@ -31,7 +37,8 @@ impl Place {
         if length > SOCKET_PATH_MAX {
             return Err(Error::SocketPathTooLong { socket, length, max: SOCKET_PATH_MAX });
         }
-        let url = format!("redis+unix://{}", percent_encoded(socket.as_os_str().as_bytes()));
+        let path = percent_encode(socket.as_os_str().as_bytes(), ESCAPED);
+        let url = format!("redis+unix://{path}");
         Ok(Self { dir, url })
     }
 
@@ -88,21 +95,6 @@ fn climbs(path: &Path) -> bool {
 fn make_dir(path: &Path) -> Result<(), Error> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
     made.map_err(Error::io("make the directory", path))
-}
-
-fn percent_encoded(path: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    let mut text = String::with_capacity(path.len());
-    for byte in path {
-        if byte.is_ascii_alphanumeric() || b"/-._~".contains(byte) {
-            text.push(char::from(*byte));
-        } else {
-            text.push('%');
-            text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-            text.push(char::from(DIGITS[usize::from(byte & 15)]));
-        }
-    }
-    text
 }
 
 #[cfg(test)]

@@ -1,15 +1,20 @@
-//! The private `redis-server` of the embedded set-up: a child on a unix socket in the data
-//! directory, which no other process shares and which no crash of ours leaves behind.
+//! The embedded set-up, which needs no setting: its data directory, the secrets that it makes for
+//! itself, and its private `redis-server`.
+//!
+//! The `redis-server` is a child process on a unix socket in the data directory. No other process
+//! shares it, and no crash of ours leaves it behind.
 //!
 //! Two locks keep it so. `server.lock` is held by the server: a second one is refused at once.
 //! `redis.lock` is held by the child alone: after a crash the next server waits until the Redis of
 //! the last one has ended, so that two never write the same append-only file.
 
 mod child;
+pub mod data_dir;
 mod error;
 mod find;
 mod lock;
 mod place;
+pub mod secrets;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -65,11 +70,6 @@ impl LocalRedis {
     /// `redis+unix:///…/redis.sock`, the same for its whole life.
     pub fn url(&self) -> &str {
         self.place.url()
-    }
-
-    /// The process, and process group, of the shell that keeps Redis; `None` after [`Self::wait`].
-    pub fn pid(&self) -> Option<u32> {
-        self.child.id()
     }
 
     /// Completes when the child has died, which it never does unasked; may be dropped and called

@@ -2,22 +2,21 @@
 //! on most Linux systems, 256 on macOS) is gone before a rush has begun. So the files are shared
 //! out at start: what a server cannot do without comes first, and users get the rest.
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rlimit::{Resource, increase_nofile_limit};
 
-use super::Bounds;
+use super::Failure;
+use crate::config::{Bounds, Settings};
 use crate::domain::limits::{
     ADMIN_CONNECTIONS_MAX, RESERVED_REDIS_CONNECTIONS, WORKER_CONNECTIONS_MAX,
 };
+use crate::http::Shares;
 
 /// Below this the application warns: the listeners refuse users before the queues are full.
-pub const OPEN_FILES_WANTED: u64 = 8_192;
+const OPEN_FILES_WANTED: u64 = 8_192;
 
 /// More is never asked for. Some container engines allow 10^9, and programs that we start may walk
 /// through all descriptors that they could have open.
 const OPEN_FILES_MAX: u64 = 1_048_576;
-
-/// What macOS still accepts as a soft limit when its hard limit is "unlimited" (`OPEN_MAX`).
-const OPEN_FILES_FALLBACK: u64 = 10_240;
 
 /// What a worker has open besides its users' connections: the event loops of actix and tokio and
 /// the connection to Redis. Counted in `/proc/<pid>/fd`: five.
@@ -30,20 +29,42 @@ const FILES_OF_THE_PROCESS: u64 = 48;
 /// A worker that could serve fewer users at once would do more harm than good.
 const WORKER_CONNECTIONS_MIN: u64 = 16;
 
-/// How the open files of a server are shared out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shares {
-    /// Threads that serve users: as many as wanted, or fewer where files are scarce.
-    pub workers: usize,
-    /// Connections that each of them serves at once.
-    pub worker_connections_max: usize,
+/// How many threads serve how many users at once, within the open files that are allowed.
+pub(super) fn shares(settings: &Settings) -> Result<Shares, Failure> {
+    let open_files = raise_open_files();
+    if open_files < OPEN_FILES_WANTED {
+        tracing::warn!(open_files, "the limit of open files is low: raise it (ulimit -Hn)");
+    }
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let wanted = settings.bounds.workers.map_or(cores, usize::from);
+    let shares = share_out(open_files, wanted, &settings.bounds)
+        .map_err(|needed| too_few(needed, open_files))?;
+    if shares.workers < wanted {
+        tracing::warn!(shares.workers, wanted, open_files, "fewer workers: open files are scarce");
+    }
+    Ok(shares)
+}
+
+/// Whether the open files that are allowed are enough for `firstcome worker`, which serves no
+/// users.
+pub(super) fn check_worker(settings: &Settings) -> Result<(), Failure> {
+    let open_files = raise_open_files();
+    let needed = needed_without_users(&settings.bounds);
+    if open_files < needed { Err(too_few(needed, open_files)) } else { Ok(()) }
+}
+
+fn too_few(needed: u64, allowed: u64) -> Failure {
+    Failure::Missing(format!(
+        "{needed} open files are needed, and {allowed} are allowed: raise the hard limit \
+         (ulimit -Hn)"
+    ))
 }
 
 /// Shares out `open_files` among the pools, the admins and `workers_wanted` workers (1 or more).
 ///
 /// # Errors
 /// The number of open files that one worker would need, when there are fewer.
-pub fn share_out(open_files: u64, workers_wanted: usize, bounds: &Bounds) -> Result<Shares, u64> {
+fn share_out(open_files: u64, workers_wanted: usize, bounds: &Bounds) -> Result<Shares, u64> {
     let without_users = needed_without_users(bounds);
     let per_worker = FILES_PER_WORKER + WORKER_CONNECTIONS_MIN;
     let for_workers = open_files.saturating_sub(without_users);
@@ -59,7 +80,7 @@ pub fn share_out(open_files: u64, workers_wanted: usize, bounds: &Bounds) -> Res
 }
 
 /// The open files of a process that serves no users: its own, those of the pools, and the admins'.
-pub fn needed_without_users(bounds: &Bounds) -> u64 {
+fn needed_without_users(bounds: &Bounds) -> u64 {
     FILES_OF_THE_PROCESS
         + ADMIN_CONNECTIONS_MAX as u64
         + bounds.redis_pool_max_connections
@@ -70,22 +91,10 @@ pub fn needed_without_users(bounds: &Bounds) -> u64 {
 /// Raises the soft limit of this process, and of what it starts from now on, to the hard one, at
 /// most to 1,048,576. Returns the limit that is in force then, which may be the one from before: a
 /// server with few files is slow, not wrong, so there is no error.
-pub fn raise_open_files() -> u64 {
-    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    let before = current.unwrap_or(u64::MAX);
-    let allowed = maximum.unwrap_or(u64::MAX);
-    for wanted in steps(before, allowed) {
-        if setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum }).is_ok() {
-            return wanted;
-        }
-    }
-    before
-}
-
-/// What to ask for, the best first; never less than before.
-fn steps(before: u64, allowed: u64) -> impl Iterator<Item = u64> {
-    let steps = [allowed.min(OPEN_FILES_MAX), allowed.min(OPEN_FILES_FALLBACK)];
-    steps.into_iter().filter(move |wanted| *wanted > before)
+fn raise_open_files() -> u64 {
+    increase_nofile_limit(OPEN_FILES_MAX)
+        .or_else(|_| Resource::NOFILE.get_soft())
+        .unwrap_or(OPEN_FILES_MAX)
 }
 
 #[cfg(test)]
@@ -93,16 +102,6 @@ mod tests {
     use clap::{Args as _, Command, FromArgMatches as _};
 
     use super::*;
-
-    #[test]
-    fn the_limit_is_never_lowered_and_never_above_the_hard_one() {
-        let asked = |before, allowed| steps(before, allowed).collect::<Vec<_>>();
-        assert_eq!(asked(1_024, 4_096), [4_096, 4_096]);
-        assert_eq!(asked(256, u64::MAX), [1_048_576, 10_240]);
-        assert_eq!(asked(20_000, 1_000_000_000), [1_048_576]);
-        assert_eq!(asked(2_000_000, u64::MAX), [0_u64; 0]);
-        assert_eq!(asked(4_096, 4_096), [0_u64; 0]);
-    }
 
     #[test]
     fn users_get_what_a_server_can_do_without_and_workers_are_fewer_where_files_are_scarce() {
@@ -127,7 +126,7 @@ mod tests {
     #[test]
     fn what_is_returned_is_in_force() {
         let raised = raise_open_files();
-        assert_eq!(getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX), raised);
+        assert_eq!(Resource::NOFILE.get_soft().unwrap(), raised);
         assert_eq!(raise_open_files(), raised, "raising twice changes nothing");
     }
 }

@@ -5,16 +5,46 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use firstcome::redis::local::{Error, LocalRedis};
+use firstcome::embedded::{Error, LocalRedis};
+use redis::AsyncCommands as _;
 use rustix::process::Signal;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use super::{assert_all_keys, connect, pid_of_redis, write_keys};
 use crate::support::eventually::{eventually, eventually_holds};
 use crate::support::processes::{group_of, living_in_group, signal};
+use crate::support::redis::connect;
 
 const PARENT_DATA_DIR: &str = "FIRSTCOME_TEST_PARENT_DATA_DIR";
+const KEYS: u32 = 100;
+
+/// Writes keys one by one, so that each is an acknowledged write of its own.
+async fn write_keys(url: &str) {
+    let mut connection = connect(url).await;
+    for number in 0..KEYS {
+        let () = connection.set(format!("key{number}"), number).await.unwrap();
+    }
+}
+
+async fn assert_all_keys(url: &str) {
+    let mut connection = connect(url).await;
+    for number in 0..KEYS {
+        let kept: Option<u32> = connection.get(format!("key{number}")).await.unwrap();
+        assert_eq!(kept, Some(number));
+    }
+}
+
+async fn pid_of_redis(url: &str) -> u32 {
+    let told: String =
+        redis::cmd("INFO").arg("server").query_async(&mut connect(url).await).await.unwrap();
+    let line = told.lines().find_map(|line| line.strip_prefix("process_id:"));
+    line.unwrap().trim().parse().unwrap()
+}
+
+/// The process group of the shell that keeps this Redis; the shell's process has the same number.
+async fn group_of_redis(url: &str) -> u32 {
+    group_of(pid_of_redis(url).await)
+}
 
 async fn start(dir: &Path) -> LocalRedis {
     LocalRedis::start(dir, None).await.unwrap()
@@ -59,7 +89,7 @@ async fn a_second_start_in_the_same_directory_is_refused_as_in_use() {
 async fn after_kill_9_of_the_parent_nothing_remains_and_a_new_start_finds_every_key() {
     let dir = TempDir::new().unwrap();
     let mut parent = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "redis::local::the_parent_that_is_killed"])
+        .args(["--exact", "embedded::redis::the_parent_that_is_killed"])
         .env(PARENT_DATA_DIR, dir.path())
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
@@ -68,7 +98,7 @@ async fn after_kill_9_of_the_parent_nothing_remains_and_a_new_start_finds_every_
         .unwrap();
     let url = eventually("the parent's Redis", async || LocalRedis::attach(dir.path()).await).await;
     write_keys(&url).await;
-    let group = group_of(pid_of_redis(&url).await);
+    let group = group_of_redis(&url).await;
     assert_ne!(group, group_of(parent.id().unwrap()), "Ctrl-C would end Redis under its server");
     assert_eq!(living_in_group(group), 3, "the shell, its watcher and Redis");
 
@@ -96,7 +126,7 @@ async fn a_killed_redis_is_noticed_and_a_restart_finds_every_key() {
     let url = redis.url().to_owned();
     for _ in 0..2 {
         write_keys(&url).await;
-        let group = redis.pid().unwrap();
+        let group = group_of_redis(&url).await;
         signal(pid_of_redis(&url).await, Signal::KILL);
         tokio::time::timeout(Duration::from_secs(10), redis.wait()).await.unwrap().unwrap();
         eventually_holds("the end of the watcher", async || living_in_group(group) == 0).await;
@@ -115,7 +145,7 @@ async fn a_redis_that_outlived_its_shell_ends_before_a_restart_begins() {
     let mut redis = start(dir.path()).await;
     let url = redis.url().to_owned();
     write_keys(&url).await;
-    let (before, group) = (pid_of_redis(&url).await, redis.pid().unwrap());
+    let (before, group) = (pid_of_redis(&url).await, group_of_redis(&url).await);
     signal(group, Signal::KILL);
     redis.wait().await.unwrap();
     redis.restart().await.unwrap();
@@ -130,7 +160,7 @@ async fn a_new_start_waits_until_the_redis_of_the_last_server_has_ended() {
     let dir = TempDir::new().unwrap();
     let redis = start(dir.path()).await;
     write_keys(redis.url()).await;
-    let (before, group) = (pid_of_redis(redis.url()).await, redis.pid().unwrap());
+    let (before, group) = (pid_of_redis(redis.url()).await, group_of_redis(redis.url()).await);
     signal(before, Signal::STOP);
     drop(redis);
     // A stopped Redis does not end until it goes on, or until the watcher kills it after 10 s.
@@ -149,8 +179,7 @@ async fn a_stop_leaves_no_process_behind_and_nothing_unwritten() {
     let dir = TempDir::new().unwrap();
     let redis = start(dir.path()).await;
     write_keys(redis.url()).await;
-    let group = redis.pid().unwrap();
-    assert_eq!(group_of(pid_of_redis(redis.url()).await), group);
+    let group = group_of_redis(redis.url()).await;
     redis.stop().await.unwrap();
     // A process gives its files back, and so the lock, an instant before the system calls it dead.
     eventually_holds("its end", async || living_in_group(group) == 0).await;
@@ -163,7 +192,7 @@ async fn a_stop_leaves_no_process_behind_and_nothing_unwritten() {
 async fn a_redis_that_is_dropped_ends_by_itself() {
     let dir = TempDir::new().unwrap();
     let redis = start(dir.path()).await;
-    let group = redis.pid().unwrap();
+    let group = group_of_redis(redis.url()).await;
     drop(redis);
     eventually_holds("its end", async || living_in_group(group) == 0).await;
 }

@@ -8,7 +8,9 @@ use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use crate::domain::code::{CodeKeys, hex};
+use data_encoding::HEXLOWER;
+
+use crate::domain::code::CodeKeys;
 
 /// Far more than any secret has; what is longer is no secret of ours.
 const FILE_MAX_BYTES: u64 = 16 * 1024;
@@ -86,7 +88,7 @@ pub fn database_url(data_dir: &Path) -> Result<String, Error> {
 pub fn random_hex() -> io::Result<String> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes)?;
-    Ok(hex(&bytes))
+    Ok(HEXLOWER.encode(&bytes))
 }
 
 fn read_token(text: &str) -> Result<String, String> {

@@ -1,0 +1,65 @@
+//! What Redis and the rows say of coupons.
+
+use super::error::Error;
+use crate::domain::coupon::{Coupon, CouponId, State};
+use crate::domain::time::UnixMs;
+use crate::lua::audit::{self, Balance};
+use crate::redis::Redis;
+use crate::store::Store;
+
+/// The state of each coupon as admins see it.
+pub(super) async fn of_all(redis: &Redis, coupons: &[Coupon]) -> Vec<&'static str> {
+    let preloaded = coupons.iter().filter(|coupon| coupon.state != State::Draft);
+    let ids: Vec<&CouponId> = preloaded.map(|coupon| &coupon.definition.id).collect();
+    let replies = match ids.as_slice() {
+        [] => Vec::new(),
+        ids => audit::audit_all(redis, ids).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the states of coupons are unknown");
+            Vec::new()
+        }),
+    };
+    let mut replies = replies.into_iter();
+    let state = |coupon: &Coupon| match coupon.state {
+        State::Draft => "draft",
+        _ => match replies.next() {
+            Some(Ok(audit::Reply::Balance(balance))) => at(&balance, balance.now),
+            Some(Ok(audit::Reply::Unknown)) => "recovering",
+            Some(Err(error)) => {
+                tracing::warn!(%error, coupon.id = %coupon.definition.id, "state unknown");
+                "unknown"
+            }
+            None => "unknown",
+        },
+    };
+    coupons.iter().map(state).collect()
+}
+
+/// The balance of a coupon that was preloaded.
+pub(super) async fn balance(redis: &Redis, id: &CouponId) -> Result<Box<Balance>, Error> {
+    match audit::audit(redis, id).await? {
+        audit::Reply::Balance(balance) => Ok(balance),
+        audit::Reply::Unknown => Err(Error::Recovering),
+    }
+}
+
+/// The row of a coupon that was preloaded.
+pub(super) async fn preloaded(store: &dyn Store, id: &CouponId) -> Result<Coupon, Error> {
+    let coupon = store.find_coupon(id).await?;
+    coupon.filter(|coupon| coupon.state != State::Draft).ok_or(Error::CouponNotFound)
+}
+
+/// The state of a coupon at this time of Redis, as everybody sees it. The same order as in
+/// `issue.lua`.
+pub(super) fn at(balance: &Balance, now: UnixMs) -> &'static str {
+    let is_over = balance.closes_at.is_some_and(|at| at <= now);
+    let is_early = balance.opens_at.is_some_and(|at| now < at);
+    match balance.state.as_str() {
+        "recovering" => "recovering",
+        "closed" => "closed",
+        _ if is_over => "closed",
+        "paused" => "paused",
+        _ if is_early => "scheduled",
+        _ if balance.available == 0 => "sold_out",
+        _ => "open",
+    }
+}
