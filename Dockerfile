@@ -12,6 +12,7 @@ RUN mkdir src \
     && cargo build --release --locked \
     && rm -r src
 
+COPY build.rs ./
 COPY lua lua
 COPY src src
 # Newer than the empty files above, or cargo would take those for the program.

@@ -1,11 +1,10 @@
 //! What rows look like in every dialect, and the nouns made from them.
 
-use sqlx::FromRow;
+use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
 
 use super::error::{Error, Result};
 use crate::domain::act::{Act, ActResult, Change};
 use crate::domain::coupon::{Coupon, CouponId, Definition, Kind, Shard, State, Supply};
-use crate::domain::generation::{Durability, Generation};
 use crate::domain::ticket::{Serial, Status, Ticket};
 use crate::domain::time::{UnixMs, ValidFor};
 use crate::domain::user::{Claim, UserId};
@@ -19,12 +18,7 @@ pub(super) const COUPON_COLUMNS: &str = "id, name, total, per_user_limit, opens_
 pub(super) const ACT_COLUMNS: &str =
     "coupon_id, act_no, kind, arguments, idempotency_key, state, result, intended_at_ms";
 
-/// The columns of [`GenerationRow`].
-pub(super) const GENERATION_COLUMNS: &str = "generation_no, epoch, run_id, replid, durability, \
-     reason, accepted_heartbeat, heartbeat, seen_at_ms, refused_run_id";
-
 /// A row of `coupons`.
-#[derive(FromRow)]
 pub(super) struct CouponRow {
     id: String,
     name: String,
@@ -42,6 +36,35 @@ pub(super) struct CouponRow {
     act_no: i64,
     persisted: i64,
     created_at_ms: i64,
+}
+
+impl<'r, R> FromRow<'r, R> for CouponRow
+where
+    R: Row,
+    &'static str: ColumnIndex<R>,
+    String: Decode<'r, R::Database> + Type<R::Database>,
+    i64: Decode<'r, R::Database> + Type<R::Database>,
+{
+    fn from_row(row: &'r R) -> sqlx::Result<Self> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            name: row.try_get("name")?,
+            total: row.try_get("total")?,
+            per_user_limit: row.try_get("per_user_limit")?,
+            opens_at_ms: row.try_get("opens_at_ms")?,
+            closes_at_ms: row.try_get("closes_at_ms")?,
+            valid_for_ms: row.try_get("valid_for_ms")?,
+            kind: row.try_get("kind")?,
+            supply: row.try_get("supply")?,
+            state: row.try_get("state")?,
+            shard: row.try_get("shard")?,
+            key_id: row.try_get("key_id")?,
+            version: row.try_get("version")?,
+            act_no: row.try_get("act_no")?,
+            persisted: row.try_get("persisted")?,
+            created_at_ms: row.try_get("created_at_ms")?,
+        })
+    }
 }
 
 impl TryFrom<CouponRow> for Coupon {
@@ -100,7 +123,6 @@ fn supply_from_word(word: &str) -> Option<Supply> {
 }
 
 /// A row of `acts`.
-#[derive(FromRow)]
 pub(super) struct ActRow {
     coupon_id: String,
     act_no: i64,
@@ -110,6 +132,27 @@ pub(super) struct ActRow {
     state: String,
     result: Option<String>,
     intended_at_ms: i64,
+}
+
+impl<'r, R> FromRow<'r, R> for ActRow
+where
+    R: Row,
+    &'static str: ColumnIndex<R>,
+    String: Decode<'r, R::Database> + Type<R::Database>,
+    i64: Decode<'r, R::Database> + Type<R::Database>,
+{
+    fn from_row(row: &'r R) -> sqlx::Result<Self> {
+        Ok(Self {
+            coupon_id: row.try_get("coupon_id")?,
+            act_no: row.try_get("act_no")?,
+            kind: row.try_get("kind")?,
+            arguments: row.try_get("arguments")?,
+            idempotency_key: row.try_get("idempotency_key")?,
+            state: row.try_get("state")?,
+            result: row.try_get("result")?,
+            intended_at_ms: row.try_get("intended_at_ms")?,
+        })
+    }
 }
 
 /// An act with the key that it was asked for with.
@@ -158,7 +201,6 @@ pub(super) fn change_text(change: &Change) -> Result<String> {
 }
 
 /// A row of `tickets`.
-#[derive(FromRow)]
 pub(super) struct StoredTicket {
     pub(super) coupon_id: String,
     pub(super) epoch: i64,
@@ -168,6 +210,27 @@ pub(super) struct StoredTicket {
     pub(super) issued_at_ms: i64,
     pub(super) source: String,
     pub(super) status: String,
+}
+
+impl<'r, R> FromRow<'r, R> for StoredTicket
+where
+    R: Row,
+    &'static str: ColumnIndex<R>,
+    String: Decode<'r, R::Database> + Type<R::Database>,
+    i64: Decode<'r, R::Database> + Type<R::Database>,
+{
+    fn from_row(row: &'r R) -> sqlx::Result<Self> {
+        Ok(Self {
+            coupon_id: row.try_get("coupon_id")?,
+            epoch: row.try_get("epoch")?,
+            serial: row.try_get("serial")?,
+            user_id: row.try_get("user_id")?,
+            claim: row.try_get("claim")?,
+            issued_at_ms: row.try_get("issued_at_ms")?,
+            source: row.try_get("source")?,
+            status: row.try_get("status")?,
+        })
+    }
 }
 
 /// A ticket's row.
@@ -194,41 +257,6 @@ impl TryFrom<StoredTicket> for TicketRow {
                 issued_at: UnixMs(row.issued_at_ms),
             },
             status: Status::from_word(&row.status).ok_or(Error::Corrupt("status"))?,
-        })
-    }
-}
-
-/// A row of `generations`.
-#[derive(FromRow)]
-pub(super) struct GenerationRow {
-    generation_no: i64,
-    epoch: i64,
-    run_id: String,
-    replid: String,
-    durability: String,
-    reason: String,
-    accepted_heartbeat: i64,
-    heartbeat: i64,
-    seen_at_ms: i64,
-    refused_run_id: Option<String>,
-}
-
-impl TryFrom<GenerationRow> for Generation {
-    type Error = Error;
-
-    fn try_from(row: GenerationRow) -> Result<Self> {
-        let durability = Durability::from_word(&row.durability);
-        Ok(Self {
-            generation_no: natural(row.generation_no, "generation_no")?,
-            epoch: natural(row.epoch, "epoch")?,
-            run_id: row.run_id,
-            replid: row.replid,
-            durability: durability.ok_or(Error::Corrupt("durability"))?,
-            reason: row.reason,
-            accepted_heartbeat: natural(row.accepted_heartbeat, "accepted_heartbeat")?,
-            heartbeat: natural(row.heartbeat, "heartbeat")?,
-            seen_at: UnixMs(row.seen_at_ms),
-            refused_run_id: row.refused_run_id,
         })
     }
 }

@@ -112,6 +112,7 @@ async fn a_second_start_finds_everything_as_it_was_also_after_kill_9_i3_i10() {
     let token = String::from_utf8(kept("admin-token")).unwrap();
     let said = server.says("/coupons/summer/issue").join("\n");
     assert!(said.contains(token.trim()), "the token is printed where it was made");
+    assert_eq!(said.contains("This is the quick build; `make release`"), cfg!(debug_assertions));
     let secrets = (kept("admin-token"), kept("code-keys"));
     done(dir.path(), "coupon create summer --total 100");
     done(dir.path(), "coupon preload summer");
