@@ -4,12 +4,16 @@
 
 mod coupon;
 mod doctor;
+mod layout;
 
+use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap_complete::CompleteEnv;
 
 use crate::app::{self, Database, Failure, House};
 use crate::config::{LogFormat, Settings, kept};
@@ -63,6 +67,13 @@ enum Verb {
     /// Bring the database's schema up to date; servers do it at start too, unless
     /// FIRSTCOME_MIGRATE is off
     Migrate,
+    /// Show every setting, with its flag and its variable
+    Settings,
+    /// Write the man pages, one for each verb
+    Man {
+        /// The folder, made when it is missing
+        folder: PathBuf,
+    },
 }
 
 #[derive(Subcommand)]
@@ -77,7 +88,9 @@ enum TicketVerb {
 
 /// Parses the arguments, does what they say, and turns the result into an exit code.
 pub fn run() -> ExitCode {
-    let matches = command().get_matches();
+    let words: Vec<OsString> = std::env::args_os().collect();
+    CompleteEnv::with_factory(|| command(&words)).complete();
+    let matches = command(&words).get_matches_from(&words);
     let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let format = match cli.settings.log_format {
         LogFormat::Text => logs::Format::Text,
@@ -107,15 +120,9 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// An empty variable is none: a file of variables often names some without a value.
-fn command() -> clap::Command {
-    Cli::command().mut_args(|argument| {
-        let is_empty = |name| std::env::var_os(name).is_some_and(|value| value.is_empty());
-        match argument.get_env().is_some_and(is_empty) {
-            true => argument.env(None::<&'static str>),
-            false => argument,
-        }
-    })
+/// The command line for these words.
+fn command(words: &[OsString]) -> clap::Command {
+    layout::laid_out(Cli::command(), words)
 }
 
 fn fail(failure: &Failure) -> ExitCode {
@@ -131,6 +138,8 @@ async fn perform(cli: Cli) -> Result<(), Failure> {
         Verb::Doctor { new_key: true } => doctor::print_new_key(),
         Verb::Doctor { new_key: false } => doctor::examine(settings).await,
         Verb::Migrate => House::migrate(settings).await,
+        Verb::Settings => show_settings(),
+        Verb::Man { folder } => write_man_pages(&folder),
         Verb::Coupon(verb) => {
             let house = visit_with(settings, verb.database()).await?;
             let done = coupon::perform(&house, verb).await;
@@ -156,6 +165,18 @@ async fn perform(cli: Cli) -> Result<(), Failure> {
             }
         }
     }
+}
+
+fn show_settings() -> Result<(), Failure> {
+    let mut command = command(&[]);
+    command.build();
+    let settings = command.find_subcommand_mut("settings");
+    settings.map_or(Ok(()), |settings| say(settings.render_long_help()))
+}
+
+fn write_man_pages(folder: &Path) -> Result<(), Failure> {
+    std::fs::create_dir_all(folder)?;
+    Ok(clap_mangen::generate_to(command(&[]), folder)?)
 }
 
 /// The house for a single command that needs Redis too.

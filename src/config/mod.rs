@@ -1,5 +1,6 @@
 //! What the process is given, by flags or by the environment, and what it gives itself when nothing
-//! was set: secrets and limits. `--help` and docs/configuration.md are the reference.
+//! was set: secrets and limits. `firstcome help settings` and docs/configuration.md are the
+//! reference.
 
 mod addresses;
 mod bounds;

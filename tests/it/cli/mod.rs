@@ -3,6 +3,7 @@
 mod closed_pipe;
 mod doctor;
 mod exits;
+mod help;
 mod secret_files;
 mod serve;
 mod verbs;
