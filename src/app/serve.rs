@@ -17,6 +17,7 @@ use super::{Database, Failure, House};
 use crate::auth::{AdminToken, Users};
 use crate::config::{Auth, Settings, Switch};
 use crate::domain::coupon::{CouponId, Definition, Kind, Supply};
+use crate::domain::who::Who;
 use crate::http::{self, Services};
 use crate::issue::{self, FilterBuilder, Issuer, Shared};
 use crate::telemetry::metrics;
@@ -256,7 +257,7 @@ async fn demo(house: &House) -> Result<bool, Failure> {
         return Ok(false);
     }
     // A crash between creating and preloading is finished here; done before, it changes nothing.
-    if let Err(error) = house.preparer.preload(&id, "demo").await {
+    if let Err(error) = house.preparer.preload(&id, Who::Demo).await {
         tracing::warn!(%error, "the demo's coupon is not ready yet");
     }
     Ok(true)

@@ -6,10 +6,12 @@ use clap::Subcommand;
 
 use super::{coupon_id, print_json, say, unless_left};
 use crate::app::{Database, Failure, House};
-use crate::domain::act::{Applied, Change, IdempotencyKey};
+use crate::domain::act::{Applied, Change};
 use crate::domain::coupon::{Coupon, CouponId, Definition, Kind, Supply};
+use crate::domain::idempotency_key::IdempotencyKey;
 use crate::domain::limits::PAGE_MAX_ROWS;
 use crate::domain::time::{INSTANT_FORM, UnixMs, ValidFor};
+use crate::domain::who::Who;
 use crate::prepare::{Patch, Request};
 use crate::settle::{FORMATS, Format};
 
@@ -150,7 +152,7 @@ pub(super) async fn perform(house: &House, verb: Verb) -> Result<(), Failure> {
             };
             show(house, &preparer.create(definition).await?).await
         }
-        Verb::Preload(Id { id }) => show(house, &preparer.preload(&id, "cli").await?).await,
+        Verb::Preload(Id { id }) => show(house, &preparer.preload(&id, Who::Cli).await?).await,
         Verb::List => list(house).await,
         Verb::Show(Id { id }) => show(house, &preparer.find(&id).await?).await,
         Verb::Stats(Id { id }) => print_json(&house.observer.stats(&id).await?),
@@ -232,7 +234,7 @@ fn asked(idempotency_key: Option<&str>) -> Result<Request, Failure> {
     let key = idempotency_key
         .map(|text| IdempotencyKey::parse(text).ok_or_else(malformed))
         .transpose()?;
-    Ok(Request { idempotency_key: key, if_version: None, who: "cli".to_owned() })
+    Ok(Request { idempotency_key: key, ..Request::by(Who::Cli) })
 }
 
 fn instant(text: &str) -> Result<UnixMs, String> {

@@ -20,6 +20,7 @@ use crate::config::{LogFormat, Settings, kept};
 use crate::domain::coupon::CouponId;
 use crate::domain::limits::HUNG_WAIT;
 use crate::domain::ticket::TicketId;
+use crate::domain::who::Who;
 use crate::telemetry::logs;
 
 /// N tickets, a million people, one second: exactly N get one.
@@ -148,7 +149,7 @@ async fn perform(cli: Cli) -> Result<(), Failure> {
         }
         Verb::Ticket(TicketVerb::Cancel { id }) => {
             let house = visit(settings).await?;
-            let done = house.preparer.cancel(&id, "cli").await;
+            let done = house.preparer.cancel(&id, Who::Cli).await;
             house.close().await;
             done?;
             say(format_args!("{id} is cancelled"))

@@ -7,9 +7,10 @@ use sha2::{Digest as _, Sha256};
 
 use super::code::hex;
 use super::coupon::CouponId;
-use super::limits::IDEMPOTENCY_KEY_MAX_BYTES;
+use super::idempotency_key::IdempotencyKey;
 use super::ticket::Serial;
 use super::time::UnixMs;
+use super::who::Who;
 
 /// One ticket whose stock goes back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,27 +93,6 @@ impl Change {
     }
 }
 
-/// `Idempotency-Key`: 1..=255 printable ASCII bytes, with or without the quotes of a structured
-/// field. The same key with the same change is the same act.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IdempotencyKey(String);
-
-impl IdempotencyKey {
-    /// `None` when it is empty, too long or not printable ASCII.
-    pub fn parse(text: &str) -> Option<Self> {
-        let quoted = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-        let bare = quoted.unwrap_or(text);
-        let fits = (1..=IDEMPOTENCY_KEY_MAX_BYTES).contains(&bare.len());
-        let printable = bare.bytes().all(|byte| (b' '..=b'~').contains(&byte));
-        (fits && printable).then(|| Self(bare.to_owned()))
-    }
-
-    /// The key without quotes.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
 /// An act as it is handed to the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewAct {
@@ -124,8 +104,8 @@ pub struct NewAct {
     pub idempotency_key: Option<IdempotencyKey>,
     /// The version that the caller saw (`If-Match`), when it gave one.
     pub if_version: Option<u64>,
-    /// Who asked: `admin`, `cli`, `demo` or `relay`.
-    pub who: String,
+    /// Who asked.
+    pub who: Who,
     /// When, by the server's clock.
     pub at: UnixMs,
 }
@@ -139,10 +119,21 @@ pub struct Act {
     pub act_no: u64,
     /// What it changes.
     pub change: Change,
+    /// Who asked.
+    pub who: Who,
     /// When it was intended, by the clock of the server that did.
     pub intended_at: UnixMs,
     /// What came of it; `None` while it is only intended.
     pub result: Option<ActResult>,
+}
+
+/// An act as the log of its coupon shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoggedAct {
+    /// The act.
+    pub act: Act,
+    /// When its result was written, by the clock of the database; `None` while it is only intended.
+    pub recorded_at: Option<UnixMs>,
 }
 
 impl Act {
@@ -240,6 +231,7 @@ mod tests {
             coupon_id: CouponId::parse("summer").unwrap(),
             act_no: 2,
             change: Change::Restock { delta: 5 },
+            who: Who::Admin,
             intended_at: UnixMs(1_700_000_000_000),
             result: None,
         };
@@ -273,14 +265,5 @@ mod tests {
         assert!(tokens.iter().all(|token| token.len() == 16));
         let result = ActResult::parse("refused below_issued");
         assert_eq!(Act { result, ..act.clone() }.token(), act.token(), "settled or not");
-    }
-
-    #[test]
-    fn an_idempotency_key_is_the_same_with_and_without_its_quotes() {
-        assert_eq!(IdempotencyKey::parse("\"a-1\""), IdempotencyKey::parse("a-1"));
-        for text in ["", "\"\"", "a\tb", "é"] {
-            assert_eq!(IdempotencyKey::parse(text), None, "{text}");
-        }
-        assert_eq!(IdempotencyKey::parse(&"k".repeat(256)), None);
     }
 }

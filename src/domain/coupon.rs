@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use strum::{EnumString, IntoStaticStr};
 
 use super::limits::{COUPON_ID_MAX_BYTES, NAME_MAX_BYTES, PER_USER_LIMIT_MAX, SHARDS, TOTAL_MAX};
 use super::time::{UnixMs, ValidFor};
@@ -78,21 +79,41 @@ impl Shard {
 }
 
 /// How tickets come about. Later: `granted`, by a distribution alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, EnumString, IntoStaticStr,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Kind {
     /// Whoever asks first.
     #[default]
     FirstCome,
 }
 
+impl Kind {
+    /// The word in the row and in bodies.
+    pub fn word(self) -> &'static str {
+        self.into()
+    }
+}
+
 /// What a ticket is taken from. Later: `codes`, a pool of unique codes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, EnumString, IntoStaticStr,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Supply {
     /// A number that goes down.
     #[default]
     Counter,
+}
+
+impl Supply {
+    /// The word in the row and in bodies.
+    pub fn word(self) -> &'static str {
+        self.into()
+    }
 }
 
 /// opens_at..closes_at, judged by the clock of Redis alone. No `opens_at`: open from preload on; no
@@ -175,8 +196,8 @@ impl Definition {
 
 /// The state of a coupon as its row tells it. `scheduled` and `sold_out` are derived where the
 /// clock and the stock are known, and `recovering` where Redis is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum State {
     /// Created, and unknown to the public.
     Draft,
@@ -191,19 +212,7 @@ pub enum State {
 impl State {
     /// The word in the row and in Redis.
     pub fn word(self) -> &'static str {
-        match self {
-            Self::Draft => "draft",
-            Self::Open => "open",
-            Self::Paused => "paused",
-            Self::Closed => "closed",
-        }
-    }
-
-    /// The state of a word; `None` for a word that is none.
-    pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Draft, Self::Open, Self::Paused, Self::Closed]
-            .into_iter()
-            .find(|state| state.word() == word)
+        self.into()
     }
 }
 

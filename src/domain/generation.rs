@@ -1,12 +1,16 @@
 //! One continuous life of the Redis data, and how far it can be trusted (P2).
 
 use serde::Serialize;
+use strum::{EnumString, IntoStaticStr};
 
 use super::time::UnixMs;
 
 /// What a reply survives: how Redis writes its append-only file. The greater one is the weaker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, EnumString, IntoStaticStr,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Durability {
     /// On disk before the reply: nothing told is lost, even on power loss.
     Always,
@@ -19,16 +23,7 @@ pub enum Durability {
 impl Durability {
     /// The word in rows, `/readyz` and the header `Firstcome-Durability`.
     pub fn word(self) -> &'static str {
-        match self {
-            Self::Always => "always",
-            Self::Everysec => "everysec",
-            Self::None => "none",
-        }
-    }
-
-    /// The level of a word; `None` for a word that is none.
-    pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Always, Self::Everysec, Self::None].into_iter().find(|level| level.word() == word)
+        self.into()
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Serialize, Serializer};
+use strum::{EnumString, IntoStaticStr};
 
 use super::coupon::CouponId;
 use super::limits::TOTAL_MAX;
@@ -61,8 +62,9 @@ impl Serialize for TicketId {
 }
 
 /// Where a ticket stands (I7). `expired` is derived on read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, EnumString, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Status {
     /// Redis knows it, the row is not there yet.
     InProgress,
@@ -77,17 +79,12 @@ pub enum Status {
 impl Status {
     /// The word in rows, bodies and exports.
     pub fn word(self) -> &'static str {
-        match self {
-            Self::InProgress => "in_progress",
-            Self::Accepted => "accepted",
-            Self::Cancelled => "cancelled",
-            Self::Expired => "expired",
-        }
+        self.into()
     }
 
     /// The status of a stored word: the row is there, so it is accepted or cancelled.
-    pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Accepted, Self::Cancelled].into_iter().find(|status| status.word() == word)
+    pub fn stored(word: &str) -> Option<Self> {
+        word.parse().ok().filter(|status| matches!(status, Self::Accepted | Self::Cancelled))
     }
 }
 

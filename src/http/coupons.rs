@@ -10,9 +10,11 @@ use super::identity::parameter;
 use super::issue::invalid_coupon_id;
 use super::problem::{Code, Problem};
 use super::tickets::{limit, private};
-use crate::domain::act::{Applied, Change, IdempotencyKey};
+use crate::domain::act::{Applied, Change};
 use crate::domain::coupon::{Coupon, CouponId, Definition};
+use crate::domain::idempotency_key::IdempotencyKey;
 use crate::domain::time::{UnixMs, ValidFor};
+use crate::domain::who::Who;
 use crate::prepare::{Patch, Request};
 
 /// A coupon as admins see it.
@@ -156,7 +158,7 @@ pub(super) async fn preload(
 ) -> Answer {
     let id = coupon_id(&request)?;
     no_body(payload).await?;
-    let coupon = services.preparer.preload(&id, "admin").await?;
+    let coupon = services.preparer.preload(&id, Who::Admin).await?;
     shown(&services, &coupon).await
 }
 
@@ -236,7 +238,7 @@ fn asked(headers: &HeaderMap) -> Result<Request, Problem> {
             Problem::new(Code::InvalidQuery, "If-Match must be the ETag of the coupon.")
         })?),
     };
-    Ok(Request { idempotency_key: key, if_version, who: "admin".to_owned() })
+    Ok(Request { idempotency_key: key, if_version, who: Who::Admin })
 }
 
 fn version_of(etag: &str) -> Option<u64> {

@@ -13,6 +13,7 @@ use crate::domain::limits::{PAGE_DEFAULT_ROWS, PAGE_MAX_ROWS};
 use crate::domain::ticket::{Status, TicketId};
 use crate::domain::told::Told;
 use crate::domain::user::Claim;
+use crate::domain::who::Who;
 use crate::settle::{Shown, UserCursor};
 
 #[derive(Serialize)]
@@ -64,7 +65,7 @@ pub(super) async fn cancel(
 ) -> Result<HttpResponse, Problem> {
     let id = ticket_id(&request)?;
     no_body(payload).await?;
-    services.preparer.cancel(&id, "admin").await?;
+    services.preparer.cancel(&id, Who::Admin).await?;
     Ok(private(&serde_json::json!({ "id": id, "status": Status::Cancelled })))
 }
 

@@ -104,6 +104,7 @@ mod tests {
     use crate::domain::act::{ActResult, Change};
     use crate::domain::coupon::{Definition, Kind, State, Supply};
     use crate::domain::time::UnixMs;
+    use crate::domain::who::Who;
     use crate::observe::balance::tests::balance;
 
     fn coupon() -> Coupon {
@@ -135,6 +136,7 @@ mod tests {
             coupon_id: CouponId::parse("summer").unwrap(),
             act_no: 2,
             change: Change::Restock { delta: 5 },
+            who: Who::Admin,
             intended_at: UnixMs(7),
             result: ActResult::parse("applied 2 100 61"),
         }

@@ -12,6 +12,7 @@ use super::{Preparer, Refusal};
 use crate::domain::coupon::CouponId;
 use crate::domain::limits::{CANCELS_WAITING_MAX, GIVE_WAY, RETURNS_PER_ACT};
 use crate::domain::ticket::{Serial, TicketId};
+use crate::domain::who::Who;
 use crate::store::Cancelled;
 
 /// What a cancel is told: whether there is a row, which is cancelled now.
@@ -52,16 +53,16 @@ impl Gathering {
 }
 
 /// Gatherings by the coupon and by who asks.
-type ByCoupon = HashMap<(CouponId, String), Weak<Gathering>>;
+type ByCoupon = HashMap<(CouponId, Who), Weak<Gathering>>;
 
 /// The gatherings that somebody waits in; cheap to clone.
 #[derive(Clone, Default)]
 pub(super) struct Gatherings(Arc<Mutex<ByCoupon>>);
 
 impl Gatherings {
-    fn of(&self, id: &CouponId, who: &str) -> Arc<Gathering> {
+    fn of(&self, id: &CouponId, who: Who) -> Arc<Gathering> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (id.clone(), who.to_owned());
+        let key = (id.clone(), who);
         if let Some(gathering) = all.get(&key).and_then(Weak::upgrade) {
             return gathering;
         }
@@ -79,7 +80,7 @@ impl Preparer {
     /// # Errors
     /// [`Refusal::TicketNotFound`], [`Refusal::InProgress`] while the row is not there, and those
     /// of an act.
-    pub async fn cancel(&self, id: &TicketId, who: &str) -> Result<(), Refusal> {
+    pub async fn cancel(&self, id: &TicketId, who: Who) -> Result<(), Refusal> {
         let gathering = self.cancels.of(&id.coupon_id, who);
         let mut told = gathering.join(id.serial)?;
         let _turn = gathering.turn.lock().await;
@@ -112,7 +113,7 @@ impl Preparer {
         &self,
         id: &CouponId,
         serials: &[Serial],
-        who: &str,
+        who: Who,
     ) -> Result<HashSet<Serial>, Refusal> {
         // Before the rows say that they are cancelled, while Redis could not.
         self.check_not_diverged(id).await?;

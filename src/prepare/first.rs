@@ -7,6 +7,7 @@ use super::{Preparer, Refusal, Request, act};
 use crate::domain::act::{Applied, Change};
 use crate::domain::coupon::{Coupon, CouponId};
 use crate::domain::limits::ROW_WAIT;
+use crate::domain::who::Who;
 use crate::lua::{ActReply, audit, close, pause};
 use crate::redis::Redis;
 use crate::store;
@@ -125,7 +126,7 @@ impl Preparer {
     /// was finished on the way.
     pub(super) async fn write_first(&self, coupon: &Coupon, change: Change) -> Result<(), Refusal> {
         let if_version = Some(coupon.version);
-        let request = Request { if_version, who: "relay".to_owned(), ..Request::default() };
+        let request = Request { if_version, ..Request::by(Who::Relay) };
         self.redis_may_be_ahead.store(true, Ordering::Relaxed);
         match self.act(&coupon.definition.id, change, &request).await {
             Ok(_) | Err(Refusal::AlreadyClosed | Refusal::VersionConflict { .. }) => Ok(()),

@@ -7,15 +7,17 @@ mod diverged;
 mod first;
 mod refusal;
 mod relay;
+mod request;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use crate::domain::act::{Applied, Change, IdempotencyKey, NewAct};
+use crate::domain::act::{Applied, Change, LoggedAct, NewAct};
 use crate::domain::code::CodeKeys;
 use crate::domain::coupon::{Coupon, CouponId, Definition, State};
 use crate::domain::limits::TOTAL_MAX;
-use crate::domain::time::{UnixMs, ValidFor};
+use crate::domain::time::UnixMs;
+use crate::domain::who::Who;
 use crate::redis::Redis;
 use crate::store::Store;
 use crate::telemetry::health::Health;
@@ -25,42 +27,7 @@ use diverged::Diverged;
 pub use first::Stop;
 pub use refusal::Refusal;
 pub use relay::Relay;
-
-/// What an admin may change of a coupon by `PATCH`; `None` leaves a field alone, and the inner
-/// `None` removes it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Patch {
-    /// Its name, in any state.
-    pub name: Option<String>,
-    /// Its tickets, as a draft only; later by restock.
-    pub total: Option<u64>,
-    /// How long its tickets are valid, as a draft only.
-    pub valid_for: Option<Option<ValidFor>>,
-    /// The limit per user.
-    pub per_user_limit: Option<u8>,
-    /// When it opens.
-    pub opens_at: Option<Option<UnixMs>>,
-    /// When it closes.
-    pub closes_at: Option<Option<UnixMs>>,
-}
-
-/// Who asks for an act, with what in hand.
-#[derive(Debug, Clone, Default)]
-pub struct Request {
-    /// The caller's key, when it gave one.
-    pub idempotency_key: Option<IdempotencyKey>,
-    /// The version that the caller saw, when it gave one.
-    pub if_version: Option<u64>,
-    /// `admin`, `cli`, `demo` or `relay`.
-    pub who: String,
-}
-
-impl Request {
-    /// Whether its row may refuse it: the coupon changed since (412), or the key was used (422).
-    fn is_conditional(&self) -> bool {
-        self.if_version.is_some() || self.idempotency_key.is_some()
-    }
-}
+pub use request::{Patch, Request};
 
 /// Prepares coupons; cheap to clone.
 #[derive(Clone)]
@@ -136,6 +103,20 @@ impl Preparer {
         Ok(self.store.list_coupons(after, limit_rows).await?)
     }
 
+    /// The coupon's acts in the sequence of their numbers after this one, at most `limit_rows`.
+    ///
+    /// # Errors
+    /// [`Refusal::CouponNotFound`], and those of the database.
+    pub async fn acts(
+        &self,
+        id: &CouponId,
+        after: u64,
+        limit_rows: u32,
+    ) -> Result<Vec<LoggedAct>, Refusal> {
+        self.find(id).await?;
+        Ok(self.store.list_acts(id, after, limit_rows).await?)
+    }
+
     /// Deletes a draft.
     ///
     /// # Errors
@@ -204,11 +185,10 @@ impl Preparer {
     ///
     /// # Errors
     /// Those of an act.
-    pub async fn preload(&self, id: &CouponId, who: &str) -> Result<Coupon, Refusal> {
+    pub async fn preload(&self, id: &CouponId, who: Who) -> Result<Coupon, Refusal> {
         // A Redis that was never proven could not be, once the database had a coupon to look for.
         self.redis.generation().current().map_err(Refusal::Recovering)?;
-        let request = Request { who: who.to_owned(), ..Request::default() };
-        self.act(id, Change::Preload, &request).await?;
+        self.act(id, Change::Preload, &Request::by(who)).await?;
         self.find(id).await
     }
 
@@ -235,7 +215,7 @@ impl Preparer {
             change,
             idempotency_key: request.idempotency_key.clone(),
             if_version: request.if_version,
-            who: request.who.clone(),
+            who: request.who,
             at: (self.now)(),
         }
     }

@@ -7,11 +7,12 @@ use super::dialect::{Dialect, Statement, Transaction, only};
 use super::error::{Error, Result};
 use super::rows::{ACT_COLUMNS, ActRow, KeyedAct, all, change_text, state_word, stored};
 use super::{coupons, tickets};
-use crate::domain::act::{Act, ActResult, Change, NewAct, Return};
+use crate::domain::act::{Act, ActResult, Change, LoggedAct, NewAct, Return};
 use crate::domain::coupon::{Coupon, CouponId, State};
 use crate::domain::limits::YOUNG_MS;
 use crate::domain::ticket::Serial;
 use crate::domain::time::UnixMs;
+use crate::domain::who::Who;
 
 /// The numbered acts of coupons.
 #[async_trait]
@@ -27,6 +28,10 @@ pub trait Acts: Send + Sync {
 
     /// The act of a coupon with this number.
     async fn find_act(&self, id: &CouponId, act_no: u64) -> Result<Option<Act>>;
+
+    /// The acts of a coupon in the sequence of their numbers after this one, settled or not.
+    async fn list_acts(&self, id: &CouponId, after: u64, limit_rows: u32)
+    -> Result<Vec<LoggedAct>>;
 
     /// Acts that are not settled, at most one of each coupon, in the order of the coupons' ids
     /// after this one: a crash left them. Those intended within half a second of `now` are left
@@ -44,7 +49,7 @@ pub trait Acts: Send + Sync {
         &self,
         id: &CouponId,
         serials: &[Serial],
-        who: &str,
+        who: Who,
         at: UnixMs,
     ) -> Result<Cancelled>;
 }
@@ -64,6 +69,24 @@ impl<D: Dialect> Acts for D {
         let act_no: i64 = stored(act_no)?;
         let statement = Statement::new(sql).bind(id.as_str()).bind(act_no);
         Ok(acts_of(self.read(&statement).await?)?.into_iter().next())
+    }
+
+    async fn list_acts(
+        &self,
+        id: &CouponId,
+        after: u64,
+        limit_rows: u32,
+    ) -> Result<Vec<LoggedAct>> {
+        let sql = format!(
+            "SELECT {ACT_COLUMNS} FROM acts WHERE coupon_id = $1 AND act_no > $2
+             ORDER BY act_no LIMIT $3"
+        );
+        let statement = Statement::new(sql)
+            .bind(id.as_str())
+            .bind(stored::<_, i64>(after)?)
+            .bind(i64::from(limit_rows));
+        let acts = all::<ActRow, KeyedAct>(self.read(&statement).await?)?.into_iter();
+        Ok(acts.map(|KeyedAct { act, recorded_at, .. }| LoggedAct { act, recorded_at }).collect())
     }
 
     async fn unsettled_acts(
@@ -89,7 +112,7 @@ impl<D: Dialect> Acts for D {
         &self,
         id: &CouponId,
         serials: &[Serial],
-        who: &str,
+        who: Who,
         at: UnixMs,
     ) -> Result<Cancelled> {
         self.call(|| cancel_tickets(self, id, serials, who, at)).await
@@ -144,7 +167,7 @@ async fn insert<D: Dialect>(
     .bind(act.change.word())
     .bind(arguments.as_str())
     .bind(new.idempotency_key.as_ref().map(|key| key.as_str()))
-    .bind(new.who.as_str())
+    .bind(new.who.word())
     .bind(new.at.0);
     D::write_in(transaction, &statement).await?;
     let statement = Statement::new("UPDATE coupons SET act_no = $2, state = $3 WHERE id = $1")
@@ -196,7 +219,7 @@ async fn cancel_tickets<D: Dialect>(
     database: &D,
     id: &CouponId,
     serials: &[Serial],
-    who: &str,
+    who: Who,
     at: UnixMs,
 ) -> Result<Cancelled> {
     let mut transaction = database.begin().await?;
@@ -216,7 +239,7 @@ async fn cancel_tickets<D: Dialect>(
         change: Change::Return { returns },
         idempotency_key: None,
         if_version: None,
-        who: who.to_owned(),
+        who,
         at,
     };
     let acts = acts_that_decide::<D>(&mut transaction, &new).await?;

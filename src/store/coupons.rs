@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::dialect::{Dialect, Statement, Transaction, only};
 use super::error::Result;
-use super::rows::{COUPON_COLUMNS, CouponRow, all, kind_word, stored, supply_word};
+use super::rows::{COUPON_COLUMNS, CouponRow, all, stored};
 use crate::domain::coupon::{Coupon, CouponId, Definition};
 
 /// The rows of coupons.
@@ -58,8 +58,8 @@ impl<D: Dialect> Coupons for D {
         .bind(definition.opens_at.map(|at| at.0))
         .bind(definition.closes_at.map(|at| at.0))
         .bind(definition.valid_for.map(|length| stored::<_, i64>(length.as_ms())).transpose()?)
-        .bind(kind_word(definition.kind))
-        .bind(supply_word(definition.supply))
+        .bind(definition.kind.word())
+        .bind(definition.supply.word())
         .bind(coupon.state.word())
         .bind(i64::from(coupon.shard.number()))
         .bind(coupon.key_id.as_str())
@@ -136,8 +136,8 @@ async fn update_draft<D: Dialect>(
     .bind(definition.opens_at.map(|at| at.0))
     .bind(definition.closes_at.map(|at| at.0))
     .bind(definition.valid_for.map(|length| stored::<_, i64>(length.as_ms())).transpose()?)
-    .bind(kind_word(definition.kind))
-    .bind(supply_word(definition.supply));
+    .bind(definition.kind.word())
+    .bind(definition.supply.word());
     let mut transaction = database.begin().await?;
     if D::write_in(&mut transaction, &statement).await? == 0 {
         return Ok(None);

@@ -57,7 +57,7 @@ pub(super) fn refusal(
     let is_preload = new.change == Change::Preload;
     let mut first = None;
     let mut intended = None;
-    for KeyedAct { act, idempotency_key } in acts {
+    for KeyedAct { act, idempotency_key, .. } in acts {
         let same_key = new.idempotency_key.as_ref().map(|key| key.as_str());
         if same_key.is_some() && same_key == idempotency_key.as_deref() {
             let repeated = act.change == new.change;
@@ -94,6 +94,7 @@ pub(super) fn next_act(new: &NewAct, coupon: &Coupon) -> (Act, State) {
         coupon_id: new.coupon_id.clone(),
         act_no: coupon.act_no + 1,
         change: new.change.clone(),
+        who: new.who,
         intended_at: new.at,
         result: None,
     };

@@ -5,8 +5,8 @@ use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
 
 use super::dialect::{Dialect, Statement};
 use super::error::{Error, Result};
-use super::rows::{all, natural, stored};
-use crate::domain::generation::{Durability, Generation};
+use super::rows::{all, natural, stored, word};
+use crate::domain::generation::Generation;
 use crate::domain::time::UnixMs;
 
 /// The columns of [`GenerationRow`].
@@ -148,13 +148,12 @@ impl TryFrom<GenerationRow> for Generation {
     type Error = Error;
 
     fn try_from(row: GenerationRow) -> Result<Self> {
-        let durability = Durability::from_word(&row.durability);
         Ok(Self {
             generation_no: natural(row.generation_no, "generation_no")?,
             epoch: natural(row.epoch, "epoch")?,
             run_id: row.run_id,
             replid: row.replid,
-            durability: durability.ok_or(Error::Corrupt("durability"))?,
+            durability: word(&row.durability, "durability")?,
             reason: row.reason,
             accepted_heartbeat: natural(row.accepted_heartbeat, "accepted_heartbeat")?,
             heartbeat: natural(row.heartbeat, "heartbeat")?,

@@ -1,10 +1,12 @@
 //! What rows look like in every dialect, and the nouns made from them.
 
+use std::str::FromStr;
+
 use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
 
 use super::error::{Error, Result};
 use crate::domain::act::{Act, ActResult, Change};
-use crate::domain::coupon::{Coupon, CouponId, Definition, Kind, Shard, State, Supply};
+use crate::domain::coupon::{Coupon, CouponId, Definition, Shard};
 use crate::domain::ticket::{Serial, Status, Ticket};
 use crate::domain::time::{UnixMs, ValidFor};
 use crate::domain::user::{Claim, UserId};
@@ -15,8 +17,8 @@ pub(super) const COUPON_COLUMNS: &str = "id, name, total, per_user_limit, opens_
      created_at_ms";
 
 /// The columns of [`ActRow`].
-pub(super) const ACT_COLUMNS: &str =
-    "coupon_id, act_no, kind, arguments, idempotency_key, state, result, intended_at_ms";
+pub(super) const ACT_COLUMNS: &str = "coupon_id, act_no, kind, arguments, idempotency_key, \
+     state, result, who, intended_at_ms, settled_at_ms";
 
 /// A row of `coupons`.
 pub(super) struct CouponRow {
@@ -86,10 +88,10 @@ impl TryFrom<CouponRow> for Coupon {
                 opens_at: row.opens_at_ms.map(UnixMs),
                 closes_at: row.closes_at_ms.map(UnixMs),
                 valid_for,
-                kind: kind_from_word(&row.kind).ok_or(Error::Corrupt("kind"))?,
-                supply: supply_from_word(&row.supply).ok_or(Error::Corrupt("supply"))?,
+                kind: word(&row.kind, "kind")?,
+                supply: word(&row.supply, "supply")?,
             },
-            state: State::from_word(&row.state).ok_or(Error::Corrupt("state"))?,
+            state: word(&row.state, "state")?,
             shard: shard.ok_or(Error::Corrupt("shard"))?,
             key_id: row.key_id,
             version: natural(row.version, "version")?,
@@ -98,28 +100,6 @@ impl TryFrom<CouponRow> for Coupon {
             created_at: UnixMs(row.created_at_ms),
         })
     }
-}
-
-/// The word of a kind in its row.
-pub(super) fn kind_word(kind: Kind) -> &'static str {
-    match kind {
-        Kind::FirstCome => "first_come",
-    }
-}
-
-fn kind_from_word(word: &str) -> Option<Kind> {
-    [Kind::FirstCome].into_iter().find(|kind| kind_word(*kind) == word)
-}
-
-/// The word of a supply in its row.
-pub(super) fn supply_word(supply: Supply) -> &'static str {
-    match supply {
-        Supply::Counter => "counter",
-    }
-}
-
-fn supply_from_word(word: &str) -> Option<Supply> {
-    [Supply::Counter].into_iter().find(|supply| supply_word(*supply) == word)
 }
 
 /// A row of `acts`.
@@ -131,7 +111,9 @@ pub(super) struct ActRow {
     idempotency_key: Option<String>,
     state: String,
     result: Option<String>,
+    who: String,
     intended_at_ms: i64,
+    settled_at_ms: Option<i64>,
 }
 
 impl<'r, R> FromRow<'r, R> for ActRow
@@ -150,15 +132,18 @@ where
             idempotency_key: row.try_get("idempotency_key")?,
             state: row.try_get("state")?,
             result: row.try_get("result")?,
+            who: row.try_get("who")?,
             intended_at_ms: row.try_get("intended_at_ms")?,
+            settled_at_ms: row.try_get("settled_at_ms")?,
         })
     }
 }
 
-/// An act with the key that it was asked for with.
+/// An act with the key that it was asked for with, and when it was recorded.
 pub(super) struct KeyedAct {
     pub(super) act: Act,
     pub(super) idempotency_key: Option<String>,
+    pub(super) recorded_at: Option<UnixMs>,
 }
 
 impl TryFrom<ActRow> for KeyedAct {
@@ -179,10 +164,12 @@ impl TryFrom<ActRow> for KeyedAct {
             coupon_id: CouponId::parse(&row.coupon_id).ok_or(Error::Corrupt("coupon id"))?,
             act_no: natural(row.act_no, "act_no")?,
             change,
+            who: word(&row.who, "who")?,
             intended_at: UnixMs(row.intended_at_ms),
             result,
         };
-        Ok(Self { act, idempotency_key: row.idempotency_key })
+        let recorded_at = row.settled_at_ms.map(UnixMs);
+        Ok(Self { act, idempotency_key: row.idempotency_key, recorded_at })
     }
 }
 
@@ -256,9 +243,14 @@ impl TryFrom<StoredTicket> for TicketRow {
                 claim: claim.ok_or(Error::Corrupt("claim"))?,
                 issued_at: UnixMs(row.issued_at_ms),
             },
-            status: Status::from_word(&row.status).ok_or(Error::Corrupt("status"))?,
+            status: Status::stored(&row.status).ok_or(Error::Corrupt("status"))?,
         })
     }
+}
+
+/// Reads a word of a closed set.
+pub(super) fn word<T: FromStr>(text: &str, column: &'static str) -> Result<T> {
+    text.parse().map_err(|_| Error::Corrupt(column))
 }
 
 /// Reads a number that is never negative.

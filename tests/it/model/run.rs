@@ -2,6 +2,7 @@
 
 use firstcome::domain::act::{Act, Change};
 use firstcome::domain::time::UnixMs;
+use firstcome::domain::who::Who;
 use firstcome::lua::ActArgs;
 use firstcome::lua::close::{close, close_first};
 use firstcome::lua::pause::{pause, pause_first};
@@ -20,6 +21,7 @@ pub async fn run(stage: &Stage, change: &Change, act_no: Option<u64>) -> String 
         coupon_id: coupon_id.clone(),
         act_no: act_no.unwrap_or_default(),
         change: change.clone(),
+        who: Who::Admin,
         intended_at: UnixMs(0),
         result: None,
     };

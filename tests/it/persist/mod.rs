@@ -22,6 +22,7 @@ use firstcome::domain::code::CodeKeys;
 use firstcome::domain::coupon::{CouponId, Definition, Kind, Supply};
 use firstcome::domain::record::SOURCE_ISSUE;
 use firstcome::domain::user::{Claim, UserId};
+use firstcome::domain::who::Who;
 use firstcome::lua::issue::{Answer, Args, Reply, issue_pooled};
 use firstcome::persist::{Bounds, Persister, Step};
 use firstcome::prepare::Preparer;
@@ -67,7 +68,7 @@ impl Ground {
             supply: Supply::Counter,
         };
         preparer.create(definition).await.unwrap();
-        preparer.preload(&summer(), "it").await.unwrap();
+        preparer.preload(&summer(), Who::Cli).await.unwrap();
         Self { site, store }
     }
 

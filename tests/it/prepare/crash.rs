@@ -8,6 +8,7 @@ use firstcome::domain::coupon::CouponId;
 use firstcome::domain::generation::Durability;
 use firstcome::domain::limits::INSTANT_MAX_MS;
 use firstcome::domain::time::UnixMs;
+use firstcome::domain::who::Who;
 use firstcome::lua::{ActArgs, ActReply, restock};
 use firstcome::redis::generation::Accepted;
 use firstcome::redis::local::LocalRedis;
@@ -44,7 +45,7 @@ async fn intended_at(store: &dyn Store, change: Change, at: UnixMs) -> Act {
         change,
         idempotency_key: None,
         if_version: None,
-        who: "admin".to_owned(),
+        who: Who::Admin,
         at,
     };
     match store.intend_act(&new).await.unwrap() {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use firstcome::domain::act::{Change, NewAct};
 use firstcome::domain::coupon::CouponId;
 use firstcome::domain::time::UnixMs;
+use firstcome::domain::who::Who;
 use firstcome::store::{Intended, Store, open};
 use redis::cmd;
 use reqwest::{Method, StatusCode};
@@ -32,7 +33,7 @@ async fn intended(store: &Arc<dyn Store>, id: &str) {
         change: Change::Restock { delta: 5 },
         idempotency_key: None,
         if_version: None,
-        who: "admin".to_owned(),
+        who: Who::Admin,
         at: UnixMs(1_000),
     };
     let intended = store.intend_act(&new).await.unwrap();

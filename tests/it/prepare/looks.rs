@@ -7,6 +7,7 @@ use firstcome::domain::act::{Change, NewAct};
 use firstcome::domain::code::CodeKeys;
 use firstcome::domain::coupon::{CouponId, Definition, Kind, Supply};
 use firstcome::domain::time::UnixMs;
+use firstcome::domain::who::Who;
 use firstcome::observe::{self, Observer};
 use firstcome::prepare::{Preparer, Relay, Request};
 use firstcome::store::{Intended, Store, open};
@@ -61,12 +62,12 @@ impl Ground {
     }
 
     async fn preload(&self) {
-        self.preparer(&Health::default()).preload(&summer(), "it").await.unwrap();
+        self.preparer(&Health::default()).preload(&summer(), Who::Cli).await.unwrap();
     }
 
     async fn restock(&self) {
         let preparer = self.preparer(&Health::default());
-        preparer.restock(&summer(), 50, &Request::default()).await.unwrap();
+        preparer.restock(&summer(), 50, &Request::by(Who::Cli)).await.unwrap();
     }
 
     /// What a process says that has just started, and in which nobody acts.
@@ -116,7 +117,7 @@ async fn a_database_that_took_another_act_for_the_lost_one_is_told_though_nobody
         change: Change::Restock { delta: 7 },
         idempotency_key: None,
         if_version: None,
-        who: "admin".to_owned(),
+        who: Who::Admin,
         at: UnixMs(1_000),
     };
     let other = ground.store.intend_act(&other).await.unwrap();
@@ -149,7 +150,7 @@ async fn the_warning_ends_when_the_newer_database_is_back_also_when_it_has_close
         ground.restock().await;
         if is_closed {
             let preparer = ground.preparer(&Health::default());
-            let request = Request::default();
+            let request = Request::by(Who::Cli);
             preparer.change_state(&summer(), Change::Close, &request, false).await.unwrap();
         }
         let mut newer = ground.backup().await;

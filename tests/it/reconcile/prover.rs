@@ -6,6 +6,7 @@ use firstcome::app::now;
 use firstcome::domain::act::{Change, NewAct};
 use firstcome::domain::coupon::{Coupon, CouponId, Definition, Kind, State, Supply};
 use firstcome::domain::generation::Durability;
+use firstcome::domain::who::Who;
 use firstcome::reconcile::{Prover, Topology};
 use firstcome::store::{Intended, Store, open};
 
@@ -45,7 +46,7 @@ async fn store_with_intended(dir: &std::path::Path, coupons: usize) -> Arc<dyn S
             change: Change::Preload,
             idempotency_key: None,
             if_version: None,
-            who: "it".to_owned(),
+            who: Who::Cli,
             at: now(),
         };
         assert!(matches!(store.intend_act(&preload).await.unwrap(), Intended::New(_)));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use firstcome::domain::act::{Act, ActResult, Change, NewAct};
 use firstcome::domain::coupon::State;
 use firstcome::domain::time::UnixMs;
+use firstcome::domain::who::Who;
 use firstcome::store::{Error, Intended};
 
 use super::{
@@ -233,6 +234,32 @@ async fn an_act_that_others_finished_is_found_with_its_result() {
         assert_eq!(found.result, Some(applied(3, 1_500)));
         assert_eq!(store.find_act(&id, act.act_no + 1).await.unwrap(), None);
         assert_eq!(store.find_act(&coupon_id("winter"), 1).await.unwrap(), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_acts_of_a_coupon_are_listed_by_their_numbers_with_who_asked_and_page_by_page() {
+    for_each_store(async |database| {
+        let store = &database.store;
+        preloaded(&**store, "summer").await;
+        let id = coupon_id("summer");
+        let restock = intend(&**store, &new_act("summer", RESTOCK)).await;
+        assert!(store.settle_act(&restock, &applied(3, 1_500)).await.is_ok());
+        let new = NewAct { who: Who::Cli, ..new_act("summer", Change::Pause) };
+        let pause = intend(&**store, &new).await;
+        let listed =
+            async |after, limit_rows| store.list_acts(&id, after, limit_rows).await.unwrap();
+        let all = listed(0, 10).await;
+        let numbers: Vec<u64> = all.iter().map(|logged| logged.act.act_no).collect();
+        assert_eq!(numbers, [1, 2, 3]);
+        assert_eq!(all[1].act, Act { result: Some(applied(3, 1_500)), ..restock });
+        assert!(all[1].recorded_at.is_some());
+        assert_eq!((&all[2].act, all[2].recorded_at), (&pause, None));
+        assert_eq!((all[0].act.who, all[2].act.who), (Who::Admin, Who::Cli));
+        assert_eq!(listed(0, 2).await, all[..2]);
+        assert_eq!(listed(2, 2).await, all[2..]);
+        assert_eq!(store.list_acts(&coupon_id("winter"), 0, 10).await.unwrap(), []);
     })
     .await;
 }

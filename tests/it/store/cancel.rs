@@ -3,6 +3,7 @@
 use firstcome::domain::act::{Act, Change, Return};
 use firstcome::domain::ticket::{Serial, Status};
 use firstcome::domain::time::UnixMs;
+use firstcome::domain::who::Who;
 use firstcome::store::{Cancelled, Store};
 
 use super::{
@@ -20,7 +21,7 @@ const BEFORE: Cancelled = Cancelled::Done { act: None, unknown: Vec::new() };
 
 async fn cancel(store: &dyn Store, coupon: &str, serials: &[u64]) -> Cancelled {
     let serials: Vec<Serial> = serials.iter().map(|serial| Serial(*serial)).collect();
-    store.cancel_tickets(&coupon_id(coupon), &serials, "admin", UnixMs(5)).await.unwrap()
+    store.cancel_tickets(&coupon_id(coupon), &serials, Who::Admin, UnixMs(5)).await.unwrap()
 }
 
 /// The act that returns the stock of these tickets of `summer`, all of which have rows.

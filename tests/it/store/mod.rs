@@ -20,12 +20,14 @@ mod words;
 
 use std::sync::Arc;
 
-use firstcome::domain::act::{Act, ActResult, Applied, Change, IdempotencyKey, NewAct};
+use firstcome::domain::act::{Act, ActResult, Applied, Change, NewAct};
 use firstcome::domain::coupon::{Coupon, CouponId, Definition, Kind, State, Supply};
+use firstcome::domain::idempotency_key::IdempotencyKey;
 use firstcome::domain::record::{Record, SOURCE_ISSUE};
 use firstcome::domain::ticket::{Serial, TicketId};
 use firstcome::domain::time::UnixMs;
 use firstcome::domain::user::{Claim, UserId};
+use firstcome::domain::who::Who;
 use firstcome::store::{Intended, Store, open};
 use sqlx::Connection as _;
 use sqlx::postgres::PgConnection;
@@ -135,7 +137,7 @@ fn new_act(coupon: &str, change: Change) -> NewAct {
         change,
         idempotency_key: None,
         if_version: None,
-        who: "admin".to_owned(),
+        who: Who::Admin,
         at: UnixMs(1_764_558_002_000),
     }
 }
