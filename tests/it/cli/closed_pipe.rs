@@ -5,6 +5,8 @@ use std::process::Stdio;
 
 use crate::support::server::command;
 
+use super::made;
+
 /// How a verb ends to whom nobody listens, and what it says on standard error.
 fn unheard(dir: &Path, words: &str) -> (Option<i32>, String) {
     let mut command = command(dir, &[]);
@@ -17,7 +19,7 @@ fn unheard(dir: &Path, words: &str) -> (Option<i32>, String) {
 
 #[tokio::test]
 async fn no_verb_panics_or_grumbles_when_nobody_reads_what_it_says() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = made(&[]).await;
     for words in [
         "migrate",
         "doctor --new-key",

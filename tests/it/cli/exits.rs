@@ -4,9 +4,10 @@ use std::net::TcpListener;
 
 use crate::support::eventually::eventually_ok;
 use crate::support::postgres::{close_to_all, fresh_database, fresh_database_in, open_to_all};
+use crate::support::redis::PrivateRedis;
 use crate::support::server::{Server, command};
 
-use super::{done, run, run_with};
+use super::{done, made, run, run_with};
 
 #[test]
 fn what_is_used_wrongly_ends_with_2_and_makes_nothing() {
@@ -54,9 +55,9 @@ fn what_is_used_wrongly_ends_with_2_and_makes_nothing() {
     assert_eq!(dir.path().read_dir().unwrap().count(), 0);
 }
 
-#[test]
-fn what_is_refused_ends_with_1_and_says_why() {
-    let dir = tempfile::tempdir().unwrap();
+#[tokio::test]
+async fn what_is_refused_ends_with_1_and_says_why() {
+    let dir = made(&[]).await;
     done(dir.path(), "coupon create draft --total 5");
     for (words, why) in [
         ("coupon create zero --total 0", "total"),
@@ -113,6 +114,33 @@ fn what_is_missing_or_unreachable_ends_with_3() {
 }
 
 #[tokio::test]
+async fn only_a_server_makes_a_database_and_starts_a_redis_where_there_is_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let data_dir = dir.path().join("data");
+    for words in [
+        "migrate",
+        "doctor",
+        "audit summer",
+        "ticket cancel summer.1",
+        "coupon list",
+        "coupon create summer --total 1",
+        "coupon pause summer --now",
+    ] {
+        let ended = run(&data_dir, words);
+        assert_eq!((ended.code, ended.out.as_str()), (Some(3), ""), "{words}: {ended:?}");
+        assert_eq!(ended.err.lines().count(), 1, "{words}: {ended:?}");
+        for way in ["firstcome serve", "FIRSTCOME_DATA_DIR", "REDIS_URL and DATABASE_URL"] {
+            assert!(ended.err.contains(way), "{words}: {way}: {ended:?}");
+        }
+        assert!(!data_dir.exists(), "{words}");
+    }
+    let redis = PrivateRedis::start().await;
+    let ended = run_with(command(&data_dir, &[("REDIS_URL", redis.url())]), "coupon list");
+    assert_eq!(ended.code, Some(3), "{ended:?}");
+    assert!(!data_dir.exists() && ended.err.contains("firstcome serve"), "{ended:?}");
+}
+
+#[tokio::test]
 async fn a_directory_in_use_ends_with_4_and_a_port_in_use_with_3_and_the_owner_goes_on() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path(), &[]).await.ready().await;
@@ -160,7 +188,10 @@ async fn a_database_that_refuses_the_set_up_ends_a_server_and_a_worker_with_3_an
     for (url, why) in [(encoded, "createdb --encoding=UTF8"), (no_role, "nobody")] {
         for verb in ["serve", "worker", "migrate", "coupon list"] {
             let dir = tempfile::tempdir().unwrap();
-            let ended = run_with(command(dir.path(), &[("DATABASE_URL", &url)]), verb);
+            // A command starts no Redis where none was.
+            let redis_url = if verb == "coupon list" { "redis://127.0.0.1:1" } else { "" };
+            let variables = [("DATABASE_URL", url.as_str()), ("REDIS_URL", redis_url)];
+            let ended = run_with(command(dir.path(), &variables), verb);
             assert_eq!((ended.code, ended.out.as_str()), (Some(3), ""), "{verb}: {ended:?}");
             assert!(ended.err.contains(why) && !ended.err.contains("secret"), "{ended:?}");
         }

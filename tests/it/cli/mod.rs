@@ -13,7 +13,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use crate::support::server::command;
+use crate::support::server::{Server, command};
 
 /// How a command ended, and what it said.
 #[derive(Debug)]
@@ -34,6 +34,15 @@ impl From<Output> for Ended {
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Self { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
     }
+}
+
+/// A data directory in which a server has run.
+async fn made(variables: &[(&str, &str)]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let mut server = Server::start(dir.path(), variables).await.ready().await;
+    server.terminate();
+    assert!(server.ended().await.success());
+    dir
 }
 
 /// `firstcome` with these words, in this data directory.

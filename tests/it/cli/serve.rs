@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::server::{Server, TOKEN, command, send};
 
-use super::done;
+use super::{done, made};
 
 /// `serve` without a token and keys given, as on a new machine.
 fn bare(dir: &Path, words: &[&str]) -> Command {
@@ -97,7 +97,7 @@ async fn the_demo_is_one_coupon_made_once_in_an_empty_database_and_one_command()
     assert_eq!((&told[0]["error"], &told[0]["ticket"]["id"]), (&json!(null), &json!("welcome.1")));
     assert_eq!(told[0], told[1], "the same after a restart (I10)");
 
-    let other = tempfile::tempdir().unwrap();
+    let other = made(&[]).await;
     done(other.path(), "coupon create own --total 5");
     let mut server = Server::start_from(bare(other.path(), &["--demo"])).ready().await;
     assert_eq!(commands(&mut server).len(), 3, "no demo where a coupon is");
