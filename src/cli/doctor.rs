@@ -1,6 +1,6 @@
 //! `firstcome doctor`: is this set-up safe to issue from?
 
-use super::say;
+use super::output::say;
 use crate::app::{Database, Examination, Failure, House};
 use crate::config::{Settings, secrets};
 

@@ -2,13 +2,13 @@
 //! or a check failed, 2 usage, 3 something is missing or unreachable, 4 the data directory is in
 //! use.
 
+mod confirm;
 mod coupon;
 mod doctor;
 mod layout;
+mod output;
 
 use std::ffi::OsString;
-use std::fmt::Display;
-use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -18,10 +18,14 @@ use clap_complete::CompleteEnv;
 use crate::app::{self, Database, Failure, House};
 use crate::config::{LogFormat, Settings, kept};
 use crate::domain::coupon::CouponId;
-use crate::domain::limits::HUNG_WAIT;
+use crate::domain::limits::{HUNG_WAIT, TOTAL_MAX};
 use crate::domain::ticket::TicketId;
 use crate::domain::who::Who;
 use crate::telemetry::logs;
+
+use confirm::confirm;
+use coupon::{coupon_id, of_draft};
+use output::{Output, say};
 
 /// N tickets, a million people, one second: exactly N get one.
 ///
@@ -41,9 +45,17 @@ struct Cli {
 enum Verb {
     /// Serve users and admins
     Serve {
-        /// Create and preload the coupon `welcome` with 100 tickets when there is no coupon yet
-        #[arg(long)]
-        demo: bool,
+        /// Create and preload the coupon `welcome`, with so many tickets, when there is no coupon
+        /// yet
+        #[arg(
+            long,
+            value_name = "TICKETS",
+            num_args = 0..=1,
+            require_equals = true,
+            default_missing_value = "100",
+            value_parser = clap::value_parser!(u64).range(1..=TOTAL_MAX)
+        )]
+        demo: Option<u64>,
     },
     /// Persist, and serve admins: drain the streams into the database
     Worker,
@@ -58,6 +70,8 @@ enum Verb {
         /// The coupon
         #[arg(value_parser = coupon_id)]
         id: CouponId,
+        #[command(flatten)]
+        output: Output,
     },
     /// Check that Redis and the database are safe to use; exit code 1 when they are not
     Doctor {
@@ -79,11 +93,14 @@ enum Verb {
 
 #[derive(Subcommand)]
 enum TicketVerb {
-    /// Give a ticket's stock back; its claim and its serial stay spent
+    /// Give a ticket's stock back; its claim and its serial stay spent; asks before it does
     Cancel {
         /// The ticket, `<coupon_id>.<serial>`
         #[arg(value_parser = ticket_id)]
         id: TicketId,
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
     },
 }
 
@@ -97,7 +114,12 @@ pub fn run() -> ExitCode {
         LogFormat::Text => logs::Format::Text,
         LogFormat::Json => logs::Format::Json,
     };
-    if let Err(fault) = logs::install(&cli.settings.log, format) {
+    let filter = match cli.verb {
+        Verb::Serve { .. } | Verb::Worker => "info,actix_server=warn",
+        _ => "warn",
+    };
+    let filter = cli.settings.log.as_deref().unwrap_or(filter);
+    if let Err(fault) = logs::install(filter, format) {
         return fail(&Failure::Usage(format!("FIRSTCOME_LOG: {fault}")));
     }
     if let Err(fault) = cli.settings.read_secret_files() {
@@ -142,29 +164,38 @@ async fn perform(cli: Cli) -> Result<(), Failure> {
         Verb::Settings => show_settings(),
         Verb::Man { folder } => write_man_pages(&folder),
         Verb::Coupon(verb) => {
+            verb.confirm()?;
             let house = visit_with(settings, verb.database()).await?;
             let done = coupon::perform(&house, verb).await;
             house.close().await;
             done
         }
-        Verb::Ticket(TicketVerb::Cancel { id }) => {
+        Verb::Ticket(TicketVerb::Cancel { id, yes }) => {
+            confirm(&format!("Cancel {id} for good? Its user cannot get another one."), yes)?;
             let house = visit(settings).await?;
             let done = house.preparer.cancel(&id, Who::Cli).await;
             house.close().await;
             done?;
             say(format_args!("{id} is cancelled"))
         }
-        Verb::Audit { id } => {
+        Verb::Audit { id, output } => {
             let house = visit(settings).await?;
-            let audit = house.observer.audit(&id).await;
+            let done = audit(&house, &id, output).await;
             house.close().await;
-            let audit = audit?;
-            print_json(&audit)?;
-            match audit.ok {
-                true => Ok(()),
-                false => Err(Failure::Refused(audit.faults.join("; "))),
-            }
+            done
         }
+    }
+}
+
+async fn audit(house: &House, id: &CouponId, output: Output) -> Result<(), Failure> {
+    let audit = match house.observer.audit(id).await {
+        Ok(audit) => audit,
+        Err(error) => return Err(of_draft(house, id, error.into()).await),
+    };
+    output::show(output.form(), &audit)?;
+    match audit.ok {
+        true => Ok(()),
+        false => Err(Failure::Refused(audit.faults.join("; "))),
     }
 }
 
@@ -194,30 +225,6 @@ async fn visit_with(settings: &Settings, database: Database) -> Result<House, Fa
             Err(failure)
         }
     }
-}
-
-/// Prints a value for people and programs alike.
-fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
-    let text =
-        serde_json::to_string_pretty(value).map_err(|error| Failure::Refused(error.to_string()))?;
-    say(text)
-}
-
-/// Writes a line to standard output. A reader that has left, as `head` does, misses it; that is no
-/// failure, and a check still ends as it would have.
-fn say(line: impl Display) -> Result<(), Failure> {
-    unless_left(writeln!(std::io::stdout(), "{line}"))
-}
-
-fn unless_left(written: std::io::Result<()>) -> Result<(), Failure> {
-    match written {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        written => Ok(written?),
-    }
-}
-
-fn coupon_id(text: &str) -> Result<CouponId, String> {
-    CouponId::parse(text).ok_or_else(|| "must match [A-Za-z0-9_-]{1,64}".to_owned())
 }
 
 fn ticket_id(text: &str) -> Result<TicketId, String> {

@@ -168,9 +168,10 @@ pub struct Settings {
     )]
     pub key_prefix: String,
 
-    /// A level (error, warn, info, debug) or a filter of levels by module
-    #[arg(long, env = "FIRSTCOME_LOG", default_value = "info,actix_server=warn", global = true)]
-    pub log: String,
+    /// A level (error, warn, info, debug) or a filter of levels by module [default:
+    /// info,actix_server=warn for servers and workers, warn for commands]
+    #[arg(long, env = "FIRSTCOME_LOG", global = true)]
+    pub log: Option<String>,
 
     /// How log lines look
     #[arg(long, env = "FIRSTCOME_LOG_FORMAT", value_enum, default_value = "text", global = true)]

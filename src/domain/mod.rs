@@ -4,6 +4,7 @@ pub mod act;
 pub mod blame;
 pub mod code;
 pub mod coupon;
+pub mod coupon_body;
 pub mod generation;
 pub mod idempotency_key;
 pub mod limits;

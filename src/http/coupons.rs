@@ -2,7 +2,7 @@
 
 use actix_web::http::header::{ETAG, HeaderMap};
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 
 use super::Services;
 use super::edge::{json, no_body};
@@ -12,26 +12,11 @@ use super::problem::{Code, Problem};
 use super::tickets::{limit, private};
 use crate::domain::act::{Applied, Change};
 use crate::domain::coupon::{Coupon, CouponId, Definition};
+use crate::domain::coupon_body::{AppliedBody, CouponBody, CouponPage};
 use crate::domain::idempotency_key::IdempotencyKey;
 use crate::domain::time::{UnixMs, ValidFor};
 use crate::domain::who::Who;
 use crate::prepare::{Patch, Request};
-
-/// A coupon as admins see it.
-#[derive(Serialize)]
-struct CouponBody<'a> {
-    #[serde(flatten)]
-    definition: &'a Definition,
-    state: &'static str,
-    version: u64,
-    created_at: UnixMs,
-}
-
-#[derive(Serialize)]
-struct CouponPage<'a> {
-    coupons: Vec<CouponBody<'a>>,
-    next_cursor: Option<&'a CouponId>,
-}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -92,7 +77,7 @@ pub(super) async fn create(
     let definition: Definition = json(&request, payload).await?;
     let coupon = services.preparer.create(definition).await?;
     let location = format!("/admin/coupons/{}", coupon.definition.id);
-    let body = body_of(&coupon, "draft");
+    let body = CouponBody::of(&coupon, "draft");
     Ok(HttpResponse::Created()
         .insert_header(("Location", location))
         .insert_header((ETAG, etag(&coupon)))
@@ -111,7 +96,8 @@ pub(super) async fn list(request: HttpRequest, services: web::ThinData<Services>
     let limit_rows = limit(query)?;
     let coupons = services.preparer.list(after.as_ref(), limit_rows).await?;
     let states = services.observer.states(&coupons).await;
-    let bodies = coupons.iter().zip(states).map(|(coupon, state)| body_of(coupon, state)).collect();
+    let bodies =
+        coupons.iter().zip(states).map(|(coupon, state)| CouponBody::of(coupon, state)).collect();
     let next = coupons.last().filter(|_| coupons.len() == limit_rows as usize);
     let next_cursor = next.map(|coupon| &coupon.definition.id);
     Ok(private(&CouponPage { coupons: bodies, next_cursor }))
@@ -175,7 +161,7 @@ pub(super) async fn restock(
         let detail = "A restock needs an Idempotency-Key, so that a retry is not a second restock.";
         return Err(Problem::new(Code::IdempotencyKeyRequired, detail));
     }
-    Ok(applied(&id, &services.preparer.restock(&id, body.delta, &asked).await?))
+    Ok(applied(&id, services.preparer.restock(&id, body.delta, &asked).await?))
 }
 
 /// `POST /admin/coupons/{id}/pause`.
@@ -214,7 +200,7 @@ async fn change_state(
     let id = coupon_id(&request)?;
     let asked = asked(request.headers())?;
     no_body(payload).await?;
-    Ok(applied(&id, &services.preparer.change_state(&id, change, &asked, false).await?))
+    Ok(applied(&id, services.preparer.change_state(&id, change, &asked, false).await?))
 }
 
 pub(super) fn coupon_id(request: &HttpRequest) -> Result<CouponId, Problem> {
@@ -249,21 +235,11 @@ fn etag(coupon: &Coupon) -> String {
     format!("\"{}\"", coupon.version)
 }
 
-fn body_of<'a>(coupon: &'a Coupon, state: &'static str) -> CouponBody<'a> {
-    let (version, created_at) = (coupon.version, coupon.created_at);
-    CouponBody { definition: &coupon.definition, state, version, created_at }
-}
-
 async fn shown(services: &Services, coupon: &Coupon) -> Answer {
     let state = services.observer.state(coupon).await;
-    Ok(HttpResponse::Ok().insert_header((ETAG, etag(coupon))).json(body_of(coupon, state)))
+    Ok(HttpResponse::Ok().insert_header((ETAG, etag(coupon))).json(CouponBody::of(coupon, state)))
 }
 
-fn applied(id: &CouponId, coupon: &Applied) -> HttpResponse {
-    private(&serde_json::json!({
-        "coupon_id": id,
-        "version": coupon.version,
-        "total": coupon.total,
-        "remaining": coupon.remaining,
-    }))
+fn applied(id: &CouponId, coupon: Applied) -> HttpResponse {
+    private(&AppliedBody::of(id, coupon))
 }

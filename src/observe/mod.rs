@@ -86,6 +86,17 @@ pub struct Stats {
     pub shard_unpersisted: u64,
 }
 
+/// Where a coupon stands right now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Its state as everybody sees it.
+    pub state: &'static str,
+    /// Tickets ever issued; `None` where Redis has none of it, or cannot tell.
+    pub issued: Option<u64>,
+    /// Stock that nobody has; `None` as above.
+    pub remaining: Option<u64>,
+}
+
 /// Observes; cheap to clone.
 #[derive(Clone)]
 pub struct Observer {
@@ -200,25 +211,35 @@ impl Observer {
 
     /// As [`Observer::state`], of each coupon. Once Redis cannot be reached, it is asked no more.
     pub async fn states(&self, coupons: &[Coupon]) -> Vec<&'static str> {
-        let mut states = Vec::with_capacity(coupons.len());
+        self.standings(coupons).await.iter().map(|standing| standing.state).collect()
+    }
+
+    /// As [`Observer::states`], with the stock.
+    pub async fn standings(&self, coupons: &[Coupon]) -> Vec<Standing> {
+        let without_stock = |state| Standing { state, issued: None, remaining: None };
+        let mut standings = Vec::with_capacity(coupons.len());
         let mut is_reachable = true;
         for coupon in coupons {
-            states.push(match coupon.state {
-                State::Draft => "draft",
-                _ if !is_reachable => "unknown",
+            standings.push(match coupon.state {
+                State::Draft => without_stock("draft"),
+                _ if !is_reachable => without_stock("unknown"),
                 _ => match self.balance(&coupon.definition.id).await {
-                    Ok(balance) => state_at(&balance),
-                    Err(Error::Recovering) => "recovering",
+                    Ok(balance) => Standing {
+                        state: state_at(&balance),
+                        issued: Some(balance.issued),
+                        remaining: Some(balance.remaining),
+                    },
+                    Err(Error::Recovering) => without_stock("recovering"),
                     Err(error) => {
                         tracing::warn!(%error, coupon.id = %coupon.definition.id, "state unknown");
                         is_reachable =
                             !matches!(&error, Error::Redis(error) if error.doubts_connection());
-                        "unknown"
+                        without_stock("unknown")
                     }
                 },
             });
         }
-        states
+        standings
     }
 
     async fn balance(&self, id: &CouponId) -> Result<Balance, Error> {

@@ -16,6 +16,9 @@ fn what_is_used_wrongly_ends_with_2_and_makes_nothing() {
         "",
         "issue",
         "serve --nothing",
+        "serve --demo=0",
+        "serve --demo=1000000001",
+        "serve --demo 5",
         "coupon",
         "coupon create summer",
         "coupon create a.b --total 1",
@@ -60,19 +63,21 @@ async fn what_is_refused_ends_with_1_and_says_why() {
     let dir = made(&[]).await;
     done(dir.path(), "coupon create draft --total 5");
     for (words, why) in [
-        ("coupon create zero --total 0", "total"),
+        ("coupon create zero --total 0", "--total must be"),
         ("coupon create much --total 1000000001", "total"),
-        ("coupon create none --total 5 --per-user-limit 0", "per_user_limit"),
+        ("coupon create none --total 5 --per-user-limit 0", "--per-user-limit must be 1..=100"),
         (
             "coupon create over --total 5 --opens-at 2030-01-02T00:00:00Z \
              --closes-at 2030-01-01T00:00:00Z",
-            "closes_at",
+            "--closes-at must lie after --opens-at",
         ),
         ("coupon show nothing", "no such coupon"),
-        ("coupon pause draft", "no such coupon"),
-        ("coupon stats draft", "no such coupon"),
-        ("coupon restock draft 0", "delta"),
-        ("audit draft", "no such coupon"),
+        ("coupon pause draft", "draft is a draft: `firstcome coupon preload draft`"),
+        ("coupon stats draft", "draft is a draft"),
+        ("coupon restock draft 0", "DELTA must be"),
+        ("coupon stats nothing", "no such coupon"),
+        ("audit draft", "draft is a draft"),
+        ("audit nothing", "no such coupon"),
         ("ticket cancel draft.1", "no such ticket"),
     ] {
         let ended = run(dir.path(), words);

@@ -7,7 +7,7 @@ use crate::support::server::command;
 use super::{done, run, run_with};
 
 /// Every verb but those that serve.
-const VERBS: [&str; 19] = [
+const VERBS: [&str; 20] = [
     "",
     "audit",
     "coupon",
@@ -15,6 +15,7 @@ const VERBS: [&str; 19] = [
     "coupon create",
     "coupon delete",
     "coupon list",
+    "coupon log",
     "coupon pause",
     "coupon preload",
     "coupon restock",

@@ -4,6 +4,7 @@ mod closed_pipe;
 mod doctor;
 mod exits;
 mod help;
+mod output;
 mod secret_files;
 mod serve;
 mod verbs;
@@ -60,4 +61,16 @@ fn done(dir: &Path, words: &str) -> Ended {
     let ended = run(dir, words);
     assert_eq!(ended.code, Some(0), "{words}: {ended:?}");
     ended
+}
+
+/// Every coupon as `id state total name`.
+fn listed(dir: &Path) -> Vec<String> {
+    let list = done(dir, "coupon list").json();
+    let coupons = list["coupons"].as_array().unwrap();
+    let text = |coupon: &Value, name: &str| coupon[name].as_str().unwrap().to_owned();
+    let line = |coupon: &Value| {
+        let (id, state, name) = (text(coupon, "id"), text(coupon, "state"), text(coupon, "name"));
+        format!("{id} {state} {} {name}", coupon["total"])
+    };
+    coupons.iter().map(line).collect()
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::support::redis::{PrivateRedis, connect, server_version};
 use crate::support::server::{Server, command};
 
-use super::{done, made, run, run_with};
+use super::{done, listed, made, run, run_with};
 
 #[tokio::test]
 async fn every_verb_works_alone_with_the_data_directory_and_leaves_no_process_behind() {
@@ -88,7 +88,7 @@ fn every_verb(dir: &Path, server: Option<&Server>) {
     for _ in 0..2 {
         assert_eq!(done(dir, "coupon preload summer").json()["state"], "open");
     }
-    assert_eq!(done(dir, "coupon list").out, "summer\topen\t10\tSummer\n");
+    assert_eq!(listed(dir), ["summer open 10 Summer"]);
     assert_eq!(done(dir, "coupon show summer").json()["total"], 10);
     let stats = done(dir, "coupon stats summer").json();
     assert_eq!((&stats["remaining"], &stats["ok"]), (&json!(10), &json!(true)));
@@ -96,12 +96,13 @@ fn every_verb(dir: &Path, server: Option<&Server>) {
     let moved = done(dir, "coupon window summer --opens-at none --per-user-limit 3").json();
     assert_eq!((&moved["opens_at"], &moved["per_user_limit"]), (&json!(null), &json!(3)));
     assert_eq!(moved["closes_at"], "2099-01-01T00:00:00.000Z", "left alone");
-    let restocked = "summer: version 3, total 15, remaining 15\n";
+    let restocked = json!({ "coupon_id": "summer", "version": 3, "total": 15, "remaining": 15 });
     for _ in 0..2 {
         let words = "coupon restock summer 5 --idempotency-key k1";
-        assert_eq!(done(dir, words).out, restocked, "the same key is the same act");
+        assert_eq!(done(dir, words).json(), restocked, "the same key is the same act");
     }
-    assert!(done(dir, "coupon restock summer -5").out.contains("total 10, remaining 10"));
+    let taken = done(dir, "coupon restock summer -5").json();
+    assert_eq!((&taken["total"], &taken["remaining"]), (&json!(10), &json!(10)));
     assert_eq!(run(dir, "coupon restock summer -11").code, Some(1), "below what is out");
     done(dir, "coupon pause summer");
     assert_eq!(done(dir, "coupon show summer").json()["state"], "paused");

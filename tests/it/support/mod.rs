@@ -17,3 +17,4 @@ pub mod redis;
 pub mod server;
 pub mod site;
 pub mod stage;
+pub mod terminal;
