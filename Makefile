@@ -4,9 +4,9 @@
 .DEFAULT_GOAL := help
 .PHONY: run release test lint chaos compat bench k6 clean help
 
-run: ## start the server with nothing set up: own Redis, SQLite, a coupon `welcome` (ARGS="..." adds flags)
+run: ## start the server with nothing set up: own Redis, SQLite, a coupon `welcome` (DEMO=100000: its size; ARGS="..." adds flags)
 	@.make/ensure cargo redis
-	cargo run --locked --profile first --bin firstcome -- serve --demo $(ARGS)
+	cargo run --locked --profile first --bin firstcome -- serve --demo$(addprefix =,$(DEMO)) $(ARGS)
 
 release: ## build the fast program, target/release/firstcome (`make run` has a quick build of its own)
 	@.make/ensure cargo
@@ -33,7 +33,7 @@ bench: ## measure issuing against the constant reply and the usual designs, and 
 	@.make/ensure cargo redis postgres wrk
 	bench/run $(ARGS)
 
-k6: ## run the k6 ramp and the exact-N run with their promises (FAST=yes: a smoke run)
+k6: ## run the k6 ramp and the exact-N run with their promises (FAST=yes: a smoke run; SCRIPT=yours.js: your own)
 	@.make/ensure cargo redis
 	bench/k6/run
 
