@@ -13,6 +13,7 @@ RUN mkdir src \
     && rm -r src
 
 COPY build.rs ./
+COPY docs/errors.md docs/errors.md
 COPY lua lua
 COPY src src
 # Newer than the empty files above, or cargo would take those for the program.

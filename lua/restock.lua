@@ -7,8 +7,9 @@
 --! KEEPS I1 I4 I8
 --
 -- Repeated with the same act_no and act_token it gives the stored result again; with the same
--- act_no and another token it is another act, and nothing is written. A refusal (below_issued,
--- total_too_large) changes nothing but the act's number and result.
+-- act_no and another token it is another act, and nothing is written. A refusal (below_issued with
+-- what is out, total_too_large with what the total would be) changes nothing but the act's number
+-- and result.
 
 local coupon = KEYS[1]
 local generation, epoch, act_no, act_token = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
@@ -36,9 +37,9 @@ local remaining, held, held_until_ms = tonumber(stored[7]), tonumber(stored[8]),
 
 local refusal
 if remaining + held + delta < 0 or total < 1 then
-  refusal = 'below_issued'
+  refusal = string.format('below_issued %.0f', total - delta - remaining - held)
 elseif total > total_max then
-  refusal = 'total_too_large'
+  refusal = string.format('total_too_large %.0f', total)
 end
 if refusal then
   local result = 'refused ' .. refusal

@@ -61,8 +61,10 @@ async fn open_server(settings: &Settings, demo_tickets: Option<u64>) -> Result<O
     let (public, public_at) =
         http::serve_public(settings.listen, shares, bounds, services.clone(), issuer)
             .map_err(|error| cannot_listen(settings.listen, &error))?;
-    let (admin, admin_at) = http::serve_admin(settings.admin_listen, bounds, services.clone())
-        .map_err(|error| cannot_listen(settings.admin_listen, &error))?;
+    let admin_listen = settings.admin_listen;
+    let (admin, admin_at) =
+        http::serve_admin(admin_listen, Some(public_at), bounds, services.clone())
+            .map_err(|error| cannot_listen(admin_listen, &error))?;
     let mut loops =
         Loops::start(settings, &house, prover, gauges, services.metrics, fallen.clone());
     loops.build_filters(filters);
@@ -102,7 +104,7 @@ async fn open_worker(settings: &Settings) -> Result<Opened, Failure> {
     let (admin_token, _) = house.admin_token()?;
     let services = services(settings, &house, admin_token, metrics);
     let (admin, admin_at) =
-        http::serve_admin(settings.admin_listen, http_bounds(settings), services.clone())
+        http::serve_admin(settings.admin_listen, None, http_bounds(settings), services.clone())
             .map_err(|error| cannot_listen(settings.admin_listen, &error))?;
     let fallen = CancellationToken::new();
     let (prover, gauges) = (house.prover(), house.gauges().await);

@@ -12,6 +12,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::CompleteEnv;
 
@@ -107,7 +108,9 @@ enum TicketVerb {
 /// Parses the arguments, does what they say, and turns the result into an exit code.
 pub fn run() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
-    CompleteEnv::with_factory(|| command(&words)).complete();
+    if has_completed(&words) {
+        return ExitCode::SUCCESS;
+    }
     let matches = command(&words).get_matches_from(&words);
     let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let format = match cli.settings.log_format {
@@ -141,6 +144,19 @@ pub fn run() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => fail(&failure),
     }
+}
+
+/// Whether a shell asked what may come next, and was told; one that has left misses it.
+fn has_completed(words: &[OsString]) -> bool {
+    let completer = CompleteEnv::with_factory(|| command(words));
+    let here = std::env::current_dir().ok();
+    completer.try_complete(words, here.as_deref()).unwrap_or_else(|error| {
+        // It writes to the shell and to nothing else, and does not say what failed there.
+        match error.kind() {
+            ErrorKind::Io => true,
+            _ => error.exit(),
+        }
+    })
 }
 
 /// The command line for these words.

@@ -18,6 +18,7 @@ use ipnet::IpNet;
 
 pub use bounds::Bounds;
 pub use secret_files::SecretFiles;
+use secret_files::take;
 
 /// How users are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -227,6 +228,20 @@ impl Settings {
                 .to_owned());
         }
         Ok(())
+    }
+
+    /// Takes the secrets out of the files that were named.
+    ///
+    /// # Errors
+    /// A sentence: a secret is given twice, or its file holds none.
+    pub fn read_secret_files(&mut self) -> Result<(), String> {
+        let files = &self.files;
+        let migrate_url = files.database_migrate_url_file.as_ref();
+        take("REDIS_URL", &mut self.redis_url, files.redis_url_file.as_ref())?;
+        take("DATABASE_URL", &mut self.database_url, files.database_url_file.as_ref())?;
+        take("DATABASE_MIGRATE_URL", &mut self.database_migrate_url, migrate_url)?;
+        take("FIRSTCOME_ADMIN_TOKEN", &mut self.admin_token, files.admin_token_file.as_ref())?;
+        take("FIRSTCOME_CODE_KEYS", &mut self.code_keys, files.code_keys_file.as_ref())
     }
 
     /// How long a shutdown may take.

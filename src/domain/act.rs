@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::act_refusal::ActRefusal;
 use super::code::hex;
 use super::coupon::CouponId;
 use super::idempotency_key::IdempotencyKey;
@@ -159,20 +160,16 @@ impl Act {
 
 /// What a script made of an act. Stored in the coupon's hash and in the act's row, so that
 /// repeating the act is harmless.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "outcome", rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ActResult {
     /// It is in force.
     Applied(Applied),
     /// It was refused; nothing but the act's number changed.
-    Refused {
-        /// `below_issued`, `already_closed`, `superseded` or `total_too_large`.
-        reason: String,
-    },
+    Refused(ActRefusal),
 }
 
 /// The coupon after an act.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Applied {
     /// Its version.
     pub version: u64,
@@ -190,7 +187,7 @@ impl fmt::Display for ActResult {
             Self::Applied(Applied { version, total, remaining }) => {
                 write!(out, "applied {version} {total} {remaining}")
             }
-            Self::Refused { reason } => write!(out, "refused {reason}"),
+            Self::Refused(reason) => write!(out, "refused {reason}"),
         }
     }
 }
@@ -205,7 +202,7 @@ impl ActResult {
                 total: total.parse().ok()?,
                 remaining: remaining.parse().ok()?,
             })),
-            ["refused", reason] => Some(Self::Refused { reason: (*reason).to_owned() }),
+            ["refused", reason @ ..] => ActRefusal::parse(reason).map(Self::Refused),
             _ => None,
         }
     }
@@ -219,10 +216,12 @@ mod tests {
 
     #[test]
     fn a_result_survives_being_stored_by_a_script() {
-        for text in ["applied 3 1000 500", "refused below_issued"] {
+        for text in ["applied 3 1000 500", "refused below_issued 512", "refused superseded"] {
             assert_eq!(ActResult::parse(text).unwrap().to_string(), text);
         }
-        assert_eq!(ActResult::parse("applied 3"), None);
+        for text in ["applied 3", "refused", "refused below_issued", "refused lost"] {
+            assert_eq!(ActResult::parse(text), None, "{text}");
+        }
     }
 
     #[test]
@@ -263,7 +262,7 @@ mod tests {
         let tokens: HashSet<String> = acts.iter().map(Act::token).collect();
         assert_eq!(tokens.len(), acts.len());
         assert!(tokens.iter().all(|token| token.len() == 16));
-        let result = ActResult::parse("refused below_issued");
+        let result = ActResult::parse("refused below_issued 5");
         assert_eq!(Act { result, ..act.clone() }.token(), act.token(), "settled or not");
     }
 }

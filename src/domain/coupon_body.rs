@@ -51,7 +51,7 @@ impl<'a> AppliedBody<'a> {
 
 /// An act in the log of its coupon. Which fields are null is a matter of its kind.
 #[derive(Debug, Serialize)]
-pub struct ActBody<'a> {
+pub struct ActBody {
     /// Its number.
     pub act_no: u64,
     /// What kind of change it is.
@@ -64,8 +64,8 @@ pub struct ActBody<'a> {
     pub recorded_at: Option<UnixMs>,
     /// `intended`, `applied` or `refused`.
     pub state: &'static str,
-    /// Why it was refused.
-    pub reason: Option<&'a str>,
+    /// Why it was refused: the code that its caller was told.
+    pub reason: Option<&'static str>,
     /// The version after it.
     pub version: Option<u64>,
     /// Tickets in all after it.
@@ -84,14 +84,14 @@ pub struct ActBody<'a> {
     pub returned: Option<usize>,
 }
 
-impl<'a> ActBody<'a> {
+impl ActBody {
     /// The body of an act.
-    pub fn of(logged: &'a LoggedAct) -> Self {
+    pub fn of(logged: &LoggedAct) -> Self {
         let LoggedAct { act, recorded_at } = logged;
         let (state, reason, applied) = match &act.result {
             None => ("intended", None, None),
             Some(ActResult::Applied(applied)) => ("applied", None, Some(applied)),
-            Some(ActResult::Refused { reason }) => ("refused", Some(reason.as_str()), None),
+            Some(ActResult::Refused(refusal)) => ("refused", Some(refusal.code()), None),
         };
         let mut body = Self {
             act_no: act.act_no,
@@ -126,9 +126,9 @@ impl<'a> ActBody<'a> {
 
 /// A page of a coupon's acts.
 #[derive(Debug, Serialize)]
-pub struct ActPage<'a> {
+pub struct ActPage {
     /// In the sequence of their numbers.
-    pub acts: Vec<ActBody<'a>>,
+    pub acts: Vec<ActBody>,
     /// The number after which the next page begins; `None` after the last one.
     pub next_cursor: Option<u64>,
 }

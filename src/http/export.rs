@@ -2,27 +2,24 @@
 
 use actix_web::http::Method;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 use futures_util::stream::unfold;
 
-use super::Services;
-use super::coupons::coupon_id;
-use super::identity::parameter;
-use super::problem::{Code, Problem};
-use crate::settle::{FORMATS, Format};
+use super::extract::{CouponPath, ExportFormat};
+use super::problem::Problem;
+use super::services::Services;
+use crate::settle::Format;
 
 const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 
 /// Streams the export. An error in the middle cuts the transfer off, so that half an export cannot
 /// look like a whole one.
 pub(super) async fn winners(
-    request: HttpRequest,
+    CouponPath(id): CouponPath,
+    ExportFormat(format): ExportFormat,
+    method: Method,
     services: web::ThinData<Services>,
 ) -> Result<HttpResponse, Problem> {
-    let id = coupon_id(&request)?;
-    let word = parameter(request.query_string(), "format")?;
-    let format = Format::from_word(word.as_deref().unwrap_or(Format::Csv.word()))
-        .ok_or_else(|| Problem::new(Code::InvalidQuery, format!("format must be {FORMATS}.")))?;
     let coupon = services.preparer.find(&id).await?;
     let (media_type, extension) = match format {
         Format::Csv | Format::CsvExcel => ("text/csv; charset=utf-8", "csv"),
@@ -33,7 +30,7 @@ pub(super) async fn winners(
     let mut export = services.settler.export(coupon, format);
     // The body of a HEAD is never sent, so nothing is read for it. What fails before the first
     // bytes can still be told.
-    let first = match *request.method() {
+    let first = match method {
         Method::HEAD => None,
         _ => export.next_page().await?,
     };

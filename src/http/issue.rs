@@ -11,7 +11,7 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::identity::{caller, parameter};
+use super::extract::{caller, invalid_coupon_id, parameter};
 use super::problem::{Code, Problem, response_of};
 use super::ticket_body::ticket_body;
 use crate::domain::coupon::CouponId;
@@ -59,11 +59,6 @@ async fn admitted(request: &HttpRequest, coupon_id: &CouponId) -> Result<Outcome
         return Err(Problem::new(Code::Internal, "This listener issues nothing."));
     };
     Ok(issuer.issue(coupon_id, caller, claim).await)
-}
-
-/// The answer for an id outside its character set.
-pub(super) fn invalid_coupon_id() -> Problem {
-    Problem::new(Code::InvalidCouponId, "A coupon id matches [A-Za-z0-9_-]{1,64}.")
 }
 
 /// Without the parameter a request always means claim 1, so that a retry is never a second wish.

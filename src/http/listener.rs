@@ -30,13 +30,14 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    /// Serves this application, which is made once a worker, on its own thread.
+    /// Serves this application, which is made once for each worker, on its own thread, with the
+    /// address that is listened on.
     ///
     /// # Errors
     /// When the address cannot be listened on.
     pub(super) fn serve<I, S, B>(
         self,
-        application: impl Fn() -> I + Send + Clone + 'static,
+        application: impl Fn(SocketAddr) -> I + Send + Clone + 'static,
     ) -> std::io::Result<(Server, SocketAddr)>
     where
         I: IntoServiceFactory<S, Request>,
@@ -57,7 +58,7 @@ impl Listener {
         let serve = move || {
             let room = Rc::new(Room::new(self.worker_connections_max));
             let stopping = stopping.clone();
-            let application = application().into_factory().map_err(|error| {
+            let application = application(address).into_factory().map_err(|error| {
                 let error: Error = error.into();
                 error.error_response()
             });

@@ -1,57 +1,50 @@
-//! The two listeners: the table of routes, and what the handlers share.
+//! The two listeners.
+//!
+//! A request for a ticket (`/coupons/{id}/issue`) takes a way of its own: `edge.rs` finds its path
+//! before the table of routes is searched, and `issue.rs` reads by hand what it needs of the
+//! request and no more. Every other path goes through the table (`routes.rs`) to a handler whose
+//! signature says what it takes (`extract/`).
 
+mod acts;
+mod bodies;
 mod connection;
 mod coupons;
 mod edge;
+mod errors_page;
 mod export;
+mod extract;
 mod health;
-mod identity;
 mod issue;
 mod listener;
+mod pages;
 mod problem;
 mod refusal;
+mod request_id;
+mod route;
+mod routes;
+mod services;
 mod settings;
 mod ticket_body;
 mod tickets;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
-use actix_web::{App, FromRequest, Handler, HttpRequest, Resource, Responder, web};
-use metrics_exporter_prometheus::PrometheusHandle;
+use actix_web::{App, HttpRequest, web};
 
-use crate::auth::{AdminToken, Users};
 use crate::config::open_files::Shares;
-use crate::domain::code::CodeKeys;
 use crate::domain::limits::ADMIN_CONNECTIONS_MAX;
 use crate::issue::Issuer;
-use crate::observe::Observer;
-use crate::prepare::Preparer;
-use crate::settle::Settler;
 
+use extract::admins_only;
 use listener::Listener;
+use route::{Route, allow_of};
+pub use services::Services;
 
-/// Handles to the verbs, for both listeners.
-#[derive(Clone)]
-pub struct Services {
-    /// Coupons and their changes.
-    pub preparer: Preparer,
-    /// Tickets after they were issued.
-    pub settler: Settler,
-    /// What is true right now.
-    pub observer: Observer,
-    /// Who users are.
-    pub users: Arc<Users>,
-    /// Who admins are.
-    pub admin_token: AdminToken,
-    /// The code keys that this server has.
-    pub keys: Arc<CodeKeys>,
-    /// Renders the metrics.
-    pub metrics: PrometheusHandle,
-}
+/// What only admins reach.
+const GUARDED: &str = "/admin";
 
 /// What an operator may change of a listener.
 #[derive(Debug, Clone, Copy)]
@@ -82,23 +75,25 @@ pub fn serve_public(
         // Who closes a connection has gone: a request that still waits then takes no ticket.
         answers_half_closed: false,
     };
-    listener.serve(move || {
+    listener.serve(move |address| {
+        let routes = routes::public();
         App::new()
             .app_data(issuer())
             .app_data(services.users.clone())
             .app_data(web::ThinData(services.clone()))
-            .configure(public_routes)
-            .default_service(web::to(edge::not_found))
+            .app_data(web::ThinData(pages::public(&routes, address)))
+            .configure(configure(routes))
             .wrap(from_fn(edge::request_id_and_issue))
     })
 }
 
-/// Starts the admin listener.
+/// Starts the admin listener, whose page names the public one of this process.
 ///
 /// # Errors
 /// When the address cannot be listened on.
 pub fn serve_admin(
     listen: SocketAddr,
+    public: Option<SocketAddr>,
     bounds: Bounds,
     services: Services,
 ) -> std::io::Result<(Server, SocketAddr)> {
@@ -110,79 +105,46 @@ pub fn serve_admin(
         grace: bounds.grace,
         answers_half_closed: true,
     };
-    listener.serve(move || {
+    listener.serve(move |_| {
+        let routes = routes::admin();
         App::new()
             .app_data(web::ThinData(services.clone()))
-            .configure(admin_routes)
-            .default_service(web::to(edge::not_found))
+            .app_data(web::ThinData(pages::admin(&routes, public)))
+            .configure(configure(routes))
             .wrap(from_fn(edge::request_id))
     })
 }
 
-/// What a path takes that only shows something.
-const SHOWS: &str = "GET, HEAD, OPTIONS";
-
-/// A resource that tells what it takes to `OPTIONS`, and in the answer 405 to everything else.
-fn only(path: &str, allow: &'static str) -> Resource {
-    let other = move |request: HttpRequest| edge::other_method(request, allow);
-    web::resource(path).default_service(web::to(other))
+/// The table of a listener.
+fn configure(routes: Vec<Route>) -> impl FnOnce(&mut web::ServiceConfig) {
+    let allow = allow_everywhere();
+    let nothing = move || {
+        let allow = allow.clone();
+        web::to(move |request: HttpRequest| {
+            let allow = allow.clone();
+            async move { edge::not_found(request, &allow).await }
+        })
+    };
+    move |config| {
+        let (guarded, open): (Vec<Route>, Vec<Route>) =
+            routes.into_iter().partition(|route| route.path.starts_with(GUARDED));
+        if !guarded.is_empty() {
+            let scope = web::scope(GUARDED).default_service(nothing());
+            let routes = guarded.into_iter().map(|route| route.resource(GUARDED));
+            config.service(
+                routes.fold(scope, |scope, one| scope.service(one)).wrap(from_fn(admins_only)),
+            );
+        }
+        open.into_iter().for_each(|route| {
+            config.service(route.resource(""));
+        });
+        config.default_service(nothing());
+    }
 }
 
-/// `GET` and `HEAD` of a resource: the same, and actix leaves the body of the second out.
-fn shown<F, Args>(resource: Resource, handler: F) -> Resource
-where
-    F: Handler<Args>,
-    Args: FromRequest + 'static,
-    F::Output: Responder + 'static,
-{
-    resource.route(web::get().to(handler.clone())).route(web::head().to(handler))
-}
-
-fn public_routes(routes: &mut web::ServiceConfig) {
-    routes
-        // First, so that the constant reply that benchmarks measure pays for nobody else's pattern.
-        .service(shown(only("/healthz", SHOWS), health::healthz))
-        .service(
-            // Only for paths that are escaped or malformed: see `edge::request_id_and_issue`.
-            // No HEAD: it would issue a ticket that nobody sees.
-            only("/coupons/{id}/issue", "GET, POST, OPTIONS")
-                .route(web::get().to(issue::issue_routed))
-                .route(web::post().to(issue::issue_routed)),
-        )
-        .service(shown(only("/coupons/{id}", SHOWS), coupons::public_view))
-        .service(shown(only("/coupons/{id}/audit", SHOWS), coupons::audit))
-        .service(shown(only("/me/tickets", SHOWS), tickets::mine))
-        .service(shown(only("/tickets/{ticket_id}", SHOWS), tickets::find))
-        .service(shown(only("/readyz", SHOWS), health::readyz))
-        .service(shown(only("/", SHOWS), health::public_page));
-}
-
-fn admin_routes(routes: &mut web::ServiceConfig) {
-    let does = |path: &str| only(path, "POST, OPTIONS");
-    let guarded = web::scope("/admin")
-        .service(
-            shown(only("/coupons", "GET, HEAD, POST, OPTIONS"), coupons::list)
-                .route(web::post().to(coupons::create)),
-        )
-        .service(
-            shown(only("/coupons/{id}", "GET, HEAD, PATCH, DELETE, OPTIONS"), coupons::find)
-                .route(web::patch().to(coupons::patch))
-                .route(web::delete().to(coupons::delete)),
-        )
-        .service(does("/coupons/{id}/preload").route(web::post().to(coupons::preload)))
-        .service(does("/coupons/{id}/restock").route(web::post().to(coupons::restock)))
-        .service(does("/coupons/{id}/pause").route(web::post().to(coupons::pause)))
-        .service(does("/coupons/{id}/resume").route(web::post().to(coupons::resume)))
-        .service(does("/coupons/{id}/close").route(web::post().to(coupons::close)))
-        .service(shown(only("/coupons/{id}/stats", SHOWS), coupons::stats))
-        .service(shown(only("/coupons/{id}/winners", SHOWS), export::winners))
-        .service(does("/tickets/{ticket_id}/cancel").route(web::post().to(tickets::cancel)))
-        .default_service(web::to(edge::not_found))
-        .wrap(from_fn(identity::admins_only));
-    routes
-        .service(guarded)
-        .service(shown(only("/metrics", SHOWS), health::metrics))
-        .service(shown(only("/healthz", SHOWS), health::healthz))
-        .service(shown(only("/readyz", SHOWS), health::readyz))
-        .service(shown(only("/", SHOWS), health::admin_page));
+/// What `OPTIONS *` tells: the methods of both listeners.
+fn allow_everywhere() -> String {
+    let mut all = routes::public();
+    all.extend(routes::admin());
+    allow_of(&all)
 }

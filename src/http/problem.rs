@@ -7,9 +7,11 @@ use actix_web::web::Bytes;
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde::Serialize;
 
-use super::edge::written;
 use crate::domain::coupon::CouponId;
 use crate::domain::time::UnixMs;
+
+/// Most bodies are shorter, and then written without growing.
+const BODY_USUAL_BYTES: usize = 512;
 
 /// Every code, with its page in docs/errors.md.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,7 +149,7 @@ struct Fault {
 /// A refusal or an error on its way out; boxed, because most requests end well.
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
-pub(super) struct Problem(Box<Fields>);
+pub struct Problem(Box<Fields>);
 
 #[derive(Debug, Serialize)]
 struct Fields {
@@ -215,7 +217,7 @@ impl Problem {
     }
 
     /// The response with one header more.
-    pub(super) fn response_with(&self, header: (&'static str, &'static str)) -> HttpResponse {
+    pub(super) fn response_with(&self, header: (&'static str, &str)) -> HttpResponse {
         self.builder().insert_header(header).body(written(self))
     }
 
@@ -242,6 +244,14 @@ impl Problem {
 pub(super) fn response_of(code: Code, body: Bytes) -> HttpResponse {
     let (_, status, ..) = code.row();
     builder(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)).body(body)
+}
+
+/// A body, as JSON.
+fn written(body: &impl Serialize) -> Vec<u8> {
+    let mut text = Vec::with_capacity(BODY_USUAL_BYTES);
+    // Every field is text or a number: writing them to memory cannot fail.
+    let _ = serde_json::to_writer(&mut text, body);
+    text
 }
 
 fn builder(status: StatusCode) -> HttpResponseBuilder {

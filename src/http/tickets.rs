@@ -1,93 +1,46 @@
 //! Tickets after they were issued: a user's own, one by its id, and cancelling one.
 
-use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
-use actix_web::{HttpRequest, HttpResponse, web};
-use serde::Serialize;
+use actix_web::{HttpResponse, web};
 
-use super::Services;
-use super::edge::no_body;
-use super::identity::{caller, parameter};
-use super::problem::{Code, Problem};
+use super::bodies::{CancelledBody, TicketPage, uncached};
+use super::extract::{Admin, NoBody, Page, TicketPath};
+use super::problem::Problem;
+use super::services::Services;
+use crate::auth::Caller;
 use crate::domain::coupon::CouponId;
-use crate::domain::limits::{PAGE_DEFAULT_ROWS, PAGE_MAX_ROWS};
-use crate::domain::ticket::{Status, TicketId};
-use crate::domain::told::Told;
+use crate::domain::ticket::Status;
 use crate::domain::user::Claim;
-use crate::domain::who::Who;
 use crate::settle::{Shown, UserCursor};
 
-#[derive(Serialize)]
-struct TicketPage<'a> {
-    tickets: Vec<Told<'a>>,
-    next_cursor: Option<String>,
-}
+type Answer = Result<HttpResponse, Problem>;
+type Verbs = web::ThinData<Services>;
 
 /// `GET /tickets/{ticket_id}`: the caller's own; everybody else's is 404.
-pub(super) async fn find(
-    request: HttpRequest,
-    services: web::ThinData<Services>,
-) -> Result<HttpResponse, Problem> {
-    let id = ticket_id(&request)?;
-    let user_id = caller(&request)?.user_id;
-    let shown = services.settler.find(&id, &user_id).await?;
-    Ok(private(&shown.told()))
+pub(super) async fn find(TicketPath(id): TicketPath, caller: Caller, verbs: Verbs) -> Answer {
+    let shown = verbs.settler.find(&id, &caller.user_id).await?;
+    Ok(uncached(&shown.told()))
 }
 
 /// `GET /me/tickets?cursor=&limit=`: the caller's own tickets that have rows.
-pub(super) async fn mine(
-    request: HttpRequest,
-    services: web::ThinData<Services>,
-) -> Result<HttpResponse, Problem> {
-    let query = request.query_string();
-    let after = match parameter(query, "cursor")? {
-        Some(text) => Some(read_cursor(&text).ok_or_else(|| {
-            Problem::new(Code::InvalidQuery, "cursor must be the next_cursor of a page before.")
-        })?),
-        None => None,
-    };
-    let limit_rows = limit(query)?;
-    let user_id = caller(&request)?.user_id;
-    let shown = services.settler.of_user(&user_id, after.as_ref(), limit_rows).await?;
-    let next = shown.last().filter(|_| shown.len() == limit_rows as usize);
-    let page = TicketPage {
-        next_cursor: next
-            .map(|last| format!("{}.{}", last.ticket.coupon_id, last.ticket.claim.number())),
-        tickets: shown.iter().map(Shown::told).collect(),
-    };
-    Ok(private(&page))
+pub(super) async fn mine(page: Page, caller: Caller, verbs: Verbs) -> Answer {
+    let after = page.after(read_cursor)?;
+    let shown = verbs.settler.of_user(&caller.user_id, after.as_ref(), page.limit_rows).await?;
+    let next_cursor = page
+        .last(&shown)
+        .map(|last| format!("{}.{}", last.ticket.coupon_id, last.ticket.claim.number()));
+    let tickets = shown.iter().map(Shown::told).collect();
+    Ok(uncached(&TicketPage { tickets, next_cursor }))
 }
 
 /// `POST /admin/tickets/{ticket_id}/cancel`: gives its stock back. Repeating it changes nothing.
 pub(super) async fn cancel(
-    request: HttpRequest,
-    payload: web::Payload,
-    services: web::ThinData<Services>,
-) -> Result<HttpResponse, Problem> {
-    let id = ticket_id(&request)?;
-    no_body(payload).await?;
-    services.preparer.cancel(&id, Who::Admin).await?;
-    Ok(private(&serde_json::json!({ "id": id, "status": Status::Cancelled })))
-}
-
-/// `limit` of a page: 1..=1000, 100 when absent.
-pub(super) fn limit(query: &str) -> Result<u32, Problem> {
-    let Some(text) = parameter(query, "limit")? else { return Ok(PAGE_DEFAULT_ROWS) };
-    let limit = text.parse().ok().filter(|limit| (1..=PAGE_MAX_ROWS).contains(limit));
-    limit.ok_or_else(|| {
-        Problem::new(Code::InvalidQuery, format!("limit must be 1..={PAGE_MAX_ROWS}."))
-    })
-}
-
-/// A JSON body that no cache may keep.
-pub(super) fn private(body: &impl Serialize) -> HttpResponse {
-    HttpResponse::Ok()
-        .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
-        .json(body)
-}
-
-fn ticket_id(request: &HttpRequest) -> Result<TicketId, Problem> {
-    TicketId::parse(request.match_info().query("ticket_id"))
-        .ok_or_else(|| Problem::new(Code::InvalidTicketId, "A ticket id is <coupon_id>.<serial>."))
+    TicketPath(id): TicketPath,
+    admin: Admin,
+    _: NoBody,
+    verbs: Verbs,
+) -> Answer {
+    verbs.preparer.cancel(&id, admin.who).await?;
+    Ok(uncached(&CancelledBody { id, status: Status::Cancelled }))
 }
 
 fn read_cursor(text: &str) -> Option<UserCursor> {

@@ -11,11 +11,13 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use tokio::sync::Notify;
 
+use super::bounds::Bounds;
 use super::moment::Moment;
 use super::outcome::{Outcome, of_answer};
 use super::queue::{Group, Queue, RoundBounds};
 use super::round_limit::RoundLimit;
-use super::{Bounds, UnknownIds, Verdicts};
+use super::unknown::UnknownIds;
+use super::verdicts::Verdicts;
 use crate::domain::code::CodeKeys;
 use crate::domain::generation::Durability;
 use crate::domain::record::SOURCE_ISSUE;

@@ -7,6 +7,7 @@
 //! are shared by the workers.
 
 mod batcher;
+mod bounds;
 mod filter_builder;
 mod holders_filter;
 mod moment;
@@ -19,7 +20,6 @@ mod verdicts;
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio_util::sync::DropGuard;
@@ -35,6 +35,7 @@ use crate::telemetry::health::Health;
 use crate::telemetry::metrics::IssueMetrics;
 
 use batcher::Batcher;
+pub use bounds::Bounds;
 pub use filter_builder::FilterBuilder;
 use moment::Moment;
 pub use outcome::{Issued, Outcome};
@@ -42,29 +43,6 @@ use queue::Queue;
 use round_limit::RoundLimit;
 pub use unknown::UnknownIds;
 pub use verdicts::Verdicts;
-
-/// The bounds of the hot path that an operator may change.
-#[derive(Debug, Clone)]
-pub struct Bounds {
-    /// Requests that may wait in the queue of one worker.
-    pub queue_max_requests: usize,
-    /// Requests that one call answers, 1..=512.
-    pub group_max_requests: usize,
-    /// Unpersisted tickets of a shard beyond which nothing is issued.
-    pub backlog_max_tickets: u64,
-    /// How long a request may wait in the queue before it is `overloaded`. Rounds are kept so small
-    /// that Redis answers them in half of it; so it must be well below the time-out of Redis.
-    pub queue_max_wait: Duration,
-    /// How long a request may wait in the queue for a connection to open again.
-    pub reopen_wait: Duration,
-}
-
-impl Bounds {
-    /// Whoever waited for Redis to come back may have waited longer than for their turn.
-    fn longest_wait(&self) -> Duration {
-        self.queue_max_wait.max(self.reopen_wait)
-    }
-}
 
 /// What the issuers of a process share; cheap to clone.
 #[derive(Clone, Default)]

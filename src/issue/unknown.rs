@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use super::outcome::Outcome;
 use crate::domain::coupon::{CouponId, State};
 use crate::domain::limits::UNKNOWN_IDS_MAX;
-use crate::redis::presence::Suspects;
+use crate::redis::suspects::Suspects;
 use crate::store::Store;
 
 /// How long an absence is believed: as long as a stranger may wait for a new coupon to appear.

@@ -3,6 +3,7 @@
 mod balance;
 mod contested;
 mod encryption;
+mod error;
 mod gauges;
 mod ready;
 mod remembered;
@@ -17,33 +18,17 @@ use crate::domain::coupon::{Coupon, CouponId, State};
 use crate::domain::limits::ANSWER_WAIT;
 use crate::domain::time::UnixMs;
 use crate::lua::audit::{self, Balance};
-use crate::redis::{self, Redis};
-use crate::store::{self, Counts, Store};
+use crate::redis::Redis;
+use crate::store::{Counts, Store};
 use crate::telemetry::health::Health;
 
 pub use balance::Audit;
+pub use error::Error;
 pub use gauges::Gauges;
 pub use ready::Readiness;
 
 use remembered::{Age, Remembered};
 use rows::Rows;
-
-/// Why something cannot be told.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// There is no such coupon, or it is a draft.
-    #[error("there is no such coupon")]
-    CouponNotFound,
-    /// The coupon was preloaded, and Redis does not have it.
-    #[error("the coupon waits for its recovery")]
-    Recovering,
-    /// The database did not answer.
-    #[error(transparent)]
-    Store(#[from] store::Error),
-    /// Redis did not answer.
-    #[error(transparent)]
-    Redis(#[from] redis::Error),
-}
 
 /// What everybody may know of a coupon.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

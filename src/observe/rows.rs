@@ -6,7 +6,7 @@ use crate::domain::coupon::{Coupon, CouponId};
 use crate::lua::audit::Balance;
 use crate::store::{Counts, Store};
 
-use super::Error;
+use super::error::Error;
 
 /// What the rows say of a coupon around the instant of a balance.
 pub(super) struct Rows {

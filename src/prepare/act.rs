@@ -45,7 +45,7 @@ impl Preparer {
     /// Finishes somebody else's act. What it came to is its own caller's business.
     pub(super) async fn give_way(&self, other: &Act) -> Result<(), Refusal> {
         match self.carry_out(other).await {
-            Ok(_) | Err(Refusal::BelowIssued | Refusal::TotalTooLarge) => Ok(()),
+            Ok(_) | Err(Refusal::BelowIssued { .. } | Refusal::TotalTooLarge { .. }) => Ok(()),
             // `ActInProgress`: others finished it and went on.
             Err(Refusal::AlreadyClosed | Refusal::Superseded | Refusal::ActInProgress) => Ok(()),
             Err(refusal) => Err(refusal),
@@ -131,11 +131,6 @@ impl Preparer {
 pub(super) fn told(result: &ActResult) -> Result<Applied, Refusal> {
     match result {
         ActResult::Applied(applied) => Ok(*applied),
-        ActResult::Refused { reason } => Err(match reason.as_str() {
-            "below_issued" => Refusal::BelowIssued,
-            "total_too_large" => Refusal::TotalTooLarge,
-            "superseded" => Refusal::Superseded,
-            _ => Refusal::AlreadyClosed,
-        }),
+        ActResult::Refused(refusal) => Err((*refusal).into()),
     }
 }

@@ -2,76 +2,17 @@
 //! act carries all of them, up to 500 (P9 steps 1 and 4). No timer: when nothing is under way, a
 //! cancel goes at once and alone.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::collections::HashSet;
 use std::time::Instant;
 
-use tokio::sync::oneshot::{self, error::TryRecvError};
+use tokio::sync::oneshot::error::TryRecvError;
 
 use super::{Preparer, Refusal};
 use crate::domain::coupon::CouponId;
-use crate::domain::limits::{CANCELS_WAITING_MAX, GIVE_WAY, RETURNS_PER_ACT};
+use crate::domain::limits::GIVE_WAY;
 use crate::domain::ticket::{Serial, TicketId};
 use crate::domain::who::Who;
 use crate::store::Cancelled;
-
-/// What a cancel is told: whether there is a row, which is cancelled now.
-type Told = Result<bool, Refusal>;
-
-/// A cancel that waits.
-struct Waiting {
-    serial: Serial,
-    tell: oneshot::Sender<Told>,
-}
-
-/// The cancels of one coupon by one kind of caller.
-#[derive(Default)]
-struct Gathering {
-    waiting: Mutex<Vec<Waiting>>,
-    /// Whoever has the turn carries out what waits, the others wait for it in their order.
-    turn: tokio::sync::Mutex<()>,
-}
-
-impl Gathering {
-    fn join(&self, serial: Serial) -> Result<oneshot::Receiver<Told>, Refusal> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiting.len() >= CANCELS_WAITING_MAX {
-            return Err(Refusal::ActInProgress);
-        }
-        let (tell, told) = oneshot::channel();
-        waiting.push(Waiting { serial, tell });
-        Ok(told)
-    }
-
-    /// The next ones, without those whose callers have left.
-    fn take(&self) -> Vec<Waiting> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.retain(|one| !one.tell.is_closed());
-        let count = waiting.len().min(RETURNS_PER_ACT);
-        waiting.drain(..count).collect()
-    }
-}
-
-/// Gatherings by the coupon and by who asks.
-type ByCoupon = HashMap<(CouponId, Who), Weak<Gathering>>;
-
-/// The gatherings that somebody waits in; cheap to clone.
-#[derive(Clone, Default)]
-pub(super) struct Gatherings(Arc<Mutex<ByCoupon>>);
-
-impl Gatherings {
-    fn of(&self, id: &CouponId, who: Who) -> Arc<Gathering> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (id.clone(), who);
-        if let Some(gathering) = all.get(&key).and_then(Weak::upgrade) {
-            return gathering;
-        }
-        all.retain(|_, gathering| gathering.strong_count() > 0);
-        let gathering = Arc::new(Gathering::default());
-        all.insert(key, Arc::downgrade(&gathering));
-        gathering
-    }
-}
 
 impl Preparer {
     /// Cancels a ticket: its row and the return of its stock are one transaction (P9 step 4). Done

@@ -4,17 +4,10 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures_util::stream::{self, StreamExt as _};
-
-use super::{Preparer, Refusal};
 use crate::domain::coupon::CouponId;
-use crate::domain::limits::{DIVERGED_MAX, PAGE_DEFAULT_ROWS};
-use crate::lua::audit;
+use crate::domain::limits::DIVERGED_MAX;
 use crate::telemetry::health::{Health, Part, Report};
 use crate::telemetry::metrics;
-
-/// So many coupons are looked at together: a distant database takes its time for each.
-const CHECKS_AT_ONCE: usize = 8;
 
 /// The diverged coupons that this process has met; cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -30,7 +23,7 @@ impl Diverged {
     }
 
     /// Remembers a coupon, and logs it when it is new. At the bound the others are not remembered.
-    fn add(&self, id: &CouponId) {
+    pub(super) fn add(&self, id: &CouponId) {
         let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
         if ids.len() < DIVERGED_MAX && ids.insert(id.clone()) {
             tracing::error!(coupon.id = %id,
@@ -40,13 +33,14 @@ impl Diverged {
         }
     }
 
-    fn remove(&self, id: &CouponId) {
+    pub(super) fn remove(&self, id: &CouponId) {
         let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
         if ids.remove(id) {
             self.report(&ids);
         }
     }
 
+    /// Whether this coupon is one of them.
     pub(super) fn has(&self, id: &CouponId) -> bool {
         self.ids.lock().unwrap_or_else(PoisonError::into_inner).contains(id)
     }
@@ -65,49 +59,5 @@ impl Diverged {
         metrics::diverged_coupons(ids.len());
         let report = Report { reasons: Vec::new(), warnings: warning.into_iter().collect() };
         self.health.report(Part::Relay, report);
-    }
-}
-
-impl Preparer {
-    /// Fails when the coupon's last act in Redis is no row of the database. Rows come first, so it
-    /// always is one, unless the database lost it.
-    pub(super) async fn check_not_diverged(&self, id: &CouponId) -> Result<(), Refusal> {
-        let audit::Reply::Balance(balance) = audit::audit(&self.redis, id).await? else {
-            return Ok(());
-        };
-        let act = self.store.find_act(id, balance.act_no).await?;
-        if act.is_some_and(|act| act.token() == balance.act_token) {
-            self.diverged.remove(id);
-            return Ok(());
-        }
-        Err(self.diverged_of(id))
-    }
-
-    /// Looks at every coupon once, for acts that the database lost; they are told as the relay
-    /// tells them. It writes nothing, and finishes nothing.
-    ///
-    /// # Errors
-    /// When Redis or the database is away. What concerns one coupon only is told by others.
-    pub async fn look_for_diverged(&self) -> Result<(), Refusal> {
-        let mut after = None;
-        loop {
-            let page = self.list(after.as_ref(), PAGE_DEFAULT_ROWS).await?;
-            let Some(last) = page.last() else { return Ok(()) };
-            after = Some(last.definition.id.clone());
-            let checks = page.iter().map(|coupon| self.check_not_diverged(&coupon.definition.id));
-            let mut checks = stream::iter(checks).buffer_unordered(CHECKS_AT_ONCE);
-            while let Some(checked) = checks.next().await {
-                checked.or_else(|refusal| match refusal.concerns_all() {
-                    true => Err(refusal),
-                    false => Ok(()),
-                })?;
-            }
-        }
-    }
-
-    /// The refusal of an act of this coupon, which is remembered.
-    pub(super) fn diverged_of(&self, id: &CouponId) -> Refusal {
-        self.diverged.add(id);
-        Refusal::Diverged
     }
 }

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use crate::domain::act_refusal::ActRefusal;
+use crate::domain::limits::TOTAL_MAX;
 use crate::{redis, store};
 
 /// A change that was not made. Unless the variant says otherwise, nothing was changed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Refusal {
     /// Fields are out of bounds: (JSON pointer, detail).
-    #[error("a value is out of bounds")]
+    #[error("{}", sentence(_0))]
     Invalid(Vec<(&'static str, String)>),
     /// The id is taken.
     #[error("a coupon with this id exists")]
@@ -42,11 +44,17 @@ pub enum Refusal {
         current: u64,
     },
     /// Stock can only go down to what is out.
-    #[error("the total cannot go below what is out")]
-    BelowIssued,
+    #[error("the total cannot go below {}", lowest(*out))]
+    BelowIssued {
+        /// Tickets that are out.
+        out: u64,
+    },
     /// The total would pass its bound.
-    #[error("the total would exceed 1000000000")]
-    TotalTooLarge,
+    #[error("the total would be {total}; it can be at most {TOTAL_MAX}")]
+    TotalTooLarge {
+        /// What it would be.
+        total: u64,
+    },
     /// Closed is for good.
     #[error("the coupon is closed for good")]
     AlreadyClosed,
@@ -70,6 +78,33 @@ pub enum Refusal {
     /// Redis did not answer. The act stands as intended and is applied by the relay.
     #[error(transparent)]
     Redis(Arc<redis::Error>),
+}
+
+/// What a total can go down to.
+fn lowest(out: u64) -> String {
+    match out {
+        0 => "1".to_owned(),
+        1 => "1, which is out".to_owned(),
+        out => format!("{out}, which are out"),
+    }
+}
+
+/// The fields by their names, with what is wrong with each.
+fn sentence(faults: &[(&'static str, String)]) -> String {
+    let name = |pointer: &str| pointer.trim_start_matches('/').replace('/', ".");
+    let faults = faults.iter().map(|(pointer, detail)| format!("{} {detail}", name(pointer)));
+    faults.collect::<Vec<_>>().join("; ")
+}
+
+impl From<ActRefusal> for Refusal {
+    fn from(refusal: ActRefusal) -> Self {
+        match refusal {
+            ActRefusal::BelowIssued { out } => Self::BelowIssued { out },
+            ActRefusal::TotalTooLarge { total } => Self::TotalTooLarge { total },
+            ActRefusal::AlreadyClosed => Self::AlreadyClosed,
+            ActRefusal::Superseded => Self::Superseded,
+        }
+    }
 }
 
 impl From<store::Error> for Refusal {

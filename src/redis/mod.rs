@@ -9,15 +9,17 @@ pub mod hot;
 pub mod keys;
 pub mod local;
 pub mod pool;
+pub mod preloaded;
 pub mod presence;
 pub(crate) mod right;
 pub mod script;
 pub mod stream;
 pub mod stuck;
+pub mod suspects;
 mod tls;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ::redis::aio::MultiplexedConnection;
 use ::redis::io::tcp::TcpSettings;
@@ -26,10 +28,15 @@ use ::redis::{
     TlsCertificates, Value,
 };
 
+use deadpool_redis::{Connection, PoolError};
+
 use crate::domain::limits::RESERVED_REDIS_CONNECTIONS;
+use crate::telemetry::metrics;
 pub use error::Error;
 use generation::GenerationWatch;
 use keys::Keys;
+use preloaded::Preloaded;
+use suspects::Suspects;
 
 /// The result of a call to Redis.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -70,8 +77,8 @@ pub struct Redis {
     response_timeout: Duration,
     keys: Arc<Keys>,
     generation: GenerationWatch,
-    suspects: presence::Suspects,
-    preloaded: presence::Preloaded,
+    suspects: Suspects,
+    preloaded: Preloaded,
 }
 
 impl Redis {
@@ -101,16 +108,17 @@ impl Redis {
             _ => Client::open(info),
         };
         let client = client.map_err(unusable)?;
+        let limit = settings.response_timeout;
         Ok(Self {
-            pool: pool::open(&client, settings, settings.pool_max_connections)?,
-            reserved: pool::open(&client, settings, RESERVED_REDIS_CONNECTIONS)?,
+            pool: pool::open(&client, limit, settings.pool_max_connections)?,
+            reserved: pool::open(&client, limit, RESERVED_REDIS_CONNECTIONS)?,
             client,
             authorities_pem: settings.authorities_pem.clone(),
-            response_timeout: settings.response_timeout,
+            response_timeout: limit,
             keys: Arc::new(Keys::new(&settings.key_prefix)),
             generation: GenerationWatch::new(),
-            suspects: presence::Suspects::default(),
-            preloaded: presence::Preloaded::default(),
+            suspects: Suspects::default(),
+            preloaded: Preloaded::default(),
         })
     }
 
@@ -141,5 +149,47 @@ impl Redis {
             .set_response_timeout(Some(limit));
         let connected = self.client.get_multiplexed_async_connection_with_config(&config).await;
         connected.map_err(Error::of_connecting)
+    }
+
+    /// The shards of which this process preloaded a coupon.
+    pub fn preloaded(&self) -> &Preloaded {
+        &self.preloaded
+    }
+
+    /// The coupons that are doubted.
+    pub fn suspects(&self) -> &Suspects {
+        &self.suspects
+    }
+
+    /// A pooled connection. Waits at most for the response time-out, to connect and to be free.
+    pub(crate) async fn pooled(&self) -> Result<Connection> {
+        let since = Instant::now();
+        let connection = self.pool.get().await.map_err(|error| match error {
+            PoolError::Backend(error) => Error::of_connecting(error),
+            _ => Error::PoolExhausted,
+        });
+        metrics::pool_wait("redis", since.elapsed());
+        connection
+    }
+
+    /// A handle with the connections that are kept for the loops that keep the service alive: no
+    /// crowd of readers can use them up.
+    pub(crate) fn with_reserved_pool(&self) -> Self {
+        Self { pool: self.reserved.clone(), ..self.clone() }
+    }
+
+    /// Connections of the pool, without the reserved ones: (in use, idle).
+    pub fn pool_connections(&self) -> (usize, usize) {
+        let status = self.pool.status();
+        (status.size.saturating_sub(status.available), status.available)
+    }
+
+    /// Fails when Redis does not answer.
+    ///
+    /// # Errors
+    /// Those of any call.
+    pub async fn ping(&self) -> Result<()> {
+        let mut connection = self.pooled().await?;
+        ::redis::cmd("PING").query_async(&mut connection).await.map_err(Error::of_call)
     }
 }

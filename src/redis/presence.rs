@@ -1,15 +1,11 @@
-//! Are the keys of a coupon there and whole? Of which coupons somebody doubts it, and which shards
-//! have a stream since this process made it.
+//! Are the keys of a coupon there and whole?
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use ::redis::{Value, pipe};
-use tokio::sync::watch;
 
 use super::{Error, Redis, Result, text};
 use crate::domain::coupon::{CouponId, Shard};
-use crate::domain::limits::SUSPECTS_MAX;
 
 /// Fields of a coupon's hash that scripts count with.
 const NUMBERS: [&str; 11] = [
@@ -28,64 +24,7 @@ const NUMBERS: [&str; 11] = [
 /// The others that issuing needs.
 const WORDS: [&str; 6] = ["id", "state", "key_id", "opens_at_ms", "closes_at_ms", "valid_for_ms"];
 
-/// Coupons that a script did not find although their rows say that they were preloaded; cheap to
-/// clone. Whoever sweeps takes them.
-#[derive(Debug, Clone, Default)]
-pub struct Suspects(Arc<Mutex<BTreeSet<CouponId>>>);
-
-impl Suspects {
-    /// Tells that this coupon was not found. At the bound it is left to the sweep.
-    pub fn add(&self, id: &CouponId) {
-        let mut suspects = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if suspects.len() < SUSPECTS_MAX {
-            suspects.insert(id.clone());
-        }
-    }
-
-    /// Takes all of them.
-    pub fn take(&self) -> BTreeSet<CouponId> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// Shards of which this process preloaded a coupon, a bit each; cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Preloaded(Arc<watch::Sender<u16>>);
-
-impl Default for Preloaded {
-    fn default() -> Self {
-        Self(Arc::new(watch::Sender::new(0)))
-    }
-}
-
-impl Preloaded {
-    /// Tells that this shard has its stream.
-    pub fn add(&self, shard: Shard) {
-        let bit = 1 << shard.number();
-        self.0.send_if_modified(|shards| {
-            let is_new = *shards & bit == 0;
-            *shards |= bit;
-            is_new
-        });
-    }
-
-    /// Hears of every shard that is new from now on; of one that was told before, never again.
-    pub fn new_ones(&self) -> watch::Receiver<u16> {
-        self.0.subscribe()
-    }
-}
-
 impl Redis {
-    /// The shards of which this process preloaded a coupon.
-    pub fn preloaded(&self) -> &Preloaded {
-        &self.preloaded
-    }
-
-    /// The coupons that are doubted.
-    pub fn suspects(&self) -> &Suspects {
-        &self.suspects
-    }
-
     /// Those of these coupons of which a key is gone or damaged, so that nothing is issued: the
     /// hash, the holders, or the stream or the count of their shard. Writes nothing; one trip for
     /// all of them.

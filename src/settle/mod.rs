@@ -1,66 +1,23 @@
 //! Tickets after they were issued: one by its id, and a user's own.
 
+mod error;
 mod export;
+mod shown;
 
 use std::sync::Arc;
 
-use crate::domain::code::{CodeKeys, Proof};
+use crate::domain::code::CodeKeys;
 use crate::domain::coupon::Coupon;
 use crate::domain::ticket::{Serial, Status, Ticket, TicketId};
 use crate::domain::time::UnixMs;
-use crate::domain::told::Told;
 use crate::domain::user::{Claim, UserId};
-use crate::redis::{self, Redis};
-use crate::store::{self, Store, TicketRow};
+use crate::redis::Redis;
+use crate::store::{Store, TicketRow};
 
 pub use crate::store::UserCursor;
+pub use error::Error;
 pub use export::{Export, FORMATS, Format};
-
-/// Why a ticket cannot be shown.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// There is none, or it is another user's.
-    #[error("there is no such ticket")]
-    NotFound,
-    /// Its coupon's code key is not among this server's.
-    #[error("the code key {0} is missing")]
-    MissingKey(String),
-    /// Others are writing workbooks, or receiving them.
-    #[error(
-        "{} workbooks are being written or sent already; ask again",
-        crate::domain::limits::WORKBOOKS_MAX
-    )]
-    Busy,
-    /// The export could not be written.
-    #[error("the export could not be written: {0}")]
-    Export(std::io::Error),
-    /// The database did not answer.
-    #[error(transparent)]
-    Store(#[from] store::Error),
-    /// Redis did not answer.
-    #[error(transparent)]
-    Redis(#[from] redis::Error),
-}
-
-/// A ticket with all that is derived from it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shown {
-    /// What was issued.
-    pub ticket: Ticket,
-    /// Its code and receipt.
-    pub proof: Proof,
-    /// When it stops being valid.
-    pub expires_at: Option<UnixMs>,
-    /// Where it stands now.
-    pub status: Status,
-}
-
-impl Shown {
-    /// Its fields on the wire.
-    pub fn told(&self) -> Told<'_> {
-        Told::of(&self.ticket, &self.proof, self.expires_at, self.status)
-    }
-}
+pub use shown::Shown;
 
 /// Looks tickets up; cheap to clone.
 #[derive(Clone)]

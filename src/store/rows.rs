@@ -178,7 +178,7 @@ pub(super) fn state_word(result: Option<&ActResult>) -> &'static str {
     match result {
         None => "intended",
         Some(ActResult::Applied(_)) => "applied",
-        Some(ActResult::Refused { .. }) => "refused",
+        Some(ActResult::Refused(_)) => "refused",
     }
 }
 

@@ -5,8 +5,9 @@ use crate::tokens::{self, Mention};
 use crate::tree::{self, Finding, Source, Tree};
 
 /// A crate (with `*`: all that begin so), and the modules that may know it.
-const OWNERS: [(&str, &[&str]); 8] = [
+const OWNERS: [(&str, &[&str]); 9] = [
     ("actix*", &["http", "app"]),
+    ("pulldown_cmark", &["http"]),
     ("sqlx", &["store"]),
     ("redis", &["redis", "lua"]),
     ("rustls*", &["redis"]),

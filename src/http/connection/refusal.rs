@@ -8,8 +8,8 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::HttpDate;
 
 use super::head::TooLarge;
-use crate::http::edge::new_request_id;
 use crate::http::problem::{Code, Problem};
+use crate::http::request_id::new_request_id;
 
 /// The refusal for a head that is too large.
 pub(super) fn of_too_large(part: TooLarge) -> Vec<u8> {

@@ -4,7 +4,8 @@ use std::io;
 
 use csv::{Terminator, Writer, WriterBuilder};
 
-use super::{COLUMNS, cell, values};
+use super::cell;
+use super::columns::{COLUMNS, values};
 use crate::settle::Shown;
 
 /// Which column is a number or has a form of the house that no spreadsheet takes for anything else:

@@ -4,6 +4,7 @@
 //! One reader of pages, several writers: two for programs, exact, and two for spreadsheets.
 
 mod cell;
+mod columns;
 mod csv;
 mod workbook;
 
@@ -11,11 +12,12 @@ use std::io;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::{Error, Settler, Shown};
+use super::Settler;
+use super::error::Error;
+use super::shown::Shown;
 use crate::domain::coupon::Coupon;
 use crate::domain::limits::{PAGE_MAX_ROWS, WORKBOOKS_MAX};
 use crate::domain::ticket::Serial;
-use crate::domain::told::Told;
 use workbook::{Finished, Workbook};
 
 /// How an export looks.
@@ -52,19 +54,6 @@ impl Format {
 
 /// The words of all formats, for a sentence.
 pub const FORMATS: &str = "csv, ndjson, xlsx or csv-excel";
-
-const COLUMNS: [&str; 10] = [
-    "id",
-    "coupon_id",
-    "user_id",
-    "serial",
-    "claim",
-    "code",
-    "receipt",
-    "issued_at",
-    "expires_at",
-    "status",
-];
 
 /// Room on disk for one workbook.
 type Room = SemaphorePermit<'static>;
@@ -163,20 +152,4 @@ fn ndjson(page: &[Shown]) -> io::Result<Vec<u8>> {
         bytes.push(b'\n');
     }
     Ok(bytes)
-}
-
-/// The values of a ticket in the order of [`COLUMNS`].
-fn values(told: &Told<'_>) -> [String; 10] {
-    [
-        told.id.to_string(),
-        told.coupon_id.to_string(),
-        told.user_id.to_string(),
-        told.serial.to_string(),
-        told.claim.to_string(),
-        told.code.to_string(),
-        told.receipt.to_string(),
-        told.issued_at.to_string(),
-        told.expires_at.map(|at| at.to_string()).unwrap_or_default(),
-        told.status.word().to_owned(),
-    ]
 }

@@ -9,7 +9,7 @@ use std::io::{self, BufWriter, Read as _, Seek as _, Write as _};
 
 use rust_xlsxwriter::{Worksheet, XlsxError};
 
-use super::{COLUMNS, values};
+use super::columns::{COLUMNS, values};
 use crate::domain::limits::{EXPORT_PIECE_BYTES, SHEET_MAX_ROWS};
 use crate::settle::Shown;
 

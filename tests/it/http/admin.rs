@@ -11,7 +11,7 @@ use super::{USED_KEY, assert_problem, changes_nothing};
 
 const SHOWS: &str = "GET, HEAD, OPTIONS";
 const DOES: &str = "POST, OPTIONS";
-const PUBLIC_PATHS: [(&str, &str); 8] = [
+const PUBLIC_PATHS: [(&str, &str); 9] = [
     ("/coupons/summer/issue", "GET, POST, OPTIONS"),
     ("/coupons/summer", SHOWS),
     ("/coupons/summer/audit", SHOWS),
@@ -19,9 +19,10 @@ const PUBLIC_PATHS: [(&str, &str); 8] = [
     ("/tickets/summer.1", SHOWS),
     ("/healthz", SHOWS),
     ("/readyz", SHOWS),
+    ("/docs/errors", SHOWS),
     ("/", SHOWS),
 ];
-const ADMIN_PATHS: [(&str, &str); 14] = [
+const ADMIN_PATHS: [(&str, &str); 15] = [
     ("/admin/coupons", "GET, HEAD, POST, OPTIONS"),
     ("/admin/coupons/summer", "GET, HEAD, PATCH, DELETE, OPTIONS"),
     ("/admin/coupons/summer/preload", DOES),
@@ -35,6 +36,7 @@ const ADMIN_PATHS: [(&str, &str); 14] = [
     ("/metrics", SHOWS),
     ("/healthz", SHOWS),
     ("/readyz", SHOWS),
+    ("/docs/errors", SHOWS),
     ("/", SHOWS),
 ];
 const METHODS: [&str; 9] =

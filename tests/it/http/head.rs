@@ -8,9 +8,10 @@ use crate::support::server::{Answer, TOKEN, send};
 
 use super::{assert_problem, changes_nothing};
 
-const PUBLIC: [&str; 9] = [
+const PUBLIC: [&str; 10] = [
     "/healthz",
     "/readyz",
+    "/docs/errors",
     "/",
     "/coupons/summer",
     "/coupons/summer/audit",
@@ -19,9 +20,10 @@ const PUBLIC: [&str; 9] = [
     "/coupons/nothing",
     "/tickets/summer.9",
 ];
-const ADMIN: [&str; 9] = [
+const ADMIN: [&str; 10] = [
     "/healthz",
     "/readyz",
+    "/docs/errors",
     "/",
     "/metrics",
     "/admin/coupons",

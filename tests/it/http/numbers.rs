@@ -101,7 +101,10 @@ async fn a_field_out_of_bounds_or_unknown_is_named_and_changes_nothing_i4() {
         ] {
             for answer in refused(server, &field).await {
                 assert_problem(pointer, &answer, 422, "validation_failed");
-                assert_eq!(answer.json()["errors"][0]["pointer"], pointer, "{field}");
+                let body = answer.json();
+                assert_eq!(body["errors"][0]["pointer"], pointer, "{field}");
+                let detail = body["detail"].as_str().unwrap();
+                assert!(detail.starts_with(&pointer[1..]), "names the field: {detail}");
             }
         }
         for field in [
@@ -136,6 +139,8 @@ async fn a_field_out_of_bounds_or_unknown_is_named_and_changes_nothing_i4() {
                 assert_problem(pointer, &answer, 422, "validation_failed");
                 let fault = &answer.json()["errors"][0];
                 assert_eq!(fault["pointer"], pointer, "{field}");
+                let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+                assert!(detail.starts_with(&pointer[1..]) && !detail.contains("line"), "{detail}");
                 assert!(fault["detail"].as_str().unwrap().contains(example), "{fault}");
             }
         }

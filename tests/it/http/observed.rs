@@ -60,6 +60,34 @@ async fn after_some_traffic_every_metric_is_there_and_none_names_a_coupon_or_a_u
 }
 
 #[tokio::test]
+async fn the_type_of_an_error_leads_to_its_section_on_both_listeners() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), &[]).await.ready().await;
+    let pages = [server.get("/nothing").await, server.get_as_admin("/admin/nothing").await];
+    let read = async |is_public: bool, path: &str| match is_public {
+        true => server.get(path).await,
+        false => server.get_as_admin(path).await,
+    };
+    for (refusal, is_public) in pages.iter().zip([true, false]) {
+        let told = refusal.json()["type"].as_str().unwrap().to_owned();
+        let (path, anchor) = told.split_once('#').unwrap();
+        let page = read(is_public, path).await;
+        assert_eq!((page.status.as_u16(), anchor), (200, "not_found"));
+        assert_eq!(page.headers["content-type"], "text/html; charset=utf-8");
+        // `tidy` holds the headings of the document to the codes that are sent.
+        let document = include_str!("../../../docs/errors.md");
+        let codes: Vec<&str> =
+            document.lines().filter_map(|line| line.strip_prefix("### ")).collect();
+        assert!(codes.contains(&anchor));
+        for code in codes {
+            let heading = format!("<h3 id=\"{code}\">{code}</h3>");
+            assert_eq!(page.body.matches(&heading).count(), 1, "{code}");
+        }
+        assert!(!page.body.contains("src=") && !page.body.contains(".md\">"), "works offline");
+    }
+}
+
+#[tokio::test]
 async fn both_listeners_tell_whether_they_live_and_whether_requests_may_come() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path(), &[]).await.ready().await;
@@ -80,5 +108,8 @@ async fn both_listeners_tell_whether_they_live_and_whether_requests_may_come() {
         }
         let page = get("/").await;
         assert!(page.status == 200 && page.body.contains("/healthz"), "{page:?}");
+        // Ready to paste: the address is the one that is listened on.
+        let command = format!("{}/coupons/summer/issue\n", server.public);
+        assert!(page.body.contains(&command), "{page:?}");
     }
 }

@@ -52,13 +52,13 @@ async fn below_what_is_out_or_above_all_bounds_it_is_refused_i1_i4() {
     let refused = async |act_no, reason, delta| {
         acts::assert_refused(&stage, act_no, reason, async || by(&stage, act_no, delta).await).await
     };
-    refused(2, "below_issued", -10).await;
-    refused(3, "below_issued", -(1 << 52)).await;
-    refused(4, "total_too_large", TOTAL_MAX as i64 - 9).await;
+    refused(2, "below_issued 1", -10).await;
+    refused(3, "below_issued 1", -(1 << 52)).await;
+    refused(4, "total_too_large 1000000001", TOTAL_MAX as i64 - 9).await;
     assert_eq!(said(&stage, 5, TOTAL_MAX as i64 - 10).await, "applied 2 1000000000 999999999");
 
     let stage = Stage::with(10).await;
-    acts::assert_refused(&stage, 2, "below_issued", async || by(&stage, 2, -10).await).await;
+    acts::assert_refused(&stage, 2, "below_issued 0", async || by(&stage, 2, -10).await).await;
 }
 
 #[tokio::test]
@@ -113,7 +113,7 @@ async fn stock_is_taken_from_what_is_held_down_to_what_is_out_i1() {
         let (held, ends) = (stage.field("held").await, hold::held_until(&stage).await);
         hold::still(&stage).await?;
         assert_eq!((told.as_str(), held.as_str(), ends), ("applied 3 4 3", "3", until));
-        assert_eq!(said(&stage, 4, -4).await, "refused below_issued");
+        assert_eq!(said(&stage, 4, -4).await, "refused below_issued 1");
         assert_eq!(said(&stage, 5, -3).await, "applied 4 1 0");
         hold::end(&stage).await;
         assert_eq!(stage.issue("bob").await, Answer::SoldOut);

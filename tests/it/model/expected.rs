@@ -140,14 +140,15 @@ impl Coupon {
     }
 
     /// `is_left` when it came first, and this is its own act.
-    fn change(&mut self, change: &Change, is_left: bool) -> Result<(), &'static str> {
+    fn change(&mut self, change: &Change, is_left: bool) -> Result<(), String> {
+        let out = self.total - self.remaining - self.held;
         match change {
             Change::Pause if is_left && self.state == "closed" => {}
             Change::Close => self.state = "closed",
             Change::Pause | Change::Resume | Change::Window { .. } if self.state == "closed" => {
-                return Err("already_closed");
+                return Err("already_closed".to_owned());
             }
-            Change::Resume if !self.unwritten.is_empty() => return Err("superseded"),
+            Change::Resume if !self.unwritten.is_empty() => return Err("superseded".to_owned()),
             Change::Pause => self.state = "paused",
             Change::Resume => self.state = "open",
             Change::Window { opens_at_ms, closes_at_ms, per_user_limit } => {
@@ -155,11 +156,13 @@ impl Coupon {
                 self.per_user_limit = *per_user_limit;
             }
             Change::Restock { delta } if self.remaining + self.held + delta < 0 => {
-                return Err("below_issued");
+                return Err(format!("below_issued {out}"));
             }
-            Change::Restock { delta } if self.total + delta < 1 => return Err("below_issued"),
+            Change::Restock { delta } if self.total + delta < 1 => {
+                return Err(format!("below_issued {out}"));
+            }
             Change::Restock { delta } if self.total + delta > TOTAL_MAX as i64 => {
-                return Err("total_too_large");
+                return Err(format!("total_too_large {}", self.total + delta));
             }
             Change::Restock { delta } => {
                 self.total += delta;

@@ -25,6 +25,7 @@ async fn a_restock_happens_once_a_key_and_never_goes_below_what_is_out_i1_i4() {
     assert_eq!((other.status.as_u16(), other.code()), (422, "idempotency_key_reused".into()));
     let below = server.restock("summer", -8, "k2").await;
     assert_eq!((below.status, below.code()), (StatusCode::CONFLICT, "below_issued".into()));
+    assert_eq!(below.json()["detail"], "the total cannot go below 1, which is out");
     assert_balance(&server, "summer", &json!({ "total": 8, "remaining": 7, "issued": 1 })).await;
     let less = server.restock("summer", -7, "k3").await;
     assert_eq!((&less.json()["total"], &less.json()["remaining"]), (&json!(1), &json!(0)));
@@ -32,7 +33,10 @@ async fn a_restock_happens_once_a_key_and_never_goes_below_what_is_out_i1_i4() {
     let refused = server.restock("summer", -8, "k2").await;
     assert_eq!(refused.code(), "below_issued", "a refused act is refused again");
     assert_eq!(server.restock("summer", 999_999_999, "k4").await.status, StatusCode::OK);
-    assert_eq!(server.restock("summer", 1, "k5").await.code(), "total_too_large");
+    let above = server.restock("summer", 1, "k5").await;
+    assert_eq!(above.code(), "total_too_large");
+    let numbers = "the total would be 1000000001; it can be at most 1000000000";
+    assert_eq!(above.json()["detail"], numbers);
     assert_balance(&server, "summer", &json!({ "total": 1_000_000_000, "issued": 1 })).await;
     let none = server.restock("nothing", 1, "k").await;
     assert_eq!((none.status, none.code()), (StatusCode::NOT_FOUND, "coupon_not_found".into()));

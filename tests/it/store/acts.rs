@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use firstcome::domain::act::{Act, ActResult, Change, NewAct};
+use firstcome::domain::act_refusal::ActRefusal;
 use firstcome::domain::coupon::State;
 use firstcome::domain::time::UnixMs;
 use firstcome::domain::who::Who;
@@ -143,7 +144,7 @@ async fn a_refused_act_and_a_second_settlement_change_nothing_i4() {
         let store = &database.store;
         let before = preloaded(&**store, "summer").await;
         let act = intend(&**store, &keyed_act("summer", RESTOCK, "k-1")).await;
-        let refused = ActResult::Refused { reason: "below_issued".to_owned() };
+        let refused = ActResult::Refused(ActRefusal::BelowIssued { out: 512 });
         for result in [&refused, &refused, &applied(9, 9)] {
             store.settle_act(&act, result).await.unwrap();
             let after = find(&**store, "summer").await;

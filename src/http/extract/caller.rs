@@ -1,21 +1,24 @@
-//! Who asks: the user of a public request, and the guard of the admin paths.
+//! Who asks: the user of a public request, the admin of one under `/admin`.
 
+use std::future::{Ready, ready};
 use std::sync::Arc;
 
 use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{AUTHORIZATION, HeaderName};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpRequest, web};
+use actix_web::{Error, FromRequest, HttpMessage as _, HttpRequest, web};
 
-use super::Services;
-use super::problem::{Code, Problem};
+use super::query::parameter;
 use crate::auth::{Caller, Unknown, Users};
+use crate::domain::who::Who;
+use crate::http::problem::{Code, Problem};
+use crate::http::services::Services;
 
 static USER_ID: HeaderName = HeaderName::from_static("x-user-id");
 
 /// Who a request comes from; see [`Users::identify`].
-pub(super) fn caller(request: &HttpRequest) -> Result<Caller, Problem> {
+pub(in crate::http) fn caller(request: &HttpRequest) -> Result<Caller, Problem> {
     let Some(users) = request.app_data::<Arc<Users>>() else {
         return Err(Problem::new(Code::Internal, "This listener knows no users."));
     };
@@ -53,26 +56,33 @@ pub(super) fn caller(request: &HttpRequest) -> Result<Caller, Problem> {
     })
 }
 
-/// A parameter of the query, decoded; given twice it is malformed, because two places could read
-/// two values.
-pub(super) fn parameter(query: &str, name: &str) -> Result<Option<String>, Problem> {
-    let malformed = |detail: String| Problem::new(Code::InvalidQuery, detail);
-    let pairs = web::Query::<Vec<(String, String)>>::from_query(query)
-        .map_err(|error| malformed(error.to_string()))?;
-    let mut values = pairs.into_inner().into_iter().filter(|(key, _)| key == name);
-    let value = values.next().map(|(_, value)| value);
-    if values.next().is_some() {
-        return Err(malformed(format!("The parameter {name} is given twice.")));
+impl FromRequest for Caller {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(caller(request))
     }
-    // Decoding puts this character for bytes that are not UTF-8: two users would become one.
-    if value.as_ref().is_some_and(|value| value.contains(char::REPLACEMENT_CHARACTER)) {
-        return Err(malformed(format!("The parameter {name} is not UTF-8.")));
-    }
-    Ok(value)
 }
 
-/// Lets only admins pass.
-pub(super) async fn admins_only(
+/// An admin, whom [`admins_only`] has let pass.
+#[derive(Clone, Copy)]
+pub(in crate::http) struct Admin {
+    /// As the acts name this admin.
+    pub(in crate::http) who: Who,
+}
+
+impl FromRequest for Admin {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(request.extensions().get().copied().ok_or_else(not_admitted))
+    }
+}
+
+/// Lets only admins pass, whatever they ask for.
+pub(in crate::http) async fn admins_only(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
@@ -81,10 +91,14 @@ pub(super) async fn admins_only(
         .app_data::<web::ThinData<Services>>()
         .is_some_and(|services| services.admin_token.admits(authorization));
     if !admitted {
-        let detail = "Authorization: Bearer <admin token> is missing or wrong.";
-        let response = Problem::new(Code::Unauthenticated, detail)
-            .response_with(("WWW-Authenticate", "Bearer"));
+        let response = not_admitted().response_with(("WWW-Authenticate", "Bearer"));
         return Ok(request.into_response(response));
     }
+    request.extensions_mut().insert(Admin { who: Who::Admin });
     Ok(next.call(request).await?.map_into_boxed_body())
+}
+
+fn not_admitted() -> Problem {
+    let detail = "Authorization: Bearer <admin token> is missing or wrong.";
+    Problem::new(Code::Unauthenticated, detail)
 }

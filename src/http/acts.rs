@@ -1,0 +1,87 @@
+//! What admins change of a live coupon.
+
+use actix_web::{HttpResponse, web};
+
+use super::bodies::{RestockBody, uncached};
+use super::coupons::shown;
+use super::extract::{Admin, CouponPath, Json, NoBody, Preconditions};
+use super::problem::{Code, Problem};
+use super::services::Services;
+use crate::domain::act::Change;
+use crate::domain::coupon::CouponId;
+use crate::domain::coupon_body::AppliedBody;
+use crate::prepare::Request;
+
+type Answer = Result<HttpResponse, Problem>;
+type Verbs = web::ThinData<Services>;
+
+/// `POST /admin/coupons/{id}/preload`.
+pub(super) async fn preload(
+    CouponPath(id): CouponPath,
+    admin: Admin,
+    _: NoBody,
+    verbs: Verbs,
+) -> Answer {
+    let coupon = verbs.preparer.preload(&id, admin.who).await?;
+    shown(&verbs, &coupon).await
+}
+
+/// `POST /admin/coupons/{id}/restock`; needs an `Idempotency-Key`.
+pub(super) async fn restock(
+    CouponPath(id): CouponPath,
+    admin: Admin,
+    preconditions: Preconditions,
+    Json(body): Json<RestockBody>,
+    verbs: Verbs,
+) -> Answer {
+    if !preconditions.has_key() {
+        let detail = "A restock needs an Idempotency-Key, so that a retry is not a second restock.";
+        return Err(Problem::new(Code::IdempotencyKeyRequired, detail));
+    }
+    let request = preconditions.of_admin(admin);
+    let applied = verbs.preparer.restock(&id, body.delta, &request).await?;
+    Ok(uncached(&AppliedBody::of(&id, applied)))
+}
+
+/// `POST /admin/coupons/{id}/pause`.
+pub(super) async fn pause(
+    CouponPath(id): CouponPath,
+    admin: Admin,
+    preconditions: Preconditions,
+    _: NoBody,
+    verbs: Verbs,
+) -> Answer {
+    change_state(&id, Change::Pause, &preconditions.of_admin(admin), &verbs).await
+}
+
+/// `POST /admin/coupons/{id}/resume`.
+pub(super) async fn resume(
+    CouponPath(id): CouponPath,
+    admin: Admin,
+    preconditions: Preconditions,
+    _: NoBody,
+    verbs: Verbs,
+) -> Answer {
+    change_state(&id, Change::Resume, &preconditions.of_admin(admin), &verbs).await
+}
+
+/// `POST /admin/coupons/{id}/close`.
+pub(super) async fn close(
+    CouponPath(id): CouponPath,
+    admin: Admin,
+    preconditions: Preconditions,
+    _: NoBody,
+    verbs: Verbs,
+) -> Answer {
+    change_state(&id, Change::Close, &preconditions.of_admin(admin), &verbs).await
+}
+
+async fn change_state(
+    id: &CouponId,
+    change: Change,
+    request: &Request,
+    services: &Services,
+) -> Answer {
+    let applied = services.preparer.change_state(id, change, request, false).await?;
+    Ok(uncached(&AppliedBody::of(id, applied)))
+}

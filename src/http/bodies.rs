@@ -1,0 +1,69 @@
+//! The bodies that only HTTP has; those of coupons and acts stand in `domain/coupon_body.rs`.
+
+use actix_web::HttpResponse;
+use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::domain::ticket::{Status, TicketId};
+use crate::domain::time::{UnixMs, ValidFor};
+use crate::domain::told::Told;
+use crate::prepare::Patch;
+
+/// How much a restock gives, or takes away.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RestockBody {
+    pub(super) delta: i64,
+}
+
+/// An absent field is left alone, and `null` removes it where a coupon can be without it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PatchBody {
+    #[serde(default, deserialize_with = "present")]
+    name: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    total: Option<u64>,
+    #[serde(default, deserialize_with = "present")]
+    per_user_limit: Option<u8>,
+    #[serde(default, deserialize_with = "present")]
+    valid_for: Option<Option<ValidFor>>,
+    #[serde(default, deserialize_with = "present")]
+    opens_at: Option<Option<UnixMs>>,
+    #[serde(default, deserialize_with = "present")]
+    closes_at: Option<Option<UnixMs>>,
+}
+
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+impl From<PatchBody> for Patch {
+    fn from(body: PatchBody) -> Self {
+        let PatchBody { name, total, per_user_limit, valid_for, opens_at, closes_at } = body;
+        Self { name, total, valid_for, per_user_limit, opens_at, closes_at }
+    }
+}
+
+/// A page of a user's tickets.
+#[derive(Serialize)]
+pub(super) struct TicketPage<'a> {
+    pub(super) tickets: Vec<Told<'a>>,
+    pub(super) next_cursor: Option<String>,
+}
+
+/// A ticket after it was cancelled.
+#[derive(Serialize)]
+pub(super) struct CancelledBody {
+    pub(super) id: TicketId,
+    pub(super) status: Status,
+}
+
+/// A JSON body that no cache may keep.
+pub(super) fn uncached(body: &impl Serialize) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .json(body)
+}

@@ -1,0 +1,72 @@
+//! Cancels that wait, by coupon and by who asks.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use tokio::sync::oneshot;
+
+use super::refusal::Refusal;
+use crate::domain::coupon::CouponId;
+use crate::domain::limits::{CANCELS_WAITING_MAX, RETURNS_PER_ACT};
+use crate::domain::ticket::Serial;
+use crate::domain::who::Who;
+
+/// What a cancel is told: whether there is a row, which is cancelled now.
+pub(super) type Told = Result<bool, Refusal>;
+
+/// A cancel that waits.
+pub(super) struct Waiting {
+    pub(super) serial: Serial,
+    pub(super) tell: oneshot::Sender<Told>,
+}
+
+/// The cancels of one coupon by one kind of caller.
+#[derive(Default)]
+pub(super) struct Gathering {
+    waiting: Mutex<Vec<Waiting>>,
+    /// Whoever has the turn carries out what waits, the others wait for it in their order.
+    pub(super) turn: tokio::sync::Mutex<()>,
+}
+
+impl Gathering {
+    /// Waits with the others; at the bound it is refused at once.
+    pub(super) fn join(&self, serial: Serial) -> Result<oneshot::Receiver<Told>, Refusal> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.len() >= CANCELS_WAITING_MAX {
+            return Err(Refusal::ActInProgress);
+        }
+        let (tell, told) = oneshot::channel();
+        waiting.push(Waiting { serial, tell });
+        Ok(told)
+    }
+
+    /// The next ones, without those whose callers have left.
+    pub(super) fn take(&self) -> Vec<Waiting> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.retain(|one| !one.tell.is_closed());
+        let count = waiting.len().min(RETURNS_PER_ACT);
+        waiting.drain(..count).collect()
+    }
+}
+
+/// Gatherings by the coupon and by who asks.
+type ByCoupon = HashMap<(CouponId, Who), Weak<Gathering>>;
+
+/// The gatherings that somebody waits in; cheap to clone.
+#[derive(Clone, Default)]
+pub(super) struct Gatherings(Arc<Mutex<ByCoupon>>);
+
+impl Gatherings {
+    /// The cancels of this coupon that wait, and a place for one more.
+    pub(super) fn of(&self, id: &CouponId, who: Who) -> Arc<Gathering> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (id.clone(), who);
+        if let Some(gathering) = all.get(&key).and_then(Weak::upgrade) {
+            return gathering;
+        }
+        all.retain(|_, gathering| gathering.strong_count() > 0);
+        let gathering = Arc::new(Gathering::default());
+        all.insert(key, Arc::downgrade(&gathering));
+        gathering
+    }
+}
