@@ -58,13 +58,23 @@ pub(super) fn show_each(form: Form, bodies: &[impl Serialize]) -> Result<(), Fai
             .iter()
             .try_for_each(|body| say(serde_json::to_string(body).map_err(unwritable)?));
     }
-    let mut lines = csv::Writer::from_writer(Vec::new());
-    for (index, body) in bodies.iter().enumerate() {
-        let fields = Fields::of(body)?.0;
-        if index == 0 {
-            lines.write_record(fields.iter().map(|(name, _)| name)).map_err(unwritable)?;
+    if bodies.is_empty() {
+        return Ok(());
+    }
+    let bodies = bodies.iter().map(Fields::of).collect::<Result<Vec<_>, _>>()?;
+    // Not every body has every field.
+    let mut names: Vec<&str> = Vec::new();
+    for (name, _) in bodies.iter().flat_map(|body| &body.0) {
+        if !names.contains(&name.as_str()) {
+            names.push(name);
         }
-        lines.write_record(fields.iter().map(|(_, value)| cell(value))).map_err(unwritable)?;
+    }
+    let mut lines = csv::Writer::from_writer(Vec::new());
+    lines.write_record(&names).map_err(unwritable)?;
+    for Fields(fields) in &bodies {
+        let value = |name: &&str| fields.iter().find(|(own, _)| own == name);
+        let cells = names.iter().map(|name| value(name).map_or_else(String::new, |(_, v)| cell(v)));
+        lines.write_record(cells).map_err(unwritable)?;
     }
     let bytes = lines.into_inner().map_err(unwritable)?;
     unless_left(std::io::stdout().write_all(&bytes))

@@ -76,6 +76,15 @@ impl Change {
         }
     }
 
+    /// How much stock it gives, or takes away; `None` when it is about something else.
+    pub fn delta(&self) -> Option<i64> {
+        match self {
+            Self::Restock { delta } => Some(*delta),
+            Self::Return { returns } => i64::try_from(returns.len()).ok(),
+            _ => None,
+        }
+    }
+
     /// The arguments as texts without zero bytes.
     fn arguments(&self) -> Vec<String> {
         let ms_or_none =
@@ -189,6 +198,15 @@ impl fmt::Display for ActResult {
             }
             Self::Refused(reason) => write!(out, "refused {reason}"),
         }
+    }
+}
+
+/// The state of an act with this result.
+pub fn state_word(result: Option<&ActResult>) -> &'static str {
+    match result {
+        None => "intended",
+        Some(ActResult::Applied(_)) => "applied",
+        Some(ActResult::Refused(_)) => "refused",
     }
 }
 

@@ -22,6 +22,16 @@ pub enum ActRefusal {
 }
 
 impl ActRefusal {
+    /// The word of the reason, which is the code of its error, too.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::BelowIssued { .. } => "below_issued",
+            Self::TotalTooLarge { .. } => "total_too_large",
+            Self::AlreadyClosed => "already_closed",
+            Self::Superseded => "superseded",
+        }
+    }
+
     /// Reads the words that a script stored.
     pub fn parse(words: &[&str]) -> Option<Self> {
         Some(match words {
@@ -32,25 +42,17 @@ impl ActRefusal {
             _ => return None,
         })
     }
-
-    /// The first of these words, which is also the code of the error that the caller was told.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::BelowIssued { .. } => "below_issued",
-            Self::TotalTooLarge { .. } => "total_too_large",
-            Self::AlreadyClosed => "already_closed",
-            Self::Superseded => "superseded",
-        }
-    }
 }
 
 impl fmt::Display for ActRefusal {
+    /// The words that [`ActRefusal::parse`] reads.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.word())?;
         match self {
             Self::BelowIssued { out: number } | Self::TotalTooLarge { total: number } => {
-                write!(out, "{} {number}", self.code())
+                write!(out, " {number}")
             }
-            Self::AlreadyClosed | Self::Superseded => out.write_str(self.code()),
+            Self::AlreadyClosed | Self::Superseded => Ok(()),
         }
     }
 }

@@ -1,19 +1,27 @@
-//! What admins change of a live coupon.
+//! What admins change of a live coupon, and what they changed.
 
 use actix_web::{HttpResponse, web};
 
 use super::bodies::{RestockBody, uncached};
 use super::coupons::shown;
-use super::extract::{Admin, CouponPath, Json, NoBody, Preconditions};
+use super::extract::{Admin, CouponPath, Json, NoBody, Page, Preconditions};
 use super::problem::{Code, Problem};
 use super::services::Services;
 use crate::domain::act::Change;
 use crate::domain::coupon::CouponId;
 use crate::domain::coupon_body::AppliedBody;
-use crate::prepare::Request;
+use crate::prepare::{ActBody, ActPage, Request};
 
 type Answer = Result<HttpResponse, Problem>;
 type Verbs = web::ThinData<Services>;
+
+/// `GET /admin/coupons/{id}/acts?cursor=&limit=`: all that was changed, the first one first.
+pub(super) async fn list(CouponPath(id): CouponPath, page: Page, verbs: Verbs) -> Answer {
+    let after = page.after(|text| text.parse().ok())?.unwrap_or_default();
+    let acts = verbs.preparer.acts(&id, after, page.limit_rows).await?;
+    let next_cursor = page.last(&acts).map(|last| last.act.act_no.to_string());
+    Ok(uncached(&ActPage { acts: acts.iter().map(ActBody::of).collect(), next_cursor }))
+}
 
 /// `POST /admin/coupons/{id}/preload`.
 pub(super) async fn preload(

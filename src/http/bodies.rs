@@ -1,12 +1,12 @@
-//! The bodies that only HTTP has; those of coupons and acts stand in `domain/coupon_body.rs`.
+//! The bodies that only HTTP has; those of coupons and acts are the command line's too.
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::domain::issued_ticket::TicketBody;
 use crate::domain::ticket::{Status, TicketId};
 use crate::domain::time::{UnixMs, ValidFor};
-use crate::domain::told::Told;
 use crate::prepare::Patch;
 
 /// How much a restock gives, or takes away.
@@ -50,7 +50,7 @@ impl From<PatchBody> for Patch {
 /// A page of a user's tickets.
 #[derive(Serialize)]
 pub(super) struct TicketPage<'a> {
-    pub(super) tickets: Vec<Told<'a>>,
+    pub(super) tickets: Vec<TicketBody<'a>>,
     pub(super) next_cursor: Option<String>,
 }
 

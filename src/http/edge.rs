@@ -7,20 +7,22 @@ use actix_web::http::Method;
 use actix_web::http::header::{ALLOW, CACHE_CONTROL};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpRequest, HttpResponse};
+use tracing::Instrument as _;
 
 use super::connection::{Answer, Handled, Turn};
 use super::issue;
 use super::problem::{Code, Problem};
 use super::request_id::{REQUEST_ID, id_of};
 
-/// Gives every response the request's `X-Request-Id`, or a new one.
+/// Gives every response the request's `X-Request-Id`, or a new one, and every log line of it, too.
 pub(super) async fn request_id(
     request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<Answer<BoxBody>>, Error> {
     let handled = Turn::begin(&request);
     let id = id_of(&request);
-    let mut response = next.call(request).await?;
+    let span = tracing::info_span!("request", request_id = id.to_str().unwrap_or_default());
+    let mut response = next.call(request).instrument(span).await?;
     response.headers_mut().insert(REQUEST_ID, id);
     Ok(Handled::answer(handled, response))
 }

@@ -15,12 +15,17 @@ use super::extract::{caller, invalid_coupon_id, parameter};
 use super::problem::{Code, Problem, response_of};
 use super::ticket_body::ticket_body;
 use crate::domain::coupon::CouponId;
+use crate::domain::generation::Durability;
+use crate::domain::issued_ticket::IssuedTicket;
 use crate::domain::limits::PUBLIC_BODY_MAX_BYTES;
+use crate::domain::outcome::{Outcome, OutcomeWord};
 use crate::domain::user::Claim;
-use crate::issue::{Issued, Issuer, Outcome};
+use crate::issue::Issuer;
 
 static REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 static DURABILITY: HeaderName = HeaderName::from_static("firstcome-durability");
+
+const SOLD_OUT: Code = Code::Outcome(OutcomeWord::SoldOut);
 
 /// The coupon that a request asks a ticket of; `None` when only the table of routes can tell.
 pub(super) fn coupon_of(request: &HttpRequest) -> Option<CouponId> {
@@ -102,46 +107,37 @@ fn refuse_unasked(headers: &HeaderMap) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Outcome words to HTTP.
+/// The answer for an outcome; its status and title come with its word.
 fn response(coupon_id: &CouponId, outcome: &Outcome) -> HttpResponse {
-    let problem = |code, detail: String| Problem::new(code, detail).of_coupon(coupon_id).response();
+    let detail = match outcome {
+        Outcome::Issued { ticket, durability } => return told(ticket, *durability, "false"),
+        Outcome::Replayed { ticket, durability } => return told(ticket, *durability, "true"),
+        Outcome::SoldOut { total } => return sold_out(coupon_id, *total),
+        Outcome::NotOpen { opens_at, .. } => format!("{coupon_id} opens at {opens_at}."),
+        Outcome::Closed => format!("{coupon_id} is closed."),
+        Outcome::Paused => format!("{coupon_id} is paused."),
+        Outcome::UserLimitReached { per_user_limit } => {
+            format!("The limit of {coupon_id} is {per_user_limit} per user; the claim is above it.")
+        }
+        Outcome::TicketCancelled => {
+            format!("The ticket of {coupon_id} was cancelled, and its claim is spent.")
+        }
+        Outcome::CouponNotFound => format!("There is no coupon {coupon_id}."),
+        Outcome::OutcomeUnknown => {
+            "It may have been issued. Ask again: the answer will be exact.".to_owned()
+        }
+        Outcome::Overloaded => "Too many requests wait. Nothing happened.".to_owned(),
+        Outcome::Recovering => "Issuing is interrupted. Nothing is lost; ask again.".to_owned(),
+        Outcome::BacklogFull => {
+            "Too many tickets wait for the database. Nothing happened.".to_owned()
+        }
+    };
+    let problem = Problem::new(Code::Outcome(outcome.into()), detail).of_coupon(coupon_id);
     match outcome {
-        Outcome::Issued(issued) => told(issued),
-        Outcome::SoldOut { total } => sold_out(coupon_id, *total),
-        Outcome::NotOpen { opens_at, opens_in_ms } => {
-            let detail = format!("{coupon_id} opens at {opens_at}.");
-            let problem = Problem::new(Code::NotOpen, detail).of_coupon(coupon_id);
-            problem.opening(*opens_at, *opens_in_ms).response()
-        }
-        Outcome::Closed => problem(Code::Closed, format!("{coupon_id} is closed.")),
-        Outcome::Paused => problem(Code::Paused, format!("{coupon_id} is paused.")),
-        Outcome::UserLimitReached => problem(
-            Code::UserLimitReached,
-            format!("The claim lies above what one user may hold of {coupon_id}."),
-        ),
-        Outcome::TicketCancelled => problem(
-            Code::TicketCancelled,
-            format!("The ticket of {coupon_id} was cancelled, and its claim is spent."),
-        ),
-        Outcome::CouponNotFound => {
-            problem(Code::CouponNotFound, format!("There is no coupon {coupon_id}."))
-        }
-        Outcome::OutcomeUnknown => problem(
-            Code::OutcomeUnknown,
-            "It may have been issued. Ask again: the answer will be exact.".to_owned(),
-        ),
-        Outcome::Overloaded => {
-            problem(Code::Overloaded, "Too many requests wait. Nothing happened.".to_owned())
-        }
-        Outcome::Recovering => problem(
-            Code::Recovering,
-            "Issuing is interrupted. Nothing is lost; ask again.".to_owned(),
-        ),
-        Outcome::BacklogFull => problem(
-            Code::BacklogFull,
-            "Too many tickets wait for the database. Nothing happened.".to_owned(),
-        ),
+        Outcome::NotOpen { opens_at, opens_in_ms } => problem.opening(*opens_at, *opens_in_ms),
+        _ => problem,
     }
+    .response()
 }
 
 /// Nearly everybody is told this, and all of them the same: the last body is kept for the next.
@@ -155,20 +151,19 @@ fn sold_out(coupon_id: &CouponId, total: u64) -> HttpResponse {
     });
     let body = last.unwrap_or_else(|| {
         let detail = format!("All {total} tickets of {coupon_id} are taken.");
-        let body = Problem::new(Code::SoldOut, detail).of_coupon(coupon_id).body();
+        let body = Problem::new(SOLD_OUT, detail).of_coupon(coupon_id).body();
         LAST.set(Some((coupon_id.clone(), total, body.clone())));
         body
     });
-    response_of(Code::SoldOut, body)
+    response_of(SOLD_OUT, body)
 }
 
 /// The same ticket is the same body, byte for byte; whether it is a replay stands in a header.
-fn told(issued: &Issued) -> HttpResponse {
-    let replayed = if issued.is_replay { "true" } else { "false" };
+fn told(ticket: &IssuedTicket, durability: Durability, is_replay: &'static str) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
         .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
-        .insert_header((REPLAYED.clone(), HeaderValue::from_static(replayed)))
-        .insert_header((DURABILITY.clone(), HeaderValue::from_static(issued.durability.word())))
-        .body(ticket_body(issued))
+        .insert_header((REPLAYED.clone(), HeaderValue::from_static(is_replay)))
+        .insert_header((DURABILITY.clone(), HeaderValue::from_static(durability.word())))
+        .body(ticket_body(ticket))
 }

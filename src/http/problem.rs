@@ -1,5 +1,4 @@
 //! Every refusal and error as it is told: RFC 9457 `application/problem+json` with a stable code.
-//! The one place where an outcome becomes a status.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
@@ -8,6 +7,7 @@ use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde::Serialize;
 
 use crate::domain::coupon::CouponId;
+use crate::domain::outcome::OutcomeWord;
 use crate::domain::time::UnixMs;
 
 /// Most bodies are shorter, and then written without growing.
@@ -16,18 +16,9 @@ const BODY_USUAL_BYTES: usize = 512;
 /// Every code, with its page in docs/errors.md.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Code {
-    SoldOut,
-    NotOpen,
-    Closed,
-    Paused,
-    UserLimitReached,
-    TicketCancelled,
-    CouponNotFound,
+    /// How a request for a ticket ends, and what else ends so.
+    Outcome(OutcomeWord),
     TicketNotFound,
-    OutcomeUnknown,
-    Overloaded,
-    Recovering,
-    BacklogFull,
     InvalidCouponId,
     InvalidTicketId,
     InvalidUserId,
@@ -76,18 +67,8 @@ impl Code {
     /// Code, status, title, and after how many seconds asking again may help.
     fn row(self) -> (&'static str, u16, &'static str, Option<u64>) {
         match self {
-            Self::SoldOut => ("sold_out", 409, "Sold out", None),
-            Self::NotOpen => ("not_open", 409, "Not open yet", Some(1)),
-            Self::Closed => ("closed", 409, "Closed", None),
-            Self::Paused => ("paused", 409, "Paused", Some(5)),
-            Self::UserLimitReached => ("user_limit_reached", 409, "Limit per user reached", None),
-            Self::TicketCancelled => ("ticket_cancelled", 409, "Ticket cancelled", None),
-            Self::CouponNotFound => ("coupon_not_found", 404, "No such coupon", None),
+            Self::Outcome(outcome) => outcome.row(),
             Self::TicketNotFound => ("ticket_not_found", 404, "No such ticket", None),
-            Self::OutcomeUnknown => ("outcome_unknown", 503, "Outcome unknown", Some(1)),
-            Self::Overloaded => ("overloaded", 503, "Overloaded", Some(1)),
-            Self::Recovering => ("recovering", 503, "Recovering", Some(2)),
-            Self::BacklogFull => ("backlog_full", 503, "Backlog full", Some(5)),
             Self::InvalidCouponId => ("invalid_coupon_id", 400, "Malformed coupon id", None),
             Self::InvalidTicketId => ("invalid_ticket_id", 400, "Malformed ticket id", None),
             Self::InvalidUserId => ("invalid_user_id", 400, "Malformed user id", None),

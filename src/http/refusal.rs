@@ -2,6 +2,7 @@
 
 use super::problem::{Code, Problem};
 use crate::domain::blame::Blame;
+use crate::domain::outcome::OutcomeWord;
 use crate::{observe, prepare, settle};
 
 impl From<prepare::Refusal> for Problem {
@@ -11,7 +12,7 @@ impl From<prepare::Refusal> for Problem {
         let code = match &refusal {
             Refusal::Invalid(_) => Code::ValidationFailed,
             Refusal::Exists => Code::CouponExists,
-            Refusal::CouponNotFound => Code::CouponNotFound,
+            Refusal::CouponNotFound => Code::Outcome(OutcomeWord::CouponNotFound),
             Refusal::TicketNotFound => Code::TicketNotFound,
             Refusal::InProgress => Code::InProgress,
             Refusal::NotDraft => Code::NotDraft,
@@ -24,7 +25,7 @@ impl From<prepare::Refusal> for Problem {
             Refusal::Superseded => Code::Superseded,
             Refusal::Diverged => Code::Diverged,
             Refusal::ActInProgress => Code::ActInProgress,
-            Refusal::Recovering(_) => Code::Recovering,
+            Refusal::Recovering(_) => Code::Outcome(OutcomeWord::Recovering),
             Refusal::Store(error) => return of_the_store(error.blame(), detail),
             Refusal::Redis(_) => return unavailable(Code::RedisUnavailable, &detail),
         };
@@ -40,8 +41,10 @@ impl From<observe::Error> for Problem {
     fn from(error: observe::Error) -> Self {
         let detail = error.to_string();
         match error {
-            observe::Error::CouponNotFound => Self::new(Code::CouponNotFound, detail),
-            observe::Error::Recovering => Self::new(Code::Recovering, detail),
+            observe::Error::CouponNotFound => {
+                Self::new(Code::Outcome(OutcomeWord::CouponNotFound), detail)
+            }
+            observe::Error::Recovering => Self::new(Code::Outcome(OutcomeWord::Recovering), detail),
             observe::Error::Store(error) => of_the_store(error.blame(), detail),
             observe::Error::Redis(_) => unavailable(Code::RedisUnavailable, &detail),
         }
@@ -55,9 +58,12 @@ impl From<settle::Error> for Problem {
             settle::Error::NotFound => Self::new(Code::TicketNotFound, detail),
             settle::Error::MissingKey(_) => {
                 tracing::error!(%detail, "a ticket cannot be shown");
-                Self::new(Code::Recovering, "This server lacks the coupon's code key.")
+                Self::new(
+                    Code::Outcome(OutcomeWord::Recovering),
+                    "This server lacks the coupon's code key.",
+                )
             }
-            settle::Error::Busy => Self::new(Code::Overloaded, detail),
+            settle::Error::Busy => Self::new(Code::Outcome(OutcomeWord::Overloaded), detail),
             settle::Error::Export(_) => Self::new(Code::Internal, detail),
             settle::Error::Store(error) => of_the_store(error.blame(), detail),
             settle::Error::Redis(_) => unavailable(Code::RedisUnavailable, &detail),

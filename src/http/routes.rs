@@ -65,6 +65,8 @@ pub(super) fn admin() -> Vec<Route> {
             "ends issuing for good",
             acts::close,
         ),
+        Route::at("/admin/coupons/{id}/acts")
+            .shows("who changed what, and what came of it, in pages", acts::list),
         Route::at("/admin/coupons/{id}/stats")
             .shows("the balance, with its rows counted one by one", coupons::stats),
         Route::at("/admin/coupons/{id}/winners")

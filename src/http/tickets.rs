@@ -8,9 +8,10 @@ use super::problem::Problem;
 use super::services::Services;
 use crate::auth::Caller;
 use crate::domain::coupon::CouponId;
+use crate::domain::issued_ticket::IssuedTicket;
 use crate::domain::ticket::Status;
 use crate::domain::user::Claim;
-use crate::settle::{Shown, UserCursor};
+use crate::settle::UserCursor;
 
 type Answer = Result<HttpResponse, Problem>;
 type Verbs = web::ThinData<Services>;
@@ -18,7 +19,7 @@ type Verbs = web::ThinData<Services>;
 /// `GET /tickets/{ticket_id}`: the caller's own; everybody else's is 404.
 pub(super) async fn find(TicketPath(id): TicketPath, caller: Caller, verbs: Verbs) -> Answer {
     let shown = verbs.settler.find(&id, &caller.user_id).await?;
-    Ok(uncached(&shown.told()))
+    Ok(uncached(&shown.body()))
 }
 
 /// `GET /me/tickets?cursor=&limit=`: the caller's own tickets that have rows.
@@ -28,7 +29,7 @@ pub(super) async fn mine(page: Page, caller: Caller, verbs: Verbs) -> Answer {
     let next_cursor = page
         .last(&shown)
         .map(|last| format!("{}.{}", last.ticket.coupon_id, last.ticket.claim.number()));
-    let tickets = shown.iter().map(Shown::told).collect();
+    let tickets = shown.iter().map(IssuedTicket::body).collect();
     Ok(uncached(&TicketPage { tickets, next_cursor }))
 }
 

@@ -11,15 +11,16 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use tokio::sync::Notify;
 
+use super::answer::of_answer;
 use super::bounds::Bounds;
 use super::moment::Moment;
-use super::outcome::{Outcome, of_answer};
 use super::queue::{Group, Queue, RoundBounds};
 use super::round_limit::RoundLimit;
 use super::unknown::UnknownIds;
 use super::verdicts::Verdicts;
 use crate::domain::code::CodeKeys;
 use crate::domain::generation::Durability;
+use crate::domain::outcome::Outcome;
 use crate::domain::record::SOURCE_ISSUE;
 use crate::lua::issue::{Answered, Args, Reply, issue};
 use crate::redis::hot::{HotConnection, Open};

@@ -6,12 +6,12 @@
 //! group. No timers, no lock across an await, no database, no second trip to Redis. Only verdicts
 //! are shared by the workers.
 
+mod answer;
 mod batcher;
 mod bounds;
 mod filter_builder;
 mod holders_filter;
 mod moment;
-mod outcome;
 mod queue;
 mod round_limit;
 mod unknown;
@@ -27,6 +27,7 @@ use tokio_util::sync::DropGuard;
 use crate::auth::Caller;
 use crate::domain::code::CodeKeys;
 use crate::domain::coupon::CouponId;
+use crate::domain::outcome::{Outcome, OutcomeWord};
 use crate::domain::user::Claim;
 use crate::redis::Redis;
 use crate::redis::hot;
@@ -38,7 +39,6 @@ use batcher::Batcher;
 pub use bounds::Bounds;
 pub use filter_builder::FilterBuilder;
 use moment::Moment;
-pub use outcome::{Issued, Outcome};
 use queue::Queue;
 use round_limit::RoundLimit;
 pub use unknown::UnknownIds;
@@ -122,7 +122,7 @@ impl Issuer {
             }
             None => self.asked(now, coupon_id.clone(), caller, claim).await,
         };
-        self.metrics.ended(outcome.counted());
+        self.metrics.ended(OutcomeWord::from(&outcome));
         outcome
     }
 

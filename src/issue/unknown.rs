@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 
-use super::outcome::Outcome;
 use crate::domain::coupon::{CouponId, State};
 use crate::domain::limits::UNKNOWN_IDS_MAX;
+use crate::domain::outcome::Outcome;
 use crate::redis::suspects::Suspects;
 use crate::store::Store;
 

@@ -58,7 +58,10 @@ impl Preparer {
         let recovering = |sentence: &str| Err(Refusal::Recovering(sentence.to_owned()));
         match self.apply(&accepted, act).await? {
             ActReply::Settled(result) => {
-                self.store.settle_act(act, &result).await?;
+                // Others may have settled it meanwhile: each act is logged once, by all processes.
+                if self.store.settle_act(act, &result).await? {
+                    log(act, &result);
+                }
                 told(&result)
             }
             ActReply::Diverged(_) => Err(self.diverged_of(&act.coupon_id)),
@@ -125,6 +128,14 @@ impl Preparer {
             }
         })
     }
+}
+
+/// One line for each act of an admin. A request that gives way to another's act logs it under its
+/// own id: `who` names whoever asked for it.
+fn log(act: &Act, result: &ActResult) {
+    let (kind, delta, who) = (act.change.word(), act.change.delta(), act.who.word());
+    let act_no = act.act_no;
+    tracing::info!(coupon.id = %act.coupon_id, act_no, kind, delta, who, %result, "act");
 }
 
 /// What a script refused is a refusal to the caller too.

@@ -2,12 +2,12 @@
 
 mod error;
 mod export;
-mod shown;
 
 use std::sync::Arc;
 
 use crate::domain::code::CodeKeys;
 use crate::domain::coupon::Coupon;
+use crate::domain::issued_ticket::IssuedTicket;
 use crate::domain::ticket::{Serial, Status, Ticket, TicketId};
 use crate::domain::time::UnixMs;
 use crate::domain::user::{Claim, UserId};
@@ -17,7 +17,6 @@ use crate::store::{Store, TicketRow};
 pub use crate::store::UserCursor;
 pub use error::Error;
 pub use export::{Export, FORMATS, Format};
-pub use shown::Shown;
 
 /// Looks tickets up; cheap to clone.
 #[derive(Clone)]
@@ -43,7 +42,7 @@ impl Settler {
     ///
     /// # Errors
     /// [`Error::NotFound`] also for the ticket of somebody else.
-    pub async fn find(&self, id: &TicketId, user_id: &UserId) -> Result<Shown, Error> {
+    pub async fn find(&self, id: &TicketId, user_id: &UserId) -> Result<IssuedTicket, Error> {
         let coupon = self.store.find_coupon(&id.coupon_id).await?.ok_or(Error::NotFound)?;
         match self.store.find_ticket(id).await? {
             Some(row) if row.ticket.user_id == *user_id => self.show(row, &coupon),
@@ -61,7 +60,7 @@ impl Settler {
         user_id: &UserId,
         after: Option<&UserCursor>,
         limit_rows: u32,
-    ) -> Result<Vec<Shown>, Error> {
+    ) -> Result<Vec<IssuedTicket>, Error> {
         let rows = self.store.tickets_of_user(user_id, after, limit_rows).await?;
         let mut shown = Vec::with_capacity(rows.len());
         let mut known: Option<Coupon> = None;
@@ -86,13 +85,13 @@ impl Settler {
         coupon: &Coupon,
         after: Serial,
         limit_rows: u32,
-    ) -> Result<Vec<Shown>, Error> {
+    ) -> Result<Vec<IssuedTicket>, Error> {
         let rows = self.store.tickets_of_coupon(&coupon.definition.id, after, limit_rows).await?;
         rows.into_iter().map(|row| self.show(row, coupon)).collect()
     }
 
     /// A row with all that is derived from it.
-    fn show(&self, row: TicketRow, coupon: &Coupon) -> Result<Shown, Error> {
+    fn show(&self, row: TicketRow, coupon: &Coupon) -> Result<IssuedTicket, Error> {
         let key = self.keys.find(&coupon.key_id);
         let key = key.ok_or_else(|| Error::MissingKey(coupon.key_id.clone()))?;
         let expires_at = row.ticket.expires_at(coupon.definition.valid_for);
@@ -101,7 +100,8 @@ impl Settler {
             Status::Accepted if is_over => Status::Expired,
             status => status,
         };
-        Ok(Shown { proof: key.proof(&row.ticket), ticket: row.ticket, expires_at, status })
+        let proof = key.proof(&row.ticket);
+        Ok(IssuedTicket { ticket: row.ticket, proof, expires_at, status: Some(status) })
     }
 
     async fn find_in_progress(
@@ -109,7 +109,7 @@ impl Settler {
         id: &TicketId,
         user_id: &UserId,
         coupon: &Coupon,
-    ) -> Result<Shown, Error> {
+    ) -> Result<IssuedTicket, Error> {
         let claims: Vec<Claim> =
             (1..=crate::domain::limits::PER_USER_LIMIT_MAX).filter_map(Claim::new).collect();
         let holdings = self.redis.holdings(&id.coupon_id, user_id, &claims).await?;

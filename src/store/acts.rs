@@ -5,9 +5,9 @@ use async_trait::async_trait;
 use super::decide::{self, Cancelled, Intended};
 use super::dialect::{Dialect, Statement, Transaction, only};
 use super::error::{Error, Result};
-use super::rows::{ACT_COLUMNS, ActRow, KeyedAct, all, change_text, state_word, stored};
+use super::rows::{ACT_COLUMNS, ActRow, KeyedAct, all, change_text, stored};
 use super::{coupons, tickets};
-use crate::domain::act::{Act, ActResult, Change, LoggedAct, NewAct, Return};
+use crate::domain::act::{Act, ActResult, Change, LoggedAct, NewAct, Return, state_word};
 use crate::domain::coupon::{Coupon, CouponId, State};
 use crate::domain::limits::YOUNG_MS;
 use crate::domain::ticket::Serial;
@@ -23,8 +23,8 @@ pub trait Acts: Send + Sync {
     async fn intend_act(&self, act: &NewAct) -> Result<Intended>;
 
     /// Writes what came of an act, and what it means for the coupon's row: total, window, limit,
-    /// state and version. Settling twice changes nothing.
-    async fn settle_act(&self, act: &Act, result: &ActResult) -> Result<()>;
+    /// state and version. Settling twice changes nothing. Says whether it was not settled before.
+    async fn settle_act(&self, act: &Act, result: &ActResult) -> Result<bool>;
 
     /// The act of a coupon with this number.
     async fn find_act(&self, id: &CouponId, act_no: u64) -> Result<Option<Act>>;
@@ -60,7 +60,7 @@ impl<D: Dialect> Acts for D {
         self.call(|| intend(self, act)).await
     }
 
-    async fn settle_act(&self, act: &Act, result: &ActResult) -> Result<()> {
+    async fn settle_act(&self, act: &Act, result: &ActResult) -> Result<bool> {
         self.call(|| settle(self, act, result)).await
     }
 
@@ -178,7 +178,7 @@ async fn insert<D: Dialect>(
     Ok(act)
 }
 
-async fn settle<D: Dialect>(database: &D, act: &Act, result: &ActResult) -> Result<()> {
+async fn settle<D: Dialect>(database: &D, act: &Act, result: &ActResult) -> Result<bool> {
     let mut transaction = database.begin().await?;
     let coupon = coupons::lock::<D>(&mut transaction, &act.coupon_id).await?;
     let sql = format!(
@@ -193,13 +193,14 @@ async fn settle<D: Dialect>(database: &D, act: &Act, result: &ActResult) -> Resu
         .bind(state_word(Some(result)))
         .bind(text.as_str());
     if D::write_in(&mut transaction, &statement).await? == 0 {
-        return settled_before::<D>(&mut transaction, act).await;
+        return settled_before::<D>(&mut transaction, act).await.map(|()| false);
     }
     if let (Some(coupon), ActResult::Applied(applied)) = (coupon, result) {
         let after = decide::after(coupon, &act.change, applied);
         coupons::update::<D>(&mut transaction, &after).await?;
     }
-    Ok(transaction.commit().await?)
+    transaction.commit().await?;
+    Ok(true)
 }
 
 /// An act that could not be settled was settled before; one without a row was lost by the database.

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
 
 use super::error::{Error, Result};
-use crate::domain::act::{Act, ActResult, Change};
+use crate::domain::act::{Act, ActResult, Change, state_word};
 use crate::domain::coupon::{Coupon, CouponId, Definition, Shard};
 use crate::domain::ticket::{Serial, Status, Ticket};
 use crate::domain::time::{UnixMs, ValidFor};
@@ -170,15 +170,6 @@ impl TryFrom<ActRow> for KeyedAct {
         };
         let recorded_at = row.settled_at_ms.map(UnixMs);
         Ok(Self { act, idempotency_key: row.idempotency_key, recorded_at })
-    }
-}
-
-/// The state of an act with this result.
-pub(super) fn state_word(result: Option<&ActResult>) -> &'static str {
-    match result {
-        None => "intended",
-        Some(ActResult::Applied(_)) => "applied",
-        Some(ActResult::Refused(_)) => "refused",
     }
 }
 

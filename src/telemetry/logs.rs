@@ -38,7 +38,7 @@ pub fn install(filter: &str, format: Format) -> Result<(), String> {
         .with_writer(std::io::stderr);
     let installed = match format {
         Format::Text => lines.with_target(false).try_init(),
-        Format::Json => lines.json().flatten_event(true).try_init(),
+        Format::Json => lines.json().flatten_event(true).with_span_list(false).try_init(),
     };
     installed.map_err(|error| error.to_string())
 }

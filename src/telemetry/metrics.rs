@@ -6,6 +6,9 @@ use std::time::Duration;
 use metrics::{Counter, Gauge, Histogram, Unit, counter, describe_counter, describe_gauge};
 use metrics::{describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use strum::VariantArray as _;
+
+use crate::domain::outcome::OutcomeWord;
 
 /// Requests of the issue path, by `outcome`.
 const ISSUE_REQUESTS: &str = "firstcome_issue_requests_total";
@@ -110,56 +113,12 @@ fn describe() {
     describe_histogram!(POOL_WAIT, Unit::Seconds, "Waiting for a pooled connection, by pool.");
 }
 
-/// How a request of the issue path ended; the closed set of the label `outcome`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IssueOutcome {
-    /// A new ticket.
-    Issued,
-    /// The same ticket again.
-    Replayed,
-    /// 409 `ticket_cancelled`.
-    TicketCancelled,
-    /// 409 `sold_out`.
-    SoldOut,
-    /// 409 `not_open`.
-    NotOpen,
-    /// 409 `closed`.
-    Closed,
-    /// 409 `paused`.
-    Paused,
-    /// 409 `user_limit_reached`.
-    UserLimitReached,
-    /// 404 `coupon_not_found`.
-    CouponNotFound,
-    /// 503 `outcome_unknown`.
-    OutcomeUnknown,
-    /// 503 `overloaded`.
-    Overloaded,
-    /// 503 `recovering`.
-    Recovering,
-    /// 503 `backlog_full`.
-    BacklogFull,
-}
-
-const OUTCOMES: [(IssueOutcome, &str); 13] = [
-    (IssueOutcome::Issued, "issued"),
-    (IssueOutcome::Replayed, "replayed"),
-    (IssueOutcome::TicketCancelled, "ticket_cancelled"),
-    (IssueOutcome::SoldOut, "sold_out"),
-    (IssueOutcome::NotOpen, "not_open"),
-    (IssueOutcome::Closed, "closed"),
-    (IssueOutcome::Paused, "paused"),
-    (IssueOutcome::UserLimitReached, "user_limit_reached"),
-    (IssueOutcome::CouponNotFound, "coupon_not_found"),
-    (IssueOutcome::OutcomeUnknown, "outcome_unknown"),
-    (IssueOutcome::Overloaded, "overloaded"),
-    (IssueOutcome::Recovering, "recovering"),
-    (IssueOutcome::BacklogFull, "backlog_full"),
-];
+const OUTCOMES: &[OutcomeWord] = OutcomeWord::VARIANTS;
 
 /// The metrics of the issue path, looked up once per worker: on this path a look-up by name would
 /// cost more than the count.
 pub struct IssueMetrics {
+    /// In the sequence of the variants.
     outcomes: [Counter; OUTCOMES.len()],
     verdict_refusals: Counter,
     wait: Histogram,
@@ -172,7 +131,9 @@ impl IssueMetrics {
     /// Looks them up.
     pub fn new() -> Self {
         Self {
-            outcomes: OUTCOMES.map(|(_, word)| counter!(ISSUE_REQUESTS, "outcome" => word)),
+            outcomes: std::array::from_fn(
+                |at| counter!(ISSUE_REQUESTS, "outcome" => OUTCOMES[at].word()),
+            ),
             verdict_refusals: counter!(ISSUE_VERDICT_REFUSALS),
             wait: histogram!(ISSUE_WAIT),
             call: histogram!(ISSUE_CALL),
@@ -182,7 +143,7 @@ impl IssueMetrics {
     }
 
     /// One request ended like this.
-    pub fn ended(&self, outcome: IssueOutcome) {
+    pub fn ended(&self, outcome: OutcomeWord) {
         self.outcomes[outcome as usize].increment(1);
     }
 

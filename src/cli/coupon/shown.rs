@@ -4,11 +4,12 @@ use std::fmt::Display;
 
 use crate::app::{Failure, House};
 use crate::cli::output::{Form, say, show, show_each, show_table};
-use crate::domain::act::{Applied, Change, LoggedAct};
+use crate::domain::act::{ActResult, Applied, Change, LoggedAct, state_word};
 use crate::domain::coupon::{Coupon, CouponId};
-use crate::domain::coupon_body::{ActBody, ActPage, AppliedBody, CouponBody, CouponPage};
+use crate::domain::coupon_body::{AppliedBody, CouponBody, CouponPage};
 use crate::domain::limits::PAGE_MAX_ROWS;
 use crate::domain::time::UnixMs;
+use crate::prepare::{ActBody, ActPage};
 
 /// Shows one coupon.
 pub(super) async fn coupon(house: &House, coupon: &Coupon, form: Form) -> Result<(), Failure> {
@@ -117,7 +118,6 @@ pub(super) async fn log(house: &House, id: &CouponId, form: Form) -> Result<(), 
 
 fn line_of(logged: &LoggedAct) -> Vec<String> {
     let LoggedAct { act, .. } = logged;
-    let body = ActBody::of(logged);
     let what = match &act.change {
         Change::Restock { delta } => format!("restock {delta:+}"),
         Change::Window { opens_at_ms, closes_at_ms, per_user_limit } => {
@@ -128,9 +128,11 @@ fn line_of(logged: &LoggedAct) -> Vec<String> {
         Change::Return { returns } => format!("return {}", returns.len()),
         change => change.word().to_owned(),
     };
-    let state = match body.reason {
-        Some(reason) => format!("{}: {reason}", body.state),
-        None => body.state.to_owned(),
+    let state = state_word(act.result.as_ref());
+    let (state, applied) = match &act.result {
+        Some(ActResult::Applied(applied)) => (state.to_owned(), Some(applied)),
+        Some(ActResult::Refused(refusal)) => (format!("{state}: {}", refusal.word()), None),
+        None => (state.to_owned(), None),
     };
     vec![
         act.act_no.to_string(),
@@ -138,8 +140,8 @@ fn line_of(logged: &LoggedAct) -> Vec<String> {
         act.who.word().to_owned(),
         what,
         state,
-        or_dash(body.version),
-        or_dash(body.remaining),
+        or_dash(applied.map(|applied| applied.version)),
+        or_dash(applied.map(|applied| applied.remaining)),
     ]
 }
 

@@ -9,11 +9,11 @@ use std::rc::Rc;
 use tokio::sync::{Notify, oneshot};
 
 use super::moment::Moment;
-use super::outcome::Outcome;
 use crate::domain::coupon::CouponId;
 use crate::domain::limits::{
     KNOWN_COUPONS_MAX, ROUND_MAX_GROUPS, ROUND_MAX_STRANGERS, STRANGERS_MAX, STRANGERS_PART,
 };
+use crate::domain::outcome::Outcome;
 use crate::domain::user::{Claim, UserId};
 use crate::telemetry::metrics::IssueMetrics;
 

@@ -14,10 +14,10 @@ use tokio::sync::Notify;
 
 use super::holders_filter::{HoldersFilter, Room};
 use super::moment::Moment;
-use super::outcome::Outcome;
 use crate::auth::Caller;
 use crate::domain::coupon::CouponId;
 use crate::domain::limits::{LEASE_MAX_MS, VERDICTS_MAX};
+use crate::domain::outcome::Outcome;
 use crate::domain::time::UnixMs;
 use crate::domain::user::Claim;
 use crate::lua::issue::{Answer, Answered};

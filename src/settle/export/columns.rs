@@ -1,6 +1,7 @@
 //! The columns of an export.
 
-use crate::domain::told::Told;
+use crate::domain::issued_ticket::TicketBody;
+use crate::domain::ticket::Status;
 
 /// Their names.
 pub(super) const COLUMNS: [&str; 10] = [
@@ -17,17 +18,17 @@ pub(super) const COLUMNS: [&str; 10] = [
 ];
 
 /// The values of a ticket in the order of [`COLUMNS`].
-pub(super) fn values(told: &Told<'_>) -> [String; 10] {
+pub(super) fn values(body: &TicketBody<'_>) -> [String; 10] {
     [
-        told.id.to_string(),
-        told.coupon_id.to_string(),
-        told.user_id.to_string(),
-        told.serial.to_string(),
-        told.claim.to_string(),
-        told.code.to_string(),
-        told.receipt.to_string(),
-        told.issued_at.to_string(),
-        told.expires_at.map(|at| at.to_string()).unwrap_or_default(),
-        told.status.word().to_owned(),
+        body.id.to_string(),
+        body.coupon_id.to_string(),
+        body.user_id.to_string(),
+        body.serial.to_string(),
+        body.claim.to_string(),
+        body.code.to_string(),
+        body.receipt.to_string(),
+        body.issued_at.to_string(),
+        body.expires_at.map(|at| at.to_string()).unwrap_or_default(),
+        body.status.map_or("", Status::word).to_owned(),
     ]
 }

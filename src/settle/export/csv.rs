@@ -6,21 +6,21 @@ use csv::{Terminator, Writer, WriterBuilder};
 
 use super::cell;
 use super::columns::{COLUMNS, values};
-use crate::settle::Shown;
+use crate::domain::issued_ticket::IssuedTicket;
 
 /// Which column is a number or has a form of the house that no spreadsheet takes for anything else:
 /// a code has letters or five groups, and an instant ends in `Z`.
 const SAFE: [&str; 5] = ["serial", "claim", "code", "issued_at", "expires_at"];
 
 /// Every value as it is: for programs, so a spreadsheet must not open it.
-pub(super) fn exact(page: &[Shown], with_header: bool) -> io::Result<Vec<u8>> {
+pub(super) fn exact(page: &[IssuedTicket], with_header: bool) -> io::Result<Vec<u8>> {
     write(Writer::from_writer(Vec::new()), page, with_header, |_, value| value)
 }
 
 /// For spreadsheets: the mark that says UTF-8, lines that end as on Windows, and an apostrophe in
 /// front of every text that they would run or change. Who reads it back takes one apostrophe from
 /// each text that begins with one.
-pub(super) fn for_spreadsheets(page: &[Shown], with_header: bool) -> io::Result<Vec<u8>> {
+pub(super) fn for_spreadsheets(page: &[IssuedTicket], with_header: bool) -> io::Result<Vec<u8>> {
     let mark = if with_header { "\u{feff}" } else { "" };
     let writer = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(mark.into());
     write(writer, page, with_header, |column, value| match SAFE.contains(&column) {
@@ -31,15 +31,15 @@ pub(super) fn for_spreadsheets(page: &[Shown], with_header: bool) -> io::Result<
 
 fn write(
     mut writer: Writer<Vec<u8>>,
-    page: &[Shown],
+    page: &[IssuedTicket],
     with_header: bool,
     cell: impl Fn(&str, String) -> String,
 ) -> io::Result<Vec<u8>> {
     if with_header {
         writer.write_record(COLUMNS)?;
     }
-    for shown in page {
-        let values = values(&shown.told());
+    for ticket in page {
+        let values = values(&ticket.body());
         let cells = COLUMNS.iter().zip(values).map(|(column, value)| cell(column, value));
         writer.write_record(cells)?;
     }

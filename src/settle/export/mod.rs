@@ -14,8 +14,8 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::Settler;
 use super::error::Error;
-use super::shown::Shown;
 use crate::domain::coupon::Coupon;
+use crate::domain::issued_ticket::IssuedTicket;
 use crate::domain::limits::{PAGE_MAX_ROWS, WORKBOOKS_MAX};
 use crate::domain::ticket::Serial;
 use workbook::{Finished, Workbook};
@@ -83,7 +83,7 @@ impl Export {
     /// Those of the database, and of the temporary file. An export that failed in the middle must
     /// not look like a whole one.
     pub async fn next_page(&mut self) -> Result<Option<Vec<u8>>, Error> {
-        let write: fn(&[Shown], bool) -> std::io::Result<Vec<u8>> = match self.format {
+        let write: fn(&[IssuedTicket], bool) -> std::io::Result<Vec<u8>> = match self.format {
             Format::Xlsx => return self.next_piece().await,
             Format::Csv => csv::exact,
             Format::CsvExcel => csv::for_spreadsheets,
@@ -128,11 +128,11 @@ impl Pages {
     }
 
     /// The next at most 1,000 winners; the first page is there even when there are none.
-    async fn next(&mut self) -> Result<Option<Vec<Shown>>, Error> {
+    async fn next(&mut self) -> Result<Option<Vec<IssuedTicket>>, Error> {
         let Some(after) = self.after else { return Ok(None) };
         let page = self.settler.of_coupon(&self.coupon, after, PAGE_MAX_ROWS).await?;
         let is_full = page.len() == PAGE_MAX_ROWS as usize;
-        self.after = page.last().filter(|_| is_full).map(|shown| shown.ticket.serial);
+        self.after = page.last().filter(|_| is_full).map(|last| last.ticket.serial);
         Ok(Some(page))
     }
 }
@@ -145,10 +145,10 @@ async fn blocking<T: Send + 'static>(
     done.map_err(io::Error::other).flatten().map_err(Error::Export)
 }
 
-fn ndjson(page: &[Shown]) -> io::Result<Vec<u8>> {
+fn ndjson(page: &[IssuedTicket]) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    for shown in page {
-        serde_json::to_writer(&mut bytes, &shown.told())?;
+    for ticket in page {
+        serde_json::to_writer(&mut bytes, &ticket.body())?;
         bytes.push(b'\n');
     }
     Ok(bytes)

@@ -10,8 +10,8 @@ use std::io::{self, BufWriter, Read as _, Seek as _, Write as _};
 use rust_xlsxwriter::{Worksheet, XlsxError};
 
 use super::columns::{COLUMNS, values};
+use crate::domain::issued_ticket::IssuedTicket;
 use crate::domain::limits::{EXPORT_PIECE_BYTES, SHEET_MAX_ROWS};
-use crate::settle::Shown;
 
 /// These columns are numbers.
 const NUMBERS: [&str; 2] = ["serial", "claim"];
@@ -34,9 +34,9 @@ impl Workbook {
     }
 
     /// The same with these winners. A sheet that is full is followed by another one.
-    pub(super) fn with(mut self, page: &[Shown]) -> io::Result<Self> {
-        for shown in page {
-            self.add(shown).map_err(io::Error::other)?;
+    pub(super) fn with(mut self, page: &[IssuedTicket]) -> io::Result<Self> {
+        for ticket in page {
+            self.add(ticket).map_err(io::Error::other)?;
         }
         Ok(self)
     }
@@ -51,14 +51,14 @@ impl Workbook {
         Ok(Finished(file))
     }
 
-    fn add(&mut self, shown: &Shown) -> Result<(), XlsxError> {
+    fn add(&mut self, ticket: &IssuedTicket) -> Result<(), XlsxError> {
         if self.rows == SHEET_MAX_ROWS {
             self.add_sheet()?;
         }
         let row = self.rows;
         self.rows += 1;
         let sheet = self.book.worksheet_from_index(self.sheets - 1)?;
-        let values = values(&shown.told());
+        let values = values(&ticket.body());
         for (at, (column, value)) in (0..).zip(COLUMNS.iter().zip(values)) {
             match NUMBERS.contains(column) {
                 true => sheet.write_number(row, at, value.parse::<f64>().unwrap_or(f64::NAN))?,
@@ -107,7 +107,7 @@ mod tests {
     use crate::domain::time::UnixMs;
     use crate::domain::user::{Claim, UserId};
 
-    fn winner(serial: u64) -> Shown {
+    fn winner(serial: u64) -> IssuedTicket {
         let ticket = Ticket {
             coupon_id: CouponId::parse("summer").unwrap(),
             epoch: 1,
@@ -117,7 +117,7 @@ mod tests {
             issued_at: UnixMs(0),
         };
         let proof = Proof { code: "7QK4".to_owned(), receipt: "00".to_owned() };
-        Shown { ticket, proof, expires_at: None, status: Status::Accepted }
+        IssuedTicket { ticket, proof, expires_at: None, status: Some(Status::Accepted) }
     }
 
     /// A sheet as it is packed.

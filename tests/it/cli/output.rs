@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::eventually::eventually_holds;
 use crate::support::server::{Server, command};
@@ -41,6 +41,7 @@ async fn a_program_is_told_the_body_that_http_answers_field_by_field() {
     let is_written = async || server.stats("summer").await["persisted"] == 1;
     eventually_holds("the row", is_written).await;
     for (words, path) in [
+        ("coupon log summer", "/admin/coupons/summer/acts"),
         ("coupon show summer", "/admin/coupons/summer"),
         ("coupon list", "/admin/coupons"),
         ("coupon stats summer", "/admin/coupons/summer/stats"),
@@ -55,7 +56,7 @@ async fn a_program_is_told_the_body_that_http_answers_field_by_field() {
             let quoted = text.split('"').skip(1).step_by(2);
             quoted.filter(|text| !text.contains(':')).map(str::to_owned).collect()
         };
-        if words != "coupon list" {
+        if !["coupon list", "coupon log summer"].contains(&words) {
             assert_eq!(line.lines().count(), 1, "{words}");
             assert_eq!(names(&line), names(&answer.body), "in the same sequence: {words}");
         }
@@ -84,6 +85,8 @@ async fn a_program_is_told_the_body_that_http_answers_field_by_field() {
 async fn a_person_is_shown_a_table_with_the_stock_and_told_acts_in_sentences() {
     let dir = made(&[]).await;
     let dir = dir.path();
+    assert_eq!(done(dir, "coupon list -o csv").out, "");
+    assert_eq!(done(dir, "coupon list").json(), json!({ "coupons": [], "next_cursor": null }));
     assert!(seen(dir, "coupon list").contains("coupon create ID --total N --open"));
     let created = seen(dir, "coupon create summer --total 514 --name Summer --open");
     let lines: Vec<Vec<&str>> = created
@@ -184,7 +187,7 @@ async fn the_log_of_a_coupon_tells_who_changed_what_and_when() {
     ];
     assert_eq!(told, expected);
     assert_eq!(
-        (&log["acts"][1]["delta"], &log["acts"][3]["reason"]),
+        (&log["acts"][1]["change"]["delta"], &log["acts"][3]["reason"]),
         (&5.into(), &"below_issued".into())
     );
     assert!(log["acts"][0]["intended_at"].as_str().unwrap().ends_with('Z'));

@@ -22,7 +22,7 @@ const PUBLIC_PATHS: [(&str, &str); 9] = [
     ("/docs/errors", SHOWS),
     ("/", SHOWS),
 ];
-const ADMIN_PATHS: [(&str, &str); 15] = [
+const ADMIN_PATHS: [(&str, &str); 16] = [
     ("/admin/coupons", "GET, HEAD, POST, OPTIONS"),
     ("/admin/coupons/summer", "GET, HEAD, PATCH, DELETE, OPTIONS"),
     ("/admin/coupons/summer/preload", DOES),
@@ -30,6 +30,7 @@ const ADMIN_PATHS: [(&str, &str); 15] = [
     ("/admin/coupons/summer/pause", DOES),
     ("/admin/coupons/summer/resume", DOES),
     ("/admin/coupons/summer/close", DOES),
+    ("/admin/coupons/summer/acts", SHOWS),
     ("/admin/coupons/summer/stats", SHOWS),
     ("/admin/coupons/summer/winners", SHOWS),
     ("/admin/tickets/summer.1/cancel", DOES),

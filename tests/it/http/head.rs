@@ -20,7 +20,7 @@ const PUBLIC: [&str; 10] = [
     "/coupons/nothing",
     "/tickets/summer.9",
 ];
-const ADMIN: [&str; 10] = [
+const ADMIN: [&str; 11] = [
     "/healthz",
     "/readyz",
     "/docs/errors",
@@ -28,6 +28,7 @@ const ADMIN: [&str; 10] = [
     "/metrics",
     "/admin/coupons",
     "/admin/coupons/summer",
+    "/admin/coupons/summer/acts",
     "/admin/coupons/summer/stats",
     "/admin/coupons/summer/winners",
     "/admin/coupons/nothing/winners",

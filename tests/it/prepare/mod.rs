@@ -7,6 +7,7 @@ mod damaged;
 mod diverged;
 mod draft;
 mod live;
+mod log;
 mod looks;
 mod rowless;
 mod spreadsheets;

@@ -145,8 +145,8 @@ async fn a_refused_act_and_a_second_settlement_change_nothing_i4() {
         let before = preloaded(&**store, "summer").await;
         let act = intend(&**store, &keyed_act("summer", RESTOCK, "k-1")).await;
         let refused = ActResult::Refused(ActRefusal::BelowIssued { out: 512 });
-        for result in [&refused, &refused, &applied(9, 9)] {
-            store.settle_act(&act, result).await.unwrap();
+        for (result, is_first) in [(&refused, true), (&refused, false), (&applied(9, 9), false)] {
+            assert_eq!(store.settle_act(&act, result).await.unwrap(), is_first);
             let after = find(&**store, "summer").await;
             assert_eq!((after.version, after.definition), (2, before.definition.clone()));
         }

@@ -1,0 +1,91 @@
+//! How a request for a ticket ends: the closed set of outcomes. A refusal is an answer, not an
+//! error.
+
+use strum::{EnumDiscriminants, VariantArray};
+
+use super::generation::Durability;
+use super::issued_ticket::IssuedTicket;
+use super::time::UnixMs;
+
+/// How a request ends, with what belongs to it.
+#[derive(Debug, Clone, PartialEq, Eq, EnumDiscriminants)]
+#[strum_discriminants(
+    name(OutcomeWord),
+    derive(VariantArray),
+    doc = "How a request ends: a label of the metrics, and of a refusal the code of its error."
+)]
+pub enum Outcome {
+    /// The user has this ticket, a new one.
+    Issued {
+        /// The ticket.
+        ticket: Box<IssuedTicket>,
+        /// What this answer survives: the durability level in force.
+        durability: Durability,
+    },
+    /// The user has this ticket, and held it before.
+    Replayed {
+        /// The ticket.
+        ticket: Box<IssuedTicket>,
+        /// What this answer survives: the durability level in force.
+        durability: Durability,
+    },
+    /// The user's ticket was cancelled, and its claim is spent.
+    TicketCancelled,
+    /// All tickets are taken.
+    SoldOut {
+        /// Tickets in all.
+        total: u64,
+    },
+    /// The window is not open yet.
+    NotOpen {
+        /// When it opens.
+        opens_at: UnixMs,
+        /// How long until then by the clock of Redis, in milliseconds.
+        opens_in_ms: u64,
+    },
+    /// The window is over, or the coupon was closed.
+    Closed,
+    /// Issuing is interrupted.
+    Paused,
+    /// The claim lies above the limit per user.
+    UserLimitReached {
+        /// The limit.
+        per_user_limit: u8,
+    },
+    /// There is no such coupon.
+    CouponNotFound,
+    /// It may have been issued; asking again tells, exactly.
+    OutcomeUnknown,
+    /// Nothing happened: too many requests wait.
+    Overloaded,
+    /// Nothing happened: Redis is not proven to have its data, or the coupon's key is not here.
+    Recovering,
+    /// Nothing happened: too many tickets wait for the database.
+    BacklogFull,
+}
+
+impl OutcomeWord {
+    /// The word, the status of HTTP, a title, and after how many seconds asking again may help.
+    pub fn row(self) -> (&'static str, u16, &'static str, Option<u64>) {
+        match self {
+            Self::Issued => ("issued", 200, "Issued", None),
+            Self::Replayed => ("replayed", 200, "Issued before", None),
+            Self::TicketCancelled => ("ticket_cancelled", 409, "Ticket cancelled", None),
+            Self::SoldOut => ("sold_out", 409, "Sold out", None),
+            Self::NotOpen => ("not_open", 409, "Not open yet", Some(1)),
+            Self::Closed => ("closed", 409, "Closed", None),
+            Self::Paused => ("paused", 409, "Paused", Some(5)),
+            Self::UserLimitReached => ("user_limit_reached", 409, "Limit per user reached", None),
+            Self::CouponNotFound => ("coupon_not_found", 404, "No such coupon", None),
+            Self::OutcomeUnknown => ("outcome_unknown", 503, "Outcome unknown", Some(1)),
+            Self::Overloaded => ("overloaded", 503, "Overloaded", Some(1)),
+            Self::Recovering => ("recovering", 503, "Recovering", Some(2)),
+            Self::BacklogFull => ("backlog_full", 503, "Backlog full", Some(5)),
+        }
+    }
+
+    /// The word alone.
+    pub fn word(self) -> &'static str {
+        self.row().0
+    }
+}

@@ -1,0 +1,50 @@
+//! What the script answered one user, as the outcome of their request.
+
+use crate::domain::code::CodeKey;
+use crate::domain::coupon::CouponId;
+use crate::domain::generation::Durability;
+use crate::domain::issued_ticket::IssuedTicket;
+use crate::domain::outcome::Outcome;
+use crate::domain::ticket::Ticket;
+use crate::domain::user::{Claim, UserId};
+use crate::lua::issue::{Answer, Answered};
+use crate::redis::holders::Holding;
+
+/// The script's answer to one user as an outcome. Code and receipt are made here, before the user
+/// is told, from the fields that the record carries too (I10, P3 step 2).
+pub(super) fn of_answer(
+    answer: Answer,
+    answered: &Answered,
+    key: &CodeKey,
+    coupon_id: &CouponId,
+    (user_id, claim): (UserId, Claim),
+    durability: Durability,
+) -> Outcome {
+    let told = |holding: Holding| {
+        let ticket = Ticket {
+            coupon_id: coupon_id.clone(),
+            epoch: holding.epoch,
+            serial: holding.serial,
+            user_id,
+            claim,
+            issued_at: holding.issued_at,
+        };
+        let proof = key.proof(&ticket);
+        let expires_at = ticket.expires_at(answered.valid_for);
+        Box::new(IssuedTicket { ticket, proof, expires_at, status: None })
+    };
+    match answer {
+        Answer::Issued(holding) => Outcome::Issued { ticket: told(holding), durability },
+        Answer::Replayed(holding) => Outcome::Replayed { ticket: told(holding), durability },
+        Answer::Cancelled(_) => Outcome::TicketCancelled,
+        Answer::SoldOut => Outcome::SoldOut { total: answered.total },
+        Answer::NotOpen => {
+            let (opens_at, opens_in_ms) = answered.opening();
+            Outcome::NotOpen { opens_at, opens_in_ms }
+        }
+        Answer::Closed => Outcome::Closed,
+        Answer::Paused => Outcome::Paused,
+        Answer::Limit => Outcome::UserLimitReached { per_user_limit: answered.per_user_limit },
+        Answer::BacklogFull => Outcome::BacklogFull,
+    }
+}
