@@ -1,4 +1,5 @@
 --! Drop records whose tickets are rows by now, and count them as persisted.
+--! PARTS generation
 --! KEYS 1 records stream  2 unpersisted string
 --! ARGV 1 generation replid  2 group name  3.. record_id_then_tickets
 --! REPLY acknowledged tickets | other_generation
@@ -11,18 +12,14 @@
 -- it anew.
 
 local records, unpersisted = KEYS[1], KEYS[2]
-local generation, group = ARGV[1], ARGV[2]
+local group = ARGV[2]
 local record_ids, tickets = {}, {}
 for i = 3, #ARGV, 2 do
   record_ids[#record_ids + 1] = ARGV[i]
   tickets[#tickets + 1] = tonumber(ARGV[i + 1])
 end
 
-local replication = redis.call('INFO', 'replication')
-if not string.find(replication, 'role:master', 1, true)
-  or not string.find(replication, 'master_replid:' .. generation .. '\r\n', 1, true) then
-  return {'other_generation'}
-end
+if not is_accepted then return {'other_generation'} end
 local counted = tonumber(redis.call('GET', unpersisted))
 
 local persisted = 0

@@ -1,13 +1,15 @@
 #!lua flags=no-writes
 --! Tell everything about a coupon at one instant, for the balance and for whoever asks.
+--! PARTS stock
 --! KEYS 1 coupon hash  2 holders hash  3 records stream  4 unpersisted string
 --! ARGV 1 group name
---! REPLY balance now_ms available fields holders records pending unpersisted | unknown
+--! REPLY balance now_ms available fields stock holders records pending unpersisted | unknown
 --! KEEPS I1 I2 I5
 --
 -- `available` is the stock that may be taken at this instant, `fields` the coupon's hash as names
--- and values, `holders` the users' claims in the holders hash (its empty field is not one),
--- `records` and `pending` the entries of the shard's stream, `unpersisted` their tickets.
+-- and values, `stock` the stock as it is written, `holders` the users' claims in the holders hash
+-- (its empty field is not one), `records` and `pending` the entries of the shard's stream,
+-- `unpersisted` their tickets.
 
 local coupon, holders, records, unpersisted = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local group = ARGV[1]
@@ -17,12 +19,12 @@ if #fields == 0 then return {'unknown'} end
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 
-local hash = {}
-for i = 1, #fields, 2 do hash[fields[i]] = fields[i + 1] end
-local held_until_ms = tonumber(hash['held_until_ms'])
--- A hold of more than 150 ms was made before a clock stepped back.
-local ripe = now_ms >= held_until_ms or held_until_ms - now_ms > 150
-local available = tonumber(hash['remaining']) + (ripe and tonumber(hash['held']) or 0)
+local stock = redis.call('HGET', holders, '') or ''
+local remaining, _, _, _, embargoed, embargo_until_ms = string.match(stock, STOCK)
+local available = tonumber(remaining) or 0
+if remaining and is_embargo_over(embargo_until_ms, now_ms) then
+  available = available + embargoed
+end
 
 local pending = 0
 if redis.call('EXISTS', records) == 1 then
@@ -31,6 +33,6 @@ if redis.call('EXISTS', records) == 1 then
   end
 end
 
-return {'balance', now_ms, available, fields,
+return {'balance', now_ms, available, fields, stock,
   math.max(0, redis.call('HLEN', holders) - 1), redis.call('XLEN', records), pending,
   tonumber(redis.call('GET', unpersisted)) or 0}

@@ -1,6 +1,7 @@
 --! Count one more second of this life of Redis.
+--! PARTS generation
 --! KEYS 1 heartbeat string
---! ARGV 1 generation replid, 2 at_least count
+--! ARGV 1 generation replid  2 at_least count
 --! REPLY beat count | behind count | other_generation
 --! KEEPS I3
 --
@@ -10,14 +11,9 @@
 -- FLUSHALL fits between.
 
 local heartbeat = KEYS[1]
-local generation = ARGV[1]
 local at_least = tonumber(ARGV[2])
 
-local replication = redis.call('INFO', 'replication')
-if not string.find(replication, 'role:master', 1, true)
-  or not string.find(replication, 'master_replid:' .. generation .. '\r\n', 1, true) then
-  return {'other_generation'}
-end
+if not is_accepted then return {'other_generation'} end
 
 local count = tonumber(redis.call('GET', heartbeat) or '0')
 if count < at_least then

@@ -1,5 +1,6 @@
 #!lua flags=no-writes
 --! Read one page of a sold-out coupon's holders, if nobody can join them.
+--! PARTS generation terms stock
 --! KEYS 1 coupon hash  2 holders hash
 --! ARGV 1 generation replid  2 epoch number  3 stock_version number  4 cursor word
 --! REPLY page next_cursor holders fields | stale
@@ -7,21 +8,18 @@
 --
 -- Whoever turned from the first page to the last, and met no `stale`, has every holder at this
 -- stock version: nobody is issued a ticket before a restock or a return, and both raise it. Pause,
--- resume, close and window do not: none of them makes stock. Stock that is held counts as stock:
--- after the hold somebody could win at this same stock version.
+-- resume, close and window do not: none of them makes stock. Stock under an embargo counts as
+-- stock: after the embargo somebody could win at this same stock version.
 -- `holders` counts all fields of the hash. A small hash comes as one page.
 
 local coupon, holders = KEYS[1], KEYS[2]
-local generation, epoch, stock_version, cursor = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local epoch, stock_version, cursor = ARGV[2], ARGV[3], ARGV[4]
 
-local replication = redis.call('INFO', 'replication')
-if not string.find(replication, 'role:master', 1, true)
-  or not string.find(replication, 'master_replid:' .. generation .. '\r\n', 1, true) then
-  return {'stale'}
-end
-local stored = redis.call('HMGET', coupon, 'epoch', 'stock_version', 'remaining', 'held', 'state')
-if stored[1] ~= epoch or stored[2] ~= stock_version or stored[3] ~= '0' or stored[4] ~= '0'
-  or stored[5] == 'recovering' or redis.call('HEXISTS', holders, '') == 0 then
+local state, own_epoch, _, _, _, _, _, _, own_stock_version =
+  string.match(redis.call('HGET', coupon, 'terms') or '', TERMS)
+local remaining, _, _, _, embargoed = string.match(redis.call('HGET', holders, '') or '', STOCK)
+if not is_accepted or own_epoch ~= epoch or own_stock_version ~= stock_version
+  or state == 'recovering' or remaining ~= '0' or embargoed ~= '0' then
   return {'stale'}
 end
 

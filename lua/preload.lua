@@ -1,4 +1,5 @@
 --! Put a coupon into Redis: its definition, all its stock, and every key that its life needs.
+--! PARTS generation terms stock
 --! KEYS 1 coupon hash  2 holders hash  3 records stream  4 unpersisted string
 --! ARGV 1 generation replid  2 epoch number  3 coupon_id id  4 total tickets
 --! ARGV 5 per_user_limit tickets  6 opens_at_ms ms  7 closes_at_ms ms  8 valid_for_ms ms
@@ -15,19 +16,16 @@
 -- an earlier coupon of this id had: servers may remember that one's holders.
 
 local coupon, holders, records, unpersisted = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local generation, epoch, coupon_id, total = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local epoch, coupon_id, total = ARGV[2], ARGV[3], ARGV[4]
 local per_user_limit, opens_at_ms, closes_at_ms = ARGV[5], ARGV[6], ARGV[7]
 local valid_for_ms, key_id, group, version = ARGV[8], ARGV[9], ARGV[10], ARGV[11]
 local act_token, stock_version = ARGV[12], ARGV[13]
 
-local replication = redis.call('INFO', 'replication')
-if not string.find(replication, 'role:master', 1, true)
-  or not string.find(replication, 'master_replid:' .. generation .. '\r\n', 1, true) then
-  return 'other_generation'
-end
-local stored = redis.call('HMGET', coupon, 'epoch', 'act_no', 'act_result', 'act_token')
-if stored[1] and stored[1] ~= epoch then return 'stale_epoch ' .. stored[1] end
-local is_whole = stored[1] and stored[2] and stored[3] and stored[4]
+if not is_accepted then return 'other_generation' end
+local stored = redis.call('HMGET', coupon, 'terms', 'act_no', 'act_result', 'act_token')
+local _, own_epoch = string.match(stored[1] or '', TERMS)
+if own_epoch and own_epoch ~= epoch then return 'stale_epoch ' .. own_epoch end
+local is_whole = own_epoch and stored[2] and stored[3] and stored[4]
 if not is_whole and redis.call('EXISTS', coupon) == 1 then return 'recovering' end
 if stored[2] == '1' then return stored[4] == act_token and stored[3] or 'diverged 1' end
 if stored[2] then return 'out_of_order ' .. stored[2] end
@@ -48,13 +46,11 @@ end
 -- The count first, by the command that issue uses last: who may not run it is told here, and not
 -- in the middle of a ticket.
 redis.call('INCRBY', unpersisted, 0)
+local terms = string.format(TERMS_FORM, 'open', epoch, key_id, opens_at_ms, closes_at_ms,
+  per_user_limit, coupon_id, version, stock_version, total, valid_for_ms)
 local result = 'applied ' .. version .. ' ' .. total .. ' ' .. total
-redis.call('HSET', coupon, 'id', coupon_id, 'state', 'open', 'epoch', epoch, 'version', version,
-  'stock_version', stock_version, 'total', total, 'remaining', total, 'held', '0',
-  'held_until_ms', '0', 'last_serial', '0', 'issued', '0', 'returned', '0',
-  'per_user_limit', per_user_limit, 'opens_at_ms', opens_at_ms, 'closes_at_ms', closes_at_ms,
-  'valid_for_ms', valid_for_ms, 'key_id', key_id, 'act_no', '1', 'act_token', act_token,
+redis.call('HSET', coupon, 'terms', terms, 'act_no', '1', 'act_token', act_token,
   'act_result', result)
-redis.call('HSET', holders, '', '')
+redis.call('HSET', holders, '', string.format(STOCK_FORM, total, 0, 0, 0, '0', '0'))
 if not grouped then redis.call('XGROUP', 'CREATE', records, group, '0', 'MKSTREAM') end
 return result

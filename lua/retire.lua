@@ -1,4 +1,5 @@
 --! Take a consumer out of a shard's group, unless it still holds records.
+--! PARTS generation
 --! KEYS 1 records stream
 --! ARGV 1 generation replid  2 group name  3 consumer name
 --! REPLY retired | holding records | other_generation
@@ -8,13 +9,9 @@
 -- A read of the consumer that arrives afterwards makes it anew, and others take over what it got.
 
 local records = KEYS[1]
-local generation, group, consumer = ARGV[1], ARGV[2], ARGV[3]
+local group, consumer = ARGV[2], ARGV[3]
 
-local replication = redis.call('INFO', 'replication')
-if not string.find(replication, 'role:master', 1, true)
-  or not string.find(replication, 'master_replid:' .. generation .. '\r\n', 1, true) then
-  return {'other_generation'}
-end
+if not is_accepted then return {'other_generation'} end
 if redis.call('EXISTS', records) == 0 then return {'retired'} end
 local held = redis.call('XPENDING', records, group, '-', '+', 1, consumer)
 if #held > 0 then return {'holding', #held} end

@@ -1,4 +1,5 @@
 --! Give the stock of cancelled tickets back; their claims stay spent and their serials burnt.
+--! PARTS generation terms stock act embargo
 --! KEYS 1 coupon hash  2 holders hash
 --! ARGV 1 generation replid  2 epoch number  3 act_no number  4 act_token word
 --! ARGV 5.. serial_then_holder
@@ -7,73 +8,33 @@
 --! KEEPS I1 I2 I4 I5 I8
 --
 -- A ticket's stock goes back only if its holder still has exactly this serial (P9 step 4): what is
--- not certain undersells, and never oversells. At most 500 tickets a call. Repeated with the same
--- act_no and act_token it gives the stored result again; with the same act_no and another token it
--- is another act, and nothing is written.
+-- not certain undersells, and never oversells. At most 500 tickets per call.
 
-local coupon, holders = KEYS[1], KEYS[2]
-local generation, epoch, act_no, act_token = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local serials, fields = {}, {}
 for i = 5, #ARGV, 2 do
   serials[#serials + 1] = ARGV[i]
   fields[#fields + 1] = ARGV[i + 1]
 end
+local answer = refuse()
+if answer then return answer end
 
-local replication = redis.call('INFO', 'replication')
-if not string.find(replication, 'role:master', 1, true)
-  or not string.find(replication, 'master_replid:' .. generation .. '\r\n', 1, true) then
-  return 'other_generation'
-end
-local stored = redis.call('HMGET', coupon, 'epoch', 'state', 'act_no', 'act_result', 'version',
-  'total', 'remaining', 'held', 'held_until_ms', 'returned', 'act_token', 'stock_version')
-if not stored[1] then return 'unknown' end
-if stored[1] ~= epoch then return 'stale_epoch ' .. stored[1] end
-for i = 2, 12 do
-  if not stored[i] then return 'recovering' end
-end
-if stored[2] == 'recovering' then return 'recovering' end
-if stored[3] == act_no then
-  return stored[11] == act_token and stored[4] or 'diverged ' .. act_no
-end
-if tonumber(stored[3]) + 1 ~= tonumber(act_no) then return 'out_of_order ' .. stored[3] end
-local version, total = tonumber(stored[5]), tonumber(stored[6])
-local remaining, held, held_until_ms = tonumber(stored[7]), tonumber(stored[8]), tonumber(stored[9])
-local returned = tonumber(stored[10])
-
-local spent, seen = {}, {}
-for i, holding in ipairs(redis.call('HMGET', holders, unpack(fields))) do
+local changed, seen = {}, {}
+for i, held in ipairs(redis.call('HMGET', holders, unpack(fields))) do
   local prefix = serials[i] .. ':'
-  if holding and string.sub(holding, 1, #prefix) == prefix and not seen[fields[i]] then
+  if held and string.sub(held, 1, #prefix) == prefix and not seen[fields[i]] then
     seen[fields[i]] = true
-    spent[#spent + 1] = fields[i]
-    spent[#spent + 1] = 'x' .. holding
+    changed[#changed + 1] = fields[i]
+    changed[#changed + 1] = 'x' .. held
   end
 end
-local delta = #spent / 2
+local delta = #changed / 2
 
 local time = redis.call('TIME')
-local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
--- A hold of more than 150 ms was made before a clock stepped back.
-local ripe = now_ms >= held_until_ms or held_until_ms - now_ms > 150
-local available = remaining + (ripe and held or 0)
-if ripe then held = 0 end
-
--- The same hold as in a restock (P1 step 2).
-if available > 0 or delta == 0 then
-  remaining = available + delta
-elseif held == 0 then
-  remaining, held, held_until_ms = 0, delta, now_ms + 150
-else
-  held = held + delta
-end
-
-local result = string.format('applied %.0f %.0f %.0f', version + 1, total, remaining + held)
-redis.call('HSET', coupon,
-  'remaining', string.format('%.0f', remaining), 'held', string.format('%.0f', held),
-  'held_until_ms', string.format('%.0f', held_until_ms),
-  'returned', string.format('%.0f', returned + delta),
-  'version', string.format('%.0f', version + 1),
-  'stock_version', string.format('%.0f', tonumber(stored[12]) + 1),
-  'act_no', act_no, 'act_token', act_token, 'act_result', result)
-if delta > 0 then redis.call('HSET', holders, unpack(spent)) end
+add_stock(delta, time[1] * 1000 + math.floor(time[2] / 1000))
+stock.returned = stock.returned + delta
+terms.version, terms.stock_version = terms.version + 1, terms.stock_version + 1
+local result = applied()
+redis.call('HSET', coupon, 'terms', terms_text(), 'act_no', act_no, 'act_token', act_token,
+  'act_result', result)
+redis.call('HSET', holders, '', stock_text(), unpack(changed))
 return result

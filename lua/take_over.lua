@@ -1,4 +1,5 @@
 --! Be seen as a living consumer of a shard's group, and take over what silent ones hold.
+--! PARTS generation
 --! KEYS 1 records stream
 --! ARGV 1 generation replid  2 group name  3 consumer name
 --! ARGV 4 silent_ms ms  5 gone_ms ms  6 records_max count
@@ -11,15 +12,11 @@
 -- A consumer that is silent for long and holds nothing is taken out of the group.
 
 local records = KEYS[1]
-local generation, group, consumer = ARGV[1], ARGV[2], ARGV[3]
+local group, consumer = ARGV[2], ARGV[3]
 local silent_ms, gone_ms = tonumber(ARGV[4]), tonumber(ARGV[5])
 local records_max = tonumber(ARGV[6])
 
-local replication = redis.call('INFO', 'replication')
-if not string.find(replication, 'role:master', 1, true)
-  or not string.find(replication, 'master_replid:' .. generation .. '\r\n', 1, true) then
-  return {'other_generation'}
-end
+if not is_accepted then return {'other_generation'} end
 if redis.call('EXISTS', records) == 0 then return {'absent'} end
 
 -- Replies of XINFO are lists of names and values.

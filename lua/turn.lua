@@ -1,4 +1,5 @@
 --! Ask for the turn to read holders: one server at a time, whoever came first.
+--! PARTS generation
 --! KEYS 1 readers string
 --! ARGV 1 generation replid  2 token word  3 step word  4 lease_ms ms
 --! REPLY turn | wait before | left | other_generation
@@ -11,14 +12,10 @@
 -- stepped back. Two that read at once are dearer and nothing else. At most 64 wait; more ask again.
 
 local readers = KEYS[1]
-local generation, token, step = ARGV[1], ARGV[2], ARGV[3]
+local token, step = ARGV[2], ARGV[3]
 local lease_ms = tonumber(ARGV[4])
 
-local replication = redis.call('INFO', 'replication')
-if not string.find(replication, 'role:master', 1, true)
-  or not string.find(replication, 'master_replid:' .. generation .. '\r\n', 1, true) then
-  return {'other_generation'}
-end
+if not is_accepted then return {'other_generation'} end
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 local own = string.format('%s:%.0f', token, now_ms + lease_ms)

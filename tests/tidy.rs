@@ -29,6 +29,8 @@ mod lua;
 mod names;
 #[path = "tidy/owners.rs"]
 mod owners;
+#[path = "tidy/parts.rs"]
+mod parts;
 #[path = "tidy/proofs.rs"]
 mod proofs;
 #[path = "tidy/replies.rs"]

@@ -8,9 +8,9 @@ from .children import scratch
 from .load import Load, noise
 from .postgres import Postgres, owner
 from .stage import QUIET_CORES, Patience, Setting, Stage
-from .targets import OF_A_ROUND
+from .targets import OF_A_COMPARISON
 
-TARGETS = ("ceiling", "winners", "replays", "sold_out", "mixed", "ten_coupons")
+TARGETS = ("ceiling", "winners", "replays", "sold_out", "mixed", "ten_coupons", "coupons_48")
 
 
 def variants(words):
@@ -28,7 +28,7 @@ def measure(options):
     """True when no promise broke; which variant is better is for the reader to say."""
     title, *words = options.compare
     load, patience = Load(options.seconds, options.connections), Patience(0 if options.smoke else 120)
-    targets = [target for target in OF_A_ROUND if target.name in TARGETS]
+    targets = [target for target in OF_A_COMPARISON if target.name in TARGETS]
     stages, broken = {}, []
     with scratch(owner()) as folder:
         postgres = Postgres(folder / "postgres")
@@ -79,19 +79,11 @@ def _row(target, name, rounds):
     return [
         target.title, name,
         report.spread([run["per_second"] for run in runs], 0),
-        _times([run["per_second"] for run in runs], [run["per_second"] for run in firsts]),
+        report.times([run["per_second"] for run in runs], [run["per_second"] for run in firsts]),
         report.spread([micros(run, "server") for run in runs]),
-        _times([micros(run, "server") for run in runs], [micros(run, "server") for run in firsts]),
+        report.times([micros(run, "server") for run in runs], [micros(run, "server") for run in firsts]),
         report.spread([micros(run, "redis") for run in runs]),
         report.spread(winning, 2),
         report.spread([run["p99_ms"] for run in runs]),
         report.spread([noise(run) for run in runs], 2),
     ]
-
-
-def _times(values, firsts):
-    ratios = [value / first for value, first in zip(values, firsts) if value and first]
-    if len(ratios) < 2:
-        return "-"
-    low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive")
-    return f"{middle:.3f} ({low:.2f}-{high:.2f})"

@@ -20,6 +20,15 @@ def spread(values, digits=1):
     return f"{median:,.{digits}f} ({least:,.{digits}f}-{most:,.{digits}f})"
 
 
+def times(values, firsts):
+    """How many times those of the first the values are, round by round: `median (quartiles)`."""
+    ratios = [value / first for value, first in zip(values, firsts) if value and first]
+    if len(ratios) < 2:
+        return "-"
+    low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive")
+    return f"{middle:.3f} ({low:.2f}-{high:.2f})"
+
+
 def table(headings, rows):
     lines = ["| " + " | ".join(headings) + " |", "|---|" + "---:|" * (len(headings) - 1)]
     return "\n".join(lines + ["| " + " | ".join(map(str, row)) + " |" for row in rows])

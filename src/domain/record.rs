@@ -1,10 +1,12 @@
 //! A record: one stream entry, the tickets of one script call, packed.
 //!
-//! One packed record is the push of all its tickets: `issue.lua` appends it in the same call that
-//! takes the stock. Its fields are always all of them, always in this order, because Redis then
-//! stores their names once: `v coupon_id epoch first_serial issued_at_ms source user_ids claims
-//! codes`. Users are separated by a line feed, which no user id holds; `claims` is empty when all
-//! are 1, else separated by commas; `codes` is empty until pools of codes exist.
+//! `issue.lua` appends it in the same call that takes the stock. An entry has one field, because
+//! each costs Redis about as much as a ticket more. Its lines are
+//!
+//! 1. with a blank between: the version of the format, the coupon, the epoch, the serial of the
+//!    first ticket, the time of Redis in milliseconds, and the source;
+//! 2. the claims with commas between, empty when all are 1;
+//! 3. and all after it: the users, one per line.
 
 use super::coupon::CouponId;
 use super::ticket::{Serial, Ticket};
@@ -15,18 +17,8 @@ use super::user::{Claim, UserId};
 pub const VERSION: &str = "1";
 /// The `source` of tickets that came through the issue path.
 pub const SOURCE_ISSUE: &str = "issue";
-/// The fields of an entry, in their order.
-pub const FIELDS: [&str; 9] = [
-    "v",
-    "coupon_id",
-    "epoch",
-    "first_serial",
-    "issued_at_ms",
-    "source",
-    "user_ids",
-    "claims",
-    "codes",
-];
+/// The only field of an entry.
+pub const FIELD: &str = "tickets";
 
 /// The tickets of one script call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,27 +37,34 @@ pub struct Record {
     pub holders: Vec<(UserId, Claim)>,
 }
 
-/// What is wrong with an entry that cannot be decoded.
+/// What of an entry cannot be decoded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the record's field `{0}` is missing or malformed")]
+#[error("the record's `{0}` is missing or malformed")]
 pub struct Malformed(pub &'static str);
 
 impl Record {
-    /// Decodes strictly the values of [`FIELDS`] in their order (P5 step 2).
-    pub fn decode(values: [&str; 9]) -> Result<Self, Malformed> {
-        let [v, coupon_id, epoch, first_serial, issued_at_ms, source, user_ids, claims, codes] =
-            values;
-        if v != VERSION {
-            return Err(Malformed("v"));
+    /// Decodes strictly the value of [`FIELD`] (P5 step 2).
+    ///
+    /// # Errors
+    /// What is missing or malformed.
+    pub fn decode(text: &str) -> Result<Self, Malformed> {
+        let mut lines = text.split('\n');
+        let mut words = lines.next().unwrap_or_default().split(' ');
+        let mut next = |name| words.next().ok_or(Malformed(name));
+        if next("version")? != VERSION {
+            return Err(Malformed("version"));
         }
-        if !codes.is_empty() {
-            return Err(Malformed("codes"));
-        }
-        if source.is_empty() {
+        let coupon_id = next("coupon_id")?;
+        let epoch = next("epoch")?;
+        let first_serial = next("first_serial")?;
+        let issued_at_ms = next("issued_at_ms")?;
+        let source = next("source")?;
+        if source.is_empty() || words.next().is_some() {
             return Err(Malformed("source"));
         }
-        let users = user_ids.split('\n').map(UserId::parse).collect::<Option<Vec<_>>>();
-        let users = users.ok_or(Malformed("user_ids"))?;
+        let claims = lines.next().ok_or(Malformed("claims"))?;
+        let users = lines.map(UserId::parse).collect::<Option<Vec<_>>>();
+        let users = users.filter(|users| !users.is_empty()).ok_or(Malformed("user_ids"))?;
         let claims = match claims {
             "" => vec![Claim::FIRST; users.len()],
             text => text
@@ -104,8 +103,7 @@ impl Record {
 mod tests {
     use super::*;
 
-    const GOOD: [&str; 9] =
-        ["1", "summer", "1", "7", "1764558001482", "issue", "u1\nu2", "1,2", ""];
+    const GOOD: &str = "1 summer 1 7 1764558001482 issue\n1,2\nu1\nu2";
 
     #[test]
     fn a_record_is_its_tickets_in_the_order_of_their_serials() {
@@ -121,12 +119,25 @@ mod tests {
     }
 
     #[test]
-    fn a_record_with_any_malformed_field_is_refused_as_a_whole() {
-        let wrong = ["2", "sum mer", "-1", "0", "soon", "", "u1\n", "1", "X"];
-        for (position, value) in wrong.into_iter().enumerate() {
-            let mut values = GOOD;
-            values[position] = value;
-            assert_eq!(Record::decode(values), Err(Malformed(FIELDS[position])));
+    fn a_record_with_anything_malformed_is_refused_as_a_whole() {
+        for (from, to, name) in [
+            (GOOD, "", "version"),
+            ("1 summer", "2 summer", "version"),
+            ("summer", "sum.mer", "coupon_id"),
+            ("summer 1", "summer -1", "epoch"),
+            (" 7 ", " 0 ", "first_serial"),
+            ("1764558001482", "soon", "issued_at_ms"),
+            (" issue", "", "source"),
+            (" issue", " ", "source"),
+            (" issue", " issue more", "source"),
+            ("\n1,2\nu1\nu2", "", "claims"),
+            ("1,2", "1", "claims"),
+            ("1,2", "1,x", "claims"),
+            ("\nu1\nu2", "", "user_ids"),
+            ("u2", "", "user_ids"),
+        ] {
+            let text = GOOD.replacen(from, to, 1);
+            assert_eq!(Record::decode(&text), Err(Malformed(name)), "{text:?}");
         }
     }
 }

@@ -17,7 +17,9 @@ type Verbs = web::ThinData<Services>;
 
 /// `GET /admin/coupons/{id}/acts?cursor=&limit=`: all that was changed, the first one first.
 pub(super) async fn list(CouponPath(id): CouponPath, page: Page, verbs: Verbs) -> Answer {
-    let after = page.after(|text| text.parse().ok())?.unwrap_or_default();
+    // No database counts further than this.
+    let number = |text: &str| text.parse::<i64>().ok().and_then(|number| number.try_into().ok());
+    let after = page.after(number)?.unwrap_or_default();
     let acts = verbs.preparer.acts(&id, after, page.limit_rows).await?;
     let next_cursor = page.last(&acts).map(|last| last.act.act_no.to_string());
     Ok(uncached(&ActPage { acts: acts.iter().map(ActBody::of).collect(), next_cursor }))

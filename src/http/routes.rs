@@ -21,7 +21,7 @@ pub(super) fn public() -> Vec<Route> {
             .shows("state, remaining, opens_at, server_time", coupons::public_view),
         Route::at("/coupons/{id}/audit").shows("the balance at this instant", coupons::audit),
         Route::at("/me/tickets").shows("the caller's own tickets", tickets::mine),
-        Route::at("/tickets/{ticket_id}").shows("one of them", tickets::find),
+        Route::at("/tickets/{ticket_id}").shows("one ticket of the caller", tickets::find),
         Route::at("/readyz").shows("whether it can serve, and why not", health::readyz),
         Route::at("/docs/errors").shows("what each error means, and what to do", errors_page::show),
         Route::at("/").shows("this page", pages::show),
@@ -33,13 +33,17 @@ pub(super) fn admin() -> Vec<Route> {
     vec![
         Route::at("/admin/coupons").shows("all coupons, in pages", coupons::list).with(
             &[Method::POST],
-            r#"a draft: {"id":"summer","name":"Summer","total":10000}"#,
+            r#"creates a draft: {"id":"summer","name":"Summer","total":10000}"#,
             coupons::create,
         ),
         Route::at("/admin/coupons/{id}")
             .shows("one coupon", coupons::find)
-            .with(&[Method::PATCH], "window, limit per user, name; a draft at will", coupons::patch)
-            .with(&[Method::DELETE], "a draft", coupons::delete),
+            .with(
+                &[Method::PATCH],
+                "changes window, limit per user and name; all of a draft",
+                coupons::patch,
+            )
+            .with(&[Method::DELETE], "deletes a draft", coupons::delete),
         Route::at("/admin/coupons/{id}/preload").with(
             &[Method::POST],
             "puts it into Redis: from now on it can be issued",
@@ -47,7 +51,7 @@ pub(super) fn admin() -> Vec<Route> {
         ),
         Route::at("/admin/coupons/{id}/restock").with(
             &[Method::POST],
-            r#"{"delta":500} with an Idempotency-Key"#,
+            r#"gives stock: {"delta":500}, with an Idempotency-Key"#,
             acts::restock,
         ),
         Route::at("/admin/coupons/{id}/pause").with(

@@ -4,15 +4,17 @@ use std::sync::LazyLock;
 
 use ::redis::Value;
 
-use super::{number, text};
+use super::parts::GENERATION;
+use super::{number, script, text};
 use crate::domain::coupon::Shard;
 use crate::redis::generation::Accepted;
 use crate::redis::keys::GROUP;
 use crate::redis::script::Script;
 use crate::redis::{Error, Redis, Result};
 
-pub(super) static SCRIPT: LazyLock<Script> =
-    LazyLock::new(|| Script::new("acknowledge", include_str!("../../lua/acknowledge.lua")));
+pub(super) static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
+    script("acknowledge", &[GENERATION], include_str!("../../lua/acknowledge.lua"))
+});
 
 /// Entries of one call; beyond it the call would block Redis for too long.
 pub const RECORDS_MAX: usize = 512;

@@ -5,16 +5,18 @@ use std::sync::LazyLock;
 
 use ::redis::Value;
 
-use super::{number, text};
+use super::parts::STOCK;
+use super::{number, script, text};
 use crate::domain::act::Change;
 use crate::domain::coupon::CouponId;
 use crate::domain::time::UnixMs;
 use crate::redis::keys::GROUP;
 use crate::redis::script::Script;
+use crate::redis::terms::{Stock, Terms};
 use crate::redis::{Error, Redis, Result};
 
 pub(super) static SCRIPT: LazyLock<Script> =
-    LazyLock::new(|| Script::new("audit", include_str!("../../lua/audit.lua")));
+    LazyLock::new(|| script("audit", &[STOCK], include_str!("../../lua/audit.lua")));
 
 /// The coupon that is looked at.
 pub type Args<'a> = &'a CouponId;
@@ -33,7 +35,7 @@ pub enum Reply {
 pub struct Balance {
     /// The time of Redis.
     pub now: UnixMs,
-    /// `open`, `paused`, `closed` or `recovering`, as the hash holds it.
+    /// `open`, `paused`, `closed` or `recovering`, as Redis has it.
     pub state: String,
     /// Its epoch.
     pub epoch: u32,
@@ -79,7 +81,7 @@ pub struct Balance {
 /// Looks at a coupon; writes nothing.
 ///
 /// # Errors
-/// Those of any call; [`Error::Malformed`] when the hash lacks a field.
+/// Those of any call; [`Error::Malformed`] when the terms or the stock are damaged.
 pub async fn audit(redis: &Redis, args: Args<'_>) -> Result<Reply> {
     let mut call = SCRIPT.call(&redis.keys().of_coupon(args));
     call.arg(GROUP);
@@ -89,7 +91,7 @@ pub async fn audit(redis: &Redis, args: Args<'_>) -> Result<Reply> {
     };
     match (reply.first().and_then(text), reply.len()) {
         (Some("unknown"), 1) => Ok(Reply::Unknown),
-        (Some("balance"), 8) => {
+        (Some("balance"), 9) => {
             balance(&reply).map(Box::new).map(Reply::Balance).ok_or(Error::Malformed("audit"))
         }
         _ => Err(Error::Malformed("audit")),
@@ -102,11 +104,8 @@ fn balance(reply: &[Value]) -> Option<Balance> {
         .chunks_exact(2)
         .map(|pair| Some((text(&pair[0])?, text(&pair[1])?)))
         .collect::<Option<_>>()?;
-    let count = |name: &str| hash.get(name)?.parse::<u64>().ok();
-    let instant = |name: &str| match *hash.get(name)? {
-        "" => Some(None),
-        ms => Some(Some(UnixMs(ms.parse().ok()?))),
-    };
+    let terms = Terms::parse(hash.get("terms")?)?;
+    let stock = Stock::parse(text(&reply[4])?)?;
     let size = |position: usize| number(&reply[position]).map(i64::unsigned_abs);
     let available = size(2)?;
     let unwritten = match hash.get("unwritten").copied().unwrap_or_default() {
@@ -115,28 +114,28 @@ fn balance(reply: &[Value]) -> Option<Balance> {
         "close" => Some(Change::Close),
         _ => return None,
     };
-    let remaining = count("remaining")? + count("held")?;
+    let remaining = stock.remaining + stock.embargoed;
     Some(Balance {
         now: UnixMs(number(&reply[1])?),
-        state: (*hash.get("state")?).to_owned(),
-        epoch: hash.get("epoch")?.parse().ok()?,
-        version: count("version")?,
-        total: count("total")?,
+        state: terms.state.to_owned(),
+        epoch: terms.epoch,
+        version: terms.version,
+        total: terms.total,
         available,
         remaining,
         held: remaining.saturating_sub(available),
-        issued: count("issued")?,
-        returned: count("returned")?,
-        last_serial: count("last_serial")?,
-        holders: size(4)?,
-        per_user_limit: hash.get("per_user_limit")?.parse().ok()?,
-        opens_at: instant("opens_at_ms")?,
-        closes_at: instant("closes_at_ms")?,
-        act_no: count("act_no")?,
+        issued: stock.issued,
+        returned: stock.returned,
+        last_serial: stock.last_serial.0,
+        holders: size(5)?,
+        per_user_limit: terms.per_user_limit,
+        opens_at: terms.opens_at,
+        closes_at: terms.closes_at,
+        act_no: hash.get("act_no")?.parse().ok()?,
         act_token: (*hash.get("act_token")?).to_owned(),
         unwritten,
-        shard_records: size(5)?,
-        shard_pending: size(6)?,
-        shard_unpersisted: size(7)?,
+        shard_records: size(6)?,
+        shard_pending: size(7)?,
+        shard_unpersisted: size(8)?,
     })
 }

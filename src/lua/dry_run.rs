@@ -5,8 +5,8 @@
 use ::redis::{Cmd, Value, cmd, pipe};
 
 use super::{
-    acknowledge, audit, close, heartbeat, holders_page, issue, pause, preload, restock, resume,
-    retire, r#return, take_over, text, turn, window,
+    acknowledge, audit, heartbeat, holders_page, issue, preload, restock, retire, r#return, state,
+    take_over, text, turn, window,
 };
 use crate::domain::limits::{BACKLOG_MAX_TICKETS, TOTAL_MAX};
 use crate::redis::generation::Accepted;
@@ -150,8 +150,9 @@ fn steps(keys: &Keys, accepted: &Accepted) -> Vec<Step> {
     let (life, epoch) = (accepted.replid.as_str(), accepted.epoch.to_string());
     let (epoch, backlog) = (epoch.as_str(), BACKLOG_MAX_TICKETS.to_string());
     let delete = || Step::bare("DEL", &[coupon, holders, records, unpersisted, beats, readers]);
-    let act = |script, keys: &[&str], act_no: &str, args: &[&str]| {
-        Step::script(script, "applied", keys, &[&[life, epoch, act_no, "token"], args].concat())
+    let act = |script, act_no: &str, args: &[&str]| {
+        let args = [&[life, epoch, act_no, "token"], args].concat();
+        Step::script(script, "applied", &all[..2], &args)
     };
     let definition = ["dry", "1", "1", "", "", "", "key", GROUP, "1", "token", "1"];
     let ask = [life, epoch, &backlog, "dry", "key", "", "somebody"];
@@ -173,12 +174,10 @@ fn steps(keys: &Keys, accepted: &Accepted) -> Vec<Step> {
             script: Some((&audit::SCRIPT, "balance")),
             call: by_its_sha,
         },
-        act(&window::SCRIPT, &all[..1], "2", &["", "", "2"]),
-        act(&pause::SCRIPT, &all[..1], "3", &[]),
-        act(&resume::SCRIPT, &all[..1], "4", &[]),
-        act(&restock::SCRIPT, &all[..1], "5", &["1", &TOTAL_MAX.to_string()]),
-        act(&r#return::SCRIPT, &all[..2], "6", &["1", "somebody"]),
-        act(&close::SCRIPT, &all[..1], "7", &[]),
+        act(&window::SCRIPT, "2", &["", "", "2"]),
+        act(&restock::SCRIPT, "3", &["1", &TOTAL_MAX.to_string()]),
+        act(&r#return::SCRIPT, "4", &["1", "somebody"]),
+        act(&state::SCRIPT, "5", &["close"]),
         Step::script(&heartbeat::SCRIPT, "beat", &[beats], &[life, "0"]),
         Step::script(&turn::SCRIPT, "turn", &[readers], &[life, "dry", "ask", "1000"]),
         Step::bare("XADD", &[records, ENTRY, "v", "0"]),
@@ -200,7 +199,7 @@ fn steps(keys: &Keys, accepted: &Accepted) -> Vec<Step> {
         Step::bare("XRANGE", &[records, "-", "+", "COUNT", "1"]),
         Step::bare("XLEN", &[records]),
         Step::bare("GET", &[unpersisted]),
-        Step::bare("HGET", &[coupon, "epoch"]),
+        Step::bare("HGET", &[holders, ""]),
         Step::bare("HMGET", &[holders, "somebody"]),
         Step::bare("EXISTS", &all),
         Step::bare("SCAN", &["0", "COUNT", "1"]),
@@ -223,7 +222,7 @@ mod tests {
 
     #[test]
     fn what_does_not_run_is_told_unless_redis_only_cannot_write_now() {
-        let steps = ["pause", "close"].map(|_| &pause::SCRIPT as &Script);
+        let steps = ["pause", "close"].map(|_| &state::SCRIPT as &Script);
         let mut missing = Vec::new();
         // As a Redis before 7.0 says it.
         let told = "ERR Error compiling script (new function): user_script:1: unexpected symbol";
@@ -231,7 +230,7 @@ mod tests {
             note(&mut missing, denied(&replied(told), "eval", Some(script)).unwrap());
         }
         let told = sentence(&missing, "m3", "fc");
-        assert!(told.starts_with("Redis cannot run pause.lua: "), "{told}");
+        assert!(told.starts_with("Redis cannot run state.lua: "), "{told}");
         assert!(told.contains("unexpected symbol"), "{told}");
         for code in ["ERR", "WRONGTYPE", "NOSCRIPT"] {
             let right = denied(&replied(&format!("{code} said")), "xlen", None).unwrap().unwrap();

@@ -4,13 +4,14 @@ use std::sync::LazyLock;
 
 use ::redis::Value;
 
-use super::{number, text};
+use super::parts::GENERATION;
+use super::{number, script, text};
 use crate::redis::generation::Accepted;
 use crate::redis::script::Script;
 use crate::redis::{Error, Redis, Result};
 
 pub(super) static SCRIPT: LazyLock<Script> =
-    LazyLock::new(|| Script::new("heartbeat", include_str!("../../lua/heartbeat.lua")));
+    LazyLock::new(|| script("heartbeat", &[GENERATION], include_str!("../../lua/heartbeat.lua")));
 
 /// What is counted.
 #[derive(Debug, Clone, Copy)]

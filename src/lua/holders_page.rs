@@ -4,14 +4,16 @@ use std::sync::LazyLock;
 
 use ::redis::Value;
 
-use super::{number, text};
+use super::parts::{GENERATION, STOCK, TERMS};
+use super::{number, script, text};
 use crate::domain::coupon::CouponId;
 use crate::redis::generation::Accepted;
 use crate::redis::script::Script;
 use crate::redis::{Error, Redis, Result};
 
-pub(super) static SCRIPT: LazyLock<Script> =
-    LazyLock::new(|| Script::new("holders_page", include_str!("../../lua/holders_page.lua")));
+pub(super) static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
+    script("holders_page", &[GENERATION, TERMS, STOCK], include_str!("../../lua/holders_page.lua"))
+});
 
 /// Which page of which holders.
 #[derive(Debug, Clone, Copy)]
@@ -54,7 +56,7 @@ pub struct Page {
 /// Those of any call.
 pub async fn holders_page(redis: &Redis, args: &Args<'_>) -> Result<Reply> {
     let keys = redis.keys();
-    let mut call = SCRIPT.call(&[keys.coupon(args.coupon_id), keys.holders(args.coupon_id)]);
+    let mut call = SCRIPT.call(&keys.of_act(args.coupon_id));
     call.arg(&args.accepted.replid).arg(args.epoch).arg(args.stock_version).arg(args.cursor);
     let mut connection = redis.pooled().await?;
     let reply = SCRIPT.run(&mut connection, &call).await?;

@@ -4,7 +4,8 @@ use std::sync::LazyLock;
 
 use ::redis::{Cmd, Value};
 
-use super::{number, text};
+use super::parts::{GENERATION, STOCK, TERMS};
+use super::{number, script, text};
 use crate::domain::coupon::CouponId;
 use crate::domain::ticket::Serial;
 use crate::domain::time::{UnixMs, ValidFor};
@@ -14,10 +15,12 @@ use crate::redis::holders::Holding;
 use crate::redis::hot::Open;
 use crate::redis::keys::Keys;
 use crate::redis::script::Script;
+use crate::redis::terms::Terms;
 use crate::redis::{Error, Redis, Result};
 
-pub(super) static SCRIPT: LazyLock<Script> =
-    LazyLock::new(|| Script::new("issue", include_str!("../../lua/issue.lua")));
+pub(super) static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
+    script("issue", &[GENERATION, TERMS, STOCK], include_str!("../../lua/issue.lua"))
+});
 
 /// Who asks for which coupon.
 #[derive(Debug, Clone, Copy)]
@@ -154,24 +157,17 @@ fn call(keys: &Keys, args: &Args<'_>) -> Cmd {
 }
 
 fn parse(reply: &Value, users: usize) -> Option<Reply> {
-    let Value::Array(parts) = reply else { return None };
-    let words = text(parts.first()?)?;
-    match (words, parts.len()) {
-        ("recovering", 1) => return Some(Reply::Recovering),
-        ("other_generation", 1) => return Some(Reply::OtherGeneration),
-        ("unknown", 1) => return Some(Reply::Unknown),
-        ("stale_epoch", 2) => return Some(Reply::StaleEpoch(text(&parts[1])?.parse().ok()?)),
-        (_, 12) => {}
-        _ => return None,
-    }
-    let count = |position: usize| number(&parts[position]).map(i64::unsigned_abs);
-    let optional = |position: usize| match text(&parts[position])? {
-        "" => Some(None),
-        ms => Some(Some(ms.parse::<i64>().ok()?)),
+    let parts = match reply {
+        Value::Array(parts) if parts.len() == 5 => parts,
+        word => return refusal(text(word)?),
     };
-    let epoch = u32::try_from(count(1)?).ok()?;
-    let now = UnixMs(number(&parts[9])?);
-    let mut next_serial = count(8)?;
+    let words = text(&parts[0])?;
+    let count = |position: usize| number(&parts[position]).map(i64::unsigned_abs);
+    let first_serial = count(2)?;
+    let now = UnixMs(number(&parts[3])?);
+    let terms = Terms::parse(text(&parts[4])?)?;
+    let epoch = terms.epoch;
+    let mut next_serial = first_serial;
     let lines = words.split('\n').count();
     (lines == users || lines == 1).then_some(())?;
     let mut answers = Vec::with_capacity(users);
@@ -184,18 +180,29 @@ fn parse(reply: &Value, users: usize) -> Option<Reply> {
     }
     Some(Reply::Answered(Answered {
         epoch,
-        version: count(2)?,
-        stock_version: count(11)?,
-        lease_ms: count(3)?,
-        key_id: text(&parts[4])?.to_owned(),
-        valid_for: optional(5)?.and_then(|ms| ValidFor::from_ms(ms.unsigned_abs())),
-        opens_at: optional(6)?.map(UnixMs),
-        total: count(7)?,
-        per_user_limit: u8::try_from(count(10)?).ok()?,
-        is_untouched: count(8)? == 1,
+        version: terms.version,
+        stock_version: terms.stock_version,
+        lease_ms: count(1)?,
+        key_id: terms.key_id.to_owned(),
+        valid_for: terms.valid_for_ms.and_then(ValidFor::from_ms),
+        opens_at: terms.opens_at,
+        total: terms.total,
+        per_user_limit: terms.per_user_limit,
+        is_untouched: first_serial == 1,
         now,
         answers,
     }))
+}
+
+/// Why the call was refused as a whole.
+fn refusal(words: &str) -> Option<Reply> {
+    match words.split_once(' ').unwrap_or((words, "")) {
+        ("recovering", "") => Some(Reply::Recovering),
+        ("other_generation", "") => Some(Reply::OtherGeneration),
+        ("unknown", "") => Some(Reply::Unknown),
+        ("stale_epoch", epoch) => Some(Reply::StaleEpoch(epoch.parse().ok()?)),
+        _ => None,
+    }
 }
 
 fn answer(line: &str, next: Holding) -> Option<Answer> {

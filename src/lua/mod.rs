@@ -3,17 +3,16 @@
 
 pub mod acknowledge;
 pub mod audit;
-pub mod close;
 pub mod dry_run;
 pub mod heartbeat;
 pub mod holders_page;
 pub mod issue;
-pub mod pause;
+mod parts;
 pub mod preload;
 pub mod restock;
-pub mod resume;
 pub mod retire;
 pub mod r#return;
+pub mod state;
 pub mod take_over;
 pub mod turn;
 pub mod window;
@@ -25,6 +24,7 @@ use crate::domain::coupon::CouponId;
 use crate::redis::generation::Accepted;
 use crate::redis::script::Script;
 use crate::redis::{Error, Redis, Result, text};
+use parts::{Part, joined};
 
 /// What every act's script is told besides its change.
 #[derive(Debug, Clone, Copy)]
@@ -75,18 +75,16 @@ impl ActReply {
     }
 }
 
-/// Begins the call of an act's script: generation, epoch, act number, token.
-fn act_call(script: &Script, keys: &[String], args: &ActArgs<'_>) -> Cmd {
-    let mut call = script.call(keys);
-    call.arg(&args.accepted.replid).arg(args.accepted.epoch);
-    call.arg(args.act_no).arg(args.token);
-    call
+/// The script of this name with its parts in front of it.
+fn script(name: &'static str, parts: &[Part], text: &str) -> Script {
+    Script::new(name, joined(parts, text))
 }
 
-/// The call of a pause or close before its row: of no generation, no epoch and no number.
-fn first_call(script: &Script, redis: &Redis, coupon_id: &CouponId) -> Cmd {
-    let mut call = script.call(&[redis.keys().coupon(coupon_id)]);
-    call.arg("").arg("").arg("").arg("");
+/// Begins the call of an act's script: generation, epoch, act number, token.
+fn act_call(script: &Script, redis: &Redis, args: &ActArgs<'_>) -> Cmd {
+    let mut call = script.call(&redis.keys().of_act(args.coupon_id));
+    call.arg(&args.accepted.replid).arg(args.accepted.epoch);
+    call.arg(args.act_no).arg(args.token);
     call
 }
 

@@ -2,15 +2,17 @@
 
 use std::sync::LazyLock;
 
-use super::{ActReply, ms_or_empty, run_act};
+use super::parts::{GENERATION, STOCK, TERMS};
+use super::{ActReply, ms_or_empty, run_act, script};
 use crate::domain::coupon::Definition;
 use crate::redis::generation::Accepted;
 use crate::redis::keys::GROUP;
 use crate::redis::script::Script;
 use crate::redis::{Redis, Result};
 
-pub(super) static SCRIPT: LazyLock<Script> =
-    LazyLock::new(|| Script::new("preload", include_str!("../../lua/preload.lua")));
+pub(super) static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
+    script("preload", &[GENERATION, TERMS, STOCK], include_str!("../../lua/preload.lua"))
+});
 
 /// What to put into Redis.
 #[derive(Debug, Clone, Copy)]

@@ -2,13 +2,19 @@
 
 use std::sync::LazyLock;
 
-use super::{ActArgs, ActReply, act_call, run_act};
+use super::parts::{ACT, EMBARGO, GENERATION, STOCK, TERMS};
+use super::{ActArgs, ActReply, act_call, run_act, script};
 use crate::domain::limits::TOTAL_MAX;
 use crate::redis::script::Script;
 use crate::redis::{Redis, Result};
 
-pub(super) static SCRIPT: LazyLock<Script> =
-    LazyLock::new(|| Script::new("restock", include_str!("../../lua/restock.lua")));
+pub(super) static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
+    script(
+        "restock",
+        &[GENERATION, TERMS, STOCK, ACT, EMBARGO],
+        include_str!("../../lua/restock.lua"),
+    )
+});
 
 /// What to change.
 #[derive(Debug, Clone, Copy)]
@@ -27,8 +33,7 @@ pub type Reply = ActReply;
 /// # Errors
 /// Those of any call. Repeating the same act is harmless.
 pub async fn restock(redis: &Redis, args: &Args<'_>) -> Result<Reply> {
-    let keys = [redis.keys().coupon(args.act.coupon_id)];
-    let mut call = act_call(&SCRIPT, &keys, &args.act);
+    let mut call = act_call(&SCRIPT, redis, &args.act);
     call.arg(args.delta).arg(TOTAL_MAX);
     run_act(redis, &SCRIPT, &call).await
 }

@@ -4,7 +4,8 @@ use std::sync::LazyLock;
 
 use ::redis::Value;
 
-use super::text;
+use super::parts::GENERATION;
+use super::{script, text};
 use crate::domain::coupon::Shard;
 use crate::redis::generation::Accepted;
 use crate::redis::keys::GROUP;
@@ -12,7 +13,7 @@ use crate::redis::script::Script;
 use crate::redis::{Error, Redis, Result};
 
 pub(super) static SCRIPT: LazyLock<Script> =
-    LazyLock::new(|| Script::new("retire", include_str!("../../lua/retire.lua")));
+    LazyLock::new(|| script("retire", &[GENERATION], include_str!("../../lua/retire.lua")));
 
 /// Who goes.
 #[derive(Debug, Clone, Copy)]

@@ -2,13 +2,19 @@
 
 use std::sync::LazyLock;
 
-use super::{ActArgs, ActReply, act_call, run_act};
+use super::parts::{ACT, EMBARGO, GENERATION, STOCK, TERMS};
+use super::{ActArgs, ActReply, act_call, run_act, script};
 use crate::domain::act::Return;
 use crate::redis::script::Script;
 use crate::redis::{Redis, Result};
 
-pub(super) static SCRIPT: LazyLock<Script> =
-    LazyLock::new(|| Script::new("return", include_str!("../../lua/return.lua")));
+pub(super) static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
+    script(
+        "return",
+        &[GENERATION, TERMS, STOCK, ACT, EMBARGO],
+        include_str!("../../lua/return.lua"),
+    )
+});
 
 /// What to change.
 #[derive(Debug, Clone, Copy)]
@@ -27,9 +33,7 @@ pub type Reply = ActReply;
 /// # Errors
 /// Those of any call. Repeating the same act is harmless.
 pub async fn return_tickets(redis: &Redis, args: &Args<'_>) -> Result<Reply> {
-    let id = args.act.coupon_id;
-    let keys = [redis.keys().coupon(id), redis.keys().holders(id)];
-    let mut call = act_call(&SCRIPT, &keys, &args.act);
+    let mut call = act_call(&SCRIPT, redis, &args.act);
     for one in args.returns {
         call.arg(one.serial).arg(&one.holder);
     }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use ::redis::Value;
 
-use super::{number, text};
+use super::parts::GENERATION;
+use super::{number, script, text};
 use crate::domain::coupon::Shard;
 use crate::redis::generation::Accepted;
 use crate::redis::keys::GROUP;
@@ -13,7 +14,7 @@ use crate::redis::script::Script;
 use crate::redis::{Error, Redis, Result};
 
 pub(super) static SCRIPT: LazyLock<Script> =
-    LazyLock::new(|| Script::new("take_over", include_str!("../../lua/take_over.lua")));
+    LazyLock::new(|| script("take_over", &[GENERATION], include_str!("../../lua/take_over.lua")));
 
 /// Who takes over, and from whom.
 #[derive(Debug, Clone, Copy)]

@@ -4,14 +4,15 @@ use std::sync::LazyLock;
 
 use ::redis::Value;
 
-use super::{number, text};
+use super::parts::GENERATION;
+use super::{number, script, text};
 use crate::domain::limits::TURN_LEASE;
 use crate::redis::generation::Accepted;
 use crate::redis::script::Script;
 use crate::redis::{Error, Redis, Result};
 
 pub(super) static SCRIPT: LazyLock<Script> =
-    LazyLock::new(|| Script::new("turn", include_str!("../../lua/turn.lua")));
+    LazyLock::new(|| script("turn", &[GENERATION], include_str!("../../lua/turn.lua")));
 
 /// What to do with the own place among those who wait for the turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

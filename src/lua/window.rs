@@ -2,12 +2,14 @@
 
 use std::sync::LazyLock;
 
-use super::{ActArgs, ActReply, act_call, ms_or_empty, run_act};
+use super::parts::{ACT, GENERATION, STOCK, TERMS};
+use super::{ActArgs, ActReply, act_call, ms_or_empty, run_act, script};
 use crate::redis::script::Script;
 use crate::redis::{Redis, Result};
 
-pub(super) static SCRIPT: LazyLock<Script> =
-    LazyLock::new(|| Script::new("window", include_str!("../../lua/window.lua")));
+pub(super) static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
+    script("window", &[GENERATION, TERMS, STOCK, ACT], include_str!("../../lua/window.lua"))
+});
 
 /// What to change.
 #[derive(Debug, Clone, Copy)]
@@ -30,8 +32,7 @@ pub type Reply = ActReply;
 /// # Errors
 /// Those of any call. Repeating the same act is harmless.
 pub async fn window(redis: &Redis, args: &Args<'_>) -> Result<Reply> {
-    let keys = [redis.keys().coupon(args.act.coupon_id)];
-    let mut call = act_call(&SCRIPT, &keys, &args.act);
+    let mut call = act_call(&SCRIPT, redis, &args.act);
     call.arg(ms_or_empty(args.opens_at_ms)).arg(ms_or_empty(args.closes_at_ms));
     call.arg(args.per_user_limit);
     run_act(redis, &SCRIPT, &call).await

@@ -7,6 +7,7 @@ use super::{Preparer, Refusal, Request};
 use crate::domain::act::{Act, ActResult, Applied, Change};
 use crate::domain::coupon::CouponId;
 use crate::domain::limits::GIVE_WAY;
+use crate::lua::state::{StateChange, change_state};
 use crate::lua::{self, ActArgs, ActReply};
 use crate::redis::generation::Accepted;
 use crate::store::Intended;
@@ -119,9 +120,9 @@ impl Preparer {
                 };
                 lua::window::window(redis, &args).await?
             }
-            Change::Pause => lua::pause::pause(redis, &args).await?,
-            Change::Resume => lua::resume::resume(redis, &args).await?,
-            Change::Close => lua::close::close(redis, &args).await?,
+            Change::Pause => change_state(redis, args, StateChange::Pause).await?,
+            Change::Resume => change_state(redis, args, StateChange::Resume).await?,
+            Change::Close => change_state(redis, args, StateChange::Close).await?,
             Change::Return { returns } => {
                 let args = lua::r#return::Args { act: args, returns };
                 lua::r#return::return_tickets(redis, &args).await?

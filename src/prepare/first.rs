@@ -8,7 +8,8 @@ use crate::domain::act::{Applied, Change};
 use crate::domain::coupon::{Coupon, CouponId};
 use crate::domain::limits::ROW_WAIT;
 use crate::domain::who::Who;
-use crate::lua::{ActReply, audit, close, pause};
+use crate::lua::state::{StateChange, change_state_first};
+use crate::lua::{ActReply, audit};
 use crate::redis::Redis;
 use crate::store;
 
@@ -37,11 +38,11 @@ impl Stop {
     /// [`Refusal::AlreadyClosed`]; [`Refusal::CouponNotFound`] when Redis does not have it; those
     /// of Redis.
     pub async fn go_first(self, redis: &Redis, id: &CouponId) -> Result<Applied, Refusal> {
-        let reply = match self {
-            Self::Pause => pause::pause_first(redis, id).await?,
-            Self::Close => close::close_first(redis, id).await?,
+        let change = match self {
+            Self::Pause => StateChange::Pause,
+            Self::Close => StateChange::Close,
         };
-        match reply {
+        match change_state_first(redis, id, change).await? {
             ActReply::Settled(result) => act::told(&result),
             ActReply::Unknown => Err(Refusal::CouponNotFound),
             _ => Err(Refusal::Recovering("Redis cannot take the act now".to_owned())),

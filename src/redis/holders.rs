@@ -2,6 +2,7 @@
 
 use ::redis::cmd;
 
+use super::terms::Stock;
 use super::{Error, Redis, Result};
 use crate::domain::coupon::CouponId;
 use crate::domain::limits::PAGE_MAX_ROWS;
@@ -9,8 +10,8 @@ use crate::domain::ticket::Serial;
 use crate::domain::time::UnixMs;
 use crate::domain::user::{Claim, UserId, holder_field};
 
-/// A value of the holders hash: `<serial>:<issued_at_ms in base 36>[:<epoch>]`, with `x` before it
-/// once the ticket was cancelled. `issue.lua` writes it.
+/// A value of the holders hash: `<serial>:<time>[:<epoch>]`, with `x` before it once the ticket was
+/// cancelled. The time is in seven digits of base 64, from `;` to `z`. `issue.lua` writes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Holding {
     /// The ticket's serial.
@@ -32,10 +33,17 @@ impl Holding {
         };
         let mut parts = text.split(':');
         let serial = Serial::parse(parts.next()?)?;
-        let issued_at = UnixMs(i64::from_str_radix(parts.next()?, 36).ok()?);
+        let issued_at = time_of(parts.next()?)?;
         let epoch = parts.next().map_or(Some(1), |number| number.parse().ok())?;
         parts.next().is_none().then_some(Self { serial, issued_at, epoch, is_cancelled })
     }
+}
+
+fn time_of(digits: &str) -> Option<UnixMs> {
+    let digit = |sign: u8| (b';'..=b'z').contains(&sign).then(|| i64::from(sign - b';'));
+    let add = |ms: i64, sign: u8| Some(ms * 64 + digit(sign)?);
+    let ms = digits.bytes().try_fold(0, add);
+    ms.filter(|_| digits.len() == 7).map(UnixMs)
 }
 
 impl Redis {
@@ -67,14 +75,15 @@ impl Redis {
     /// The last serial of a coupon; `None` when Redis does not have the coupon.
     ///
     /// # Errors
-    /// Those of any call.
+    /// Those of any call; [`Error::Malformed`] when the stock is damaged.
     pub async fn last_serial(&self, coupon_id: &CouponId) -> Result<Option<Serial>> {
         let mut connection = self.pooled().await?;
         let mut question = cmd("HGET");
-        question.arg(self.keys().coupon(coupon_id)).arg("last_serial");
-        let serial: Option<u64> =
+        question.arg(self.keys().holders(coupon_id)).arg("");
+        let stock: Option<String> =
             question.query_async(&mut connection).await.map_err(Error::of_call)?;
-        Ok(serial.map(Serial))
+        let stock = stock.map(|text| Stock::parse(&text).ok_or(Error::Malformed("stock")));
+        Ok(stock.transpose()?.map(|stock| stock.last_serial))
     }
 
     /// Whether any key of ours stands in Redis: a coupon hash of any shard, found by a bounded
@@ -120,11 +129,13 @@ mod tests {
 
     #[test]
     fn a_holding_is_read_as_issue_lua_writes_it() {
-        let holding = Holding::parse("4812:miiwm9u2").unwrap();
+        let holding = Holding::parse("4812:UIfAaGV").unwrap();
         assert_eq!((holding.serial, holding.epoch), (Serial(4812), 1));
-        let cancelled = Holding::parse("x7:miiwm9u2:3").unwrap();
+        let cancelled = Holding::parse("x7:UIfAaGV:3").unwrap();
         assert!(cancelled.is_cancelled && cancelled.epoch == 3);
-        for text in ["", "7", "7:", "0:a", "7:a:b", "7:a:1:2", "xx7:a"] {
+        for text in
+            ["", "7", "7:", "0:UIfAaGV", "7:UIfAaG", "7:UIfAaG9", "7:UIfAaGV:b", "xx7:UIfAaGV"]
+        {
             assert_eq!(Holding::parse(text), None, "{text}");
         }
     }

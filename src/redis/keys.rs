@@ -18,7 +18,7 @@ impl Keys {
         Self { prefix: prefix.to_owned() }
     }
 
-    /// Hash: definition, stock and version of a coupon.
+    /// Hash: the terms of a coupon and its last act.
     pub fn coupon(&self, id: &CouponId) -> String {
         format!("{}:{{s{:02}}}:coupon:{id}", self.prefix, id.shard().number())
     }
@@ -34,7 +34,7 @@ impl Keys {
         CouponId::parse(id).filter(|id| self.coupon(id) == key)
     }
 
-    /// Hash: (user, claim) → serial, time and epoch; an empty field since preload.
+    /// Hash: (user, claim) → serial, time and epoch; in the empty field the stock.
     pub fn holders(&self, id: &CouponId) -> String {
         format!("{}:holders", self.coupon(id))
     }
@@ -69,6 +69,11 @@ impl Keys {
     pub(crate) fn of_dry_run(&self) -> [String; 6] {
         ["coupon", "holders", "records", "unpersisted", "heartbeat", "readers"]
             .map(|name| format!("{}:{{s00}}:probe:{name}", self.prefix))
+    }
+
+    /// The two keys of every act but preload, in the order of their scripts' headers.
+    pub fn of_act(&self, id: &CouponId) -> [String; 2] {
+        [self.coupon(id), self.holders(id)]
     }
 
     /// The four keys of issue, preload and audit, in the order of their scripts' headers.

@@ -16,6 +16,7 @@ pub mod script;
 pub mod stream;
 pub mod stuck;
 pub mod suspects;
+pub mod terms;
 mod tls;
 
 use std::sync::Arc;

@@ -4,25 +4,9 @@ use std::collections::BTreeSet;
 
 use ::redis::{Value, pipe};
 
+use super::terms::{Stock, Terms};
 use super::{Error, Redis, Result, text};
 use crate::domain::coupon::{CouponId, Shard};
-
-/// Fields of a coupon's hash that scripts count with.
-const NUMBERS: [&str; 11] = [
-    "epoch",
-    "version",
-    "stock_version",
-    "total",
-    "remaining",
-    "held",
-    "held_until_ms",
-    "last_serial",
-    "issued",
-    "per_user_limit",
-    "act_no",
-];
-/// The others that issuing needs.
-const WORDS: [&str; 6] = ["id", "state", "key_id", "opens_at_ms", "closes_at_ms", "valid_for_ms"];
 
 impl Redis {
     /// Those of these coupons of which a key is gone or damaged, so that nothing is issued: the
@@ -44,8 +28,8 @@ impl Redis {
         }
         for id in ids {
             let [coupon, holders, ..] = self.keys().of_coupon(id);
-            questions.cmd("HMGET").arg(coupon).arg(&NUMBERS).arg(&WORDS);
-            questions.cmd("HEXISTS").arg(holders).arg("");
+            questions.cmd("HMGET").arg(coupon).arg("terms").arg("act_no");
+            questions.cmd("HGET").arg(holders).arg("");
         }
         let mut connection = self.pooled().await?;
         let replies = questions.ignore_errors().query_async(&mut connection).await;
@@ -59,7 +43,7 @@ impl Redis {
         }
         let mut missing = Vec::new();
         for id in ids {
-            if !are(&mut replies, &[is_coupon, is_one])? || !whole.contains(&id.shard()) {
+            if !are(&mut replies, &[is_coupon, is_stock])? || !whole.contains(&id.shard()) {
                 missing.push(id.clone());
             }
         }
@@ -91,6 +75,10 @@ fn is_number(reply: &Value) -> bool {
 
 fn is_coupon(reply: &Value) -> bool {
     let Value::Array(fields) = reply else { return false };
-    let (numbers, words) = fields.split_at(NUMBERS.len().min(fields.len()));
-    numbers.iter().all(is_number) && words.iter().all(|word| *word != Value::Nil)
+    let [terms, act_no] = fields.as_slice() else { return false };
+    text(terms).and_then(Terms::parse).is_some() && is_number(act_no)
+}
+
+fn is_stock(reply: &Value) -> bool {
+    text(reply).and_then(Stock::parse).is_some()
 }

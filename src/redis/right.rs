@@ -88,7 +88,8 @@ mod tests {
 
     #[test]
     fn a_missing_right_is_found_in_the_words_of_old_and_new_servers() {
-        let script = Script::new("x", "local a = 1\nlocal t = redis.call('XGROUP', 'CREATE', a)\n");
+        let text = "local a = 1\nlocal t = redis.call('XGROUP', 'CREATE', a)\n";
+        let script = Script::new("x", text.to_owned());
         let within = "script: 0a1b, on @user_script:2.";
         let create = Some(Right::Command("xgroup|create".to_owned()));
         for (code, text, expected) in [

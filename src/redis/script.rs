@@ -7,14 +7,14 @@ use super::{Error, Result};
 
 /// Commands of our scripts that write nothing. Every other one counts as a write.
 const READS: [&str; 12] = [
-    "EXISTS", "GET", "HEXISTS", "HGETALL", "HLEN", "HMGET", "HSCAN", "INFO", "TIME", "XINFO",
-    "XLEN", "XPENDING",
+    "EXISTS", "GET", "HGET", "HGETALL", "HLEN", "HMGET", "HSCAN", "INFO", "TIME", "XINFO", "XLEN",
+    "XPENDING",
 ];
 
-/// A script of `lua/`, embedded in the binary.
+/// A script of `lua/` with its parts, embedded in the binary.
 pub struct Script {
     name: &'static str,
-    text: &'static str,
+    text: String,
     sha: String,
     /// The line of its first write; beyond the last line when it has none.
     first_write: usize,
@@ -22,8 +22,8 @@ pub struct Script {
 
 impl Script {
     /// The script of this name; computes the SHA.
-    pub fn new(name: &'static str, text: &'static str) -> Self {
-        let sha = ::redis::Script::new(text).get_hash().to_owned();
+    pub fn new(name: &'static str, text: String) -> Self {
+        let sha = ::redis::Script::new(&text).get_hash().to_owned();
         let first_write = text.lines().take_while(|line| !writes(line)).count() + 1;
         Self { name, text, sha, first_write }
     }
@@ -36,7 +36,7 @@ impl Script {
     /// A call of the text itself with these keys; only where it cannot be sent a second time.
     pub(crate) fn whole(&self, keys: &[&str]) -> Cmd {
         let mut call = cmd("EVAL");
-        call.arg(self.text).arg(keys.len()).arg(keys);
+        call.arg(&self.text).arg(keys.len()).arg(keys);
         call
     }
 
@@ -69,7 +69,7 @@ impl Script {
         match call.query_async(connection).await {
             Err(error) if Error::is_missing_script(&error) => {
                 let mut whole = cmd("EVAL");
-                whole.arg(self.text);
+                whole.arg(&self.text);
                 for arg in call.args_iter().skip(2) {
                     if let Arg::Simple(bytes) = arg {
                         whole.arg(bytes);
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn the_first_write_of_a_script_is_found() {
-        let line = |text: &'static str| Script::new("x", text).first_write;
+        let line = |text: &str| Script::new("x", text.to_owned()).first_write;
         assert_eq!(line("local a = redis.call('GET', k)\n\nredis.call('SET', k, a)"), 3);
         assert_eq!(line("redis.call('GET', redis.call('INCR', k))"), 1);
         assert_eq!(line("return redis.call('GET', k)"), 2);

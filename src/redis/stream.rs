@@ -10,7 +10,7 @@ use super::generation::Accepted;
 use super::keys::GROUP;
 use super::{Error, Redis, Result, text};
 use crate::domain::coupon::Shard;
-use crate::domain::record::{FIELDS, Malformed, Record};
+use crate::domain::record::{FIELD, Malformed, Record};
 
 /// An entry of a shard's stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,16 +137,11 @@ pub(super) fn entry_of(shard: Shard, id: &str, rows: &Value) -> Entry {
 
 /// An entry that was deleted while pending has no fields; it is as malformed as one with others.
 fn record_of(fields: &Value) -> std::result::Result<Record, Malformed> {
-    let Value::Array(fields) = fields else { return Err(Malformed("v")) };
-    let mut values = [""; FIELDS.len()];
-    if fields.len() != FIELDS.len() * 2 {
-        return Err(Malformed("v"));
-    }
-    for (position, pair) in fields.chunks_exact(2).enumerate() {
-        if text(&pair[0]) != Some(FIELDS[position]) {
-            return Err(Malformed(FIELDS[position]));
+    let Value::Array(fields) = fields else { return Err(Malformed(FIELD)) };
+    match fields.as_slice() {
+        [name, tickets] if text(name) == Some(FIELD) => {
+            Record::decode(text(tickets).ok_or(Malformed(FIELD))?)
         }
-        values[position] = text(&pair[1]).ok_or(Malformed(FIELDS[position]))?;
+        _ => Err(Malformed(FIELD)),
     }
-    Record::decode(values)
 }

@@ -2,6 +2,7 @@
 //!
 //! ```lua
 //! --! Give one ticket of a coupon to each user, or say why not.
+//! --! PARTS generation
 //! --! KEYS 1 coupon hash   2 holders hash   3 records stream
 //! --! ARGV 1 epoch number   2 claim number   3.. user_ids
 //! --! REPLY issued serial | replayed serial issued_at_ms | sold_out
@@ -13,11 +14,15 @@ use crate::tree::{Finding, Source};
 
 /// Types of keys.
 const TYPES: [&str; 6] = ["hash", "stream", "string", "list", "set", "zset"];
-const KEYWORDS: [&str; 4] = ["KEYS", "ARGV", "REPLY", "KEEPS"];
+const KEYWORDS: [&str; 5] = ["PARTS", "KEYS", "ARGV", "REPLY", "KEEPS"];
 
 /// A script's signature.
 #[derive(Default)]
 pub struct Header {
+    /// The parts that are joined in front of it.
+    pub parts: Vec<String>,
+    /// Keyword, number and words of each key and argument.
+    pub names: Vec<(String, String, String)>,
     /// Numbers of the keys.
     pub keys: Vec<usize>,
     /// Numbers of the arguments.
@@ -75,7 +80,13 @@ impl Header {
             }
             return;
         };
+        if ["KEYS", "ARGV"].contains(&keyword) {
+            let named = numbered(&rest).into_iter();
+            let named = named.map(|(number, words)| (keyword.to_owned(), number, words.join(" ")));
+            self.names.extend(named);
+        }
         match keyword {
+            "PARTS" => self.parts = rest.split_whitespace().map(str::to_owned).collect(),
             "KEYS" => self.take_keys(source, &rest),
             "ARGV" => self.take_argv(source, &rest),
             "REPLY" => {

@@ -2,6 +2,7 @@
 
 use crate::header;
 use crate::lua::{self, Code};
+use crate::parts;
 use crate::replies;
 use crate::tree::{self, Finding, Source, Tree};
 
@@ -41,23 +42,27 @@ const READS: [&str; 30] = [
 
 /// What is wrong with the scripts.
 pub fn check(tree: &Tree) -> Vec<Finding> {
-    let scripts = tree.under("lua/", "lua");
+    let mut scripts = tree.under("lua/", "lua");
+    scripts.retain(|script| !script.path.starts_with("lua/parts/"));
     if scripts.is_empty() {
         return vec![Finding::at("lua/", "there is no script here")];
     }
     scripts.into_iter().flat_map(|script| check_script(tree, script)).collect()
 }
 
-fn check_script(tree: &Tree, script: &Source) -> Vec<Finding> {
+fn check_script(tree: &Tree, own: &Source) -> Vec<Finding> {
+    let joined = parts::joined(tree, own);
+    let script = &joined.source;
     let code = lua::code(&script.text);
-    let mut header = header::read(script);
+    let mut header = header::read(own);
     let mut findings = std::mem::take(&mut header.findings);
     findings.extend(indexes(script, &code, "KEYS", &header.keys, None));
     findings.extend(indexes(script, &code, "ARGV", &header.argv, header.tail));
     findings.extend(replies::check(tree, script, &code, &header));
     findings.extend(numbers(script, &code));
     findings.extend(commands(script, &code));
-    findings
+    // Told where they stand in the script's own file; those in its parts come first.
+    findings.into_iter().map(|finding| finding.up(joined.before)).collect()
 }
 
 /// `KEYS[n]` or `ARGV[n]` in the code are those of the header, each bound once to a local.

@@ -47,6 +47,13 @@ impl Finding {
     }
 }
 
+impl Finding {
+    /// The finding so many lines further up, but not above the first.
+    pub fn up(self, lines: usize) -> Self {
+        Self { line: self.line.saturating_sub(lines).max(1), ..self }
+    }
+}
+
 impl fmt::Display for Finding {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}:{}: {}", self.path, self.line, self.say)

@@ -5,8 +5,11 @@ use std::collections::BTreeSet;
 use crate::tree::{self, Finding, Tree};
 
 /// Files beside the scripts' own, by stem, and why they are there.
-const OTHERS: [(&str, &str); 2] =
-    [("mod", "the list of the scripts"), ("dry_run", "all of them, to see whether they may run")];
+const OTHERS: [(&str, &str); 3] = [
+    ("mod", "the list of the scripts"),
+    ("dry_run", "all of them, to see whether they may run"),
+    ("parts", "what they share"),
+];
 
 /// The folders and endings of the three.
 const KINDS: [(&str, &str); 3] = [("lua/", "lua"), ("src/lua/", "rs"), ("tests/it/lua/", "rs")];

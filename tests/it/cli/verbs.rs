@@ -6,6 +6,7 @@ use firstcome::redis::local::LocalRedis;
 use reqwest::StatusCode;
 use serde_json::json;
 
+use crate::support::packed::Place;
 use crate::support::redis::{PrivateRedis, connect, server_version};
 use crate::support::server::{Server, command};
 
@@ -57,14 +58,14 @@ async fn a_broken_balance_is_found(dir: &Path, server: &Server) {
     assert_eq!((&audit["ok"], &audit["faults"]), (&json!(true), &json!([])));
     let mut redis = connect(&LocalRedis::attach(dir).await.unwrap()).await;
     let keys: Vec<String> =
-        redis::cmd("KEYS").arg("*:coupon:rush").query_async(&mut redis).await.unwrap();
-    let () = redis::cmd("HINCRBY")
-        .arg(&keys[0])
-        .arg("remaining")
-        .arg(1)
-        .query_async(&mut redis)
-        .await
-        .unwrap();
+        redis::cmd("KEYS").arg("*:coupon:rush:holders").query_async(&mut redis).await.unwrap();
+    let stock: String =
+        redis::cmd("HGET").arg(&keys[0]).arg("").query_async(&mut redis).await.unwrap();
+    let place = Place::of("remaining").unwrap();
+    let more = place.word(&stock).parse::<u64>().unwrap() + 1;
+    let stock = place.replaced(&stock, &more.to_string());
+    let mut set = redis::cmd("HSET");
+    let () = set.arg(&keys[0]).arg("").arg(stock).query_async(&mut redis).await.unwrap();
     let broken = run(dir, "audit rush");
     assert_eq!((broken.code, &broken.json()["ok"]), (Some(1), &json!(false)), "I1");
     assert!(broken.err.contains("I1"), "{broken:?}");

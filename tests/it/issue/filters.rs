@@ -23,7 +23,7 @@ async fn sell_out(site: &Site, server: &Server, coupon: &str, holders: usize) {
         let mut set = cmd("HSET");
         set.arg(&key);
         some.iter().for_each(|number| {
-            set.arg(format!("holder-{number}")).arg("9:miiwm9u2");
+            set.arg(format!("holder-{number}")).arg("9:UIfAaGV");
         });
         site.redis.ask::<()>(&set).await;
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use firstcome::domain::act::Return;
 use firstcome::lua::audit::{Balance, Reply, audit};
 use firstcome::lua::r#return::{Args, return_tickets};
+use firstcome::redis::Error;
 use firstcome::redis::stream::Reader;
 
 use crate::lua::acts::hold;
@@ -71,8 +72,8 @@ async fn it_tells_the_balance_of_one_instant_and_changes_nothing_i1_i2_i4_i5() {
         hold::renew(&stage).await;
         let after = stage.world().await;
         let differing = before.iter().zip(&after).filter(|(before, after)| before != after);
-        // The hash, because the test moved the end of the hold.
-        assert_eq!(differing.map(|(key, _)| &key.0).collect::<Vec<_>>(), [&stage.hash()]);
+        // The stock, because the test moved the end of the embargo.
+        assert_eq!(differing.map(|(key, _)| &key.0).collect::<Vec<_>>(), [&stage.holders()]);
         Some(())
     })
     .await;
@@ -86,14 +87,19 @@ async fn it_answers_when_memory_is_full_and_when_a_part_was_lost() {
     assert_eq!(stage.balance().await.issued, 2);
     stage.free_memory().await;
 
-    let [_, holders, records, unpersisted] = stage.keys();
-    for key in [holders, records, unpersisted] {
+    let [_, _, records, unpersisted] = stage.keys();
+    for key in [records, unpersisted] {
         stage.delete(&key).await;
     }
     stage.set_field("state", "recovering").await;
     let told = stage.balance().await;
-    assert_eq!((told.state.as_str(), told.issued, told.holders), ("recovering", 2, 0));
+    assert_eq!((told.state.as_str(), told.issued, told.holders), ("recovering", 2, 2));
     assert_eq!((told.shard_records, told.shard_pending, told.shard_unpersisted), (0, 0, 0));
+
+    // The stock goes with the holders.
+    stage.delete(&stage.holders()).await;
+    let told = audit(stage.redis(), &stage.coupon_id).await;
+    assert!(matches!(told, Err(Error::Malformed(_))), "{told:?}");
 }
 
 #[tokio::test]

@@ -3,12 +3,10 @@
 use std::collections::BTreeSet;
 
 use firstcome::domain::act::Return;
-use firstcome::lua::close::close;
 use firstcome::lua::holders_page::{Args, Page, Reply, holders_page};
-use firstcome::lua::pause::pause;
 use firstcome::lua::restock::{Args as RestockArgs, restock};
-use firstcome::lua::resume::resume;
 use firstcome::lua::r#return::{Args as ReturnArgs, return_tickets};
+use firstcome::lua::state::{StateChange, change_state};
 use firstcome::lua::window::{Args as WindowArgs, window};
 
 use crate::lua::acts::hold;
@@ -98,9 +96,9 @@ async fn a_coupon_that_somebody_can_win_is_stale_i4_i8() {
 async fn only_what_makes_stock_makes_a_page_stale_i8_i10() {
     let stage = sold_out(&[("ada", 1), ("bob", 1)]).await;
     let redis = stage.redis();
-    pause(redis, &stage.act(2)).await.unwrap();
+    change_state(redis, stage.act(2), StateChange::Pause).await.unwrap();
     page(&stage, "0").await;
-    resume(redis, &stage.act(3)).await.unwrap();
+    change_state(redis, stage.act(3), StateChange::Resume).await.unwrap();
     page(&stage, "0").await;
     let act = stage.act(4);
     let args = WindowArgs { act, opens_at_ms: None, closes_at_ms: None, per_user_limit: 9 };
@@ -116,7 +114,7 @@ async fn only_what_makes_stock_makes_a_page_stale_i8_i10() {
     hold::end(&stage).await;
     stage.issue("eve").await;
     assert_eq!(turn(&stage, 3, "0").await, Reply::Stale);
-    close(redis, &stage.act(8)).await.unwrap();
+    change_state(redis, stage.act(8), StateChange::Close).await.unwrap();
     assert!(matches!(turn(&stage, 4, "0").await, Reply::Page(_)));
 }
 

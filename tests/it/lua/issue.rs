@@ -1,11 +1,10 @@
 //! `lua/issue.lua`: its words. What a ticket is, who may have one and what it survives stand in
 //! `issued/`.
 
-use firstcome::lua::close::close;
 use firstcome::lua::issue::{Answer, Reply};
-use firstcome::lua::pause::pause;
 use firstcome::lua::restock::{Args as RestockArgs, restock};
 use firstcome::lua::r#return::{Args as ReturnArgs, return_tickets};
+use firstcome::lua::state::{StateChange, change_state};
 use firstcome::lua::window::{Args as WindowArgs, window};
 use firstcome::redis::Error;
 
@@ -55,14 +54,14 @@ async fn a_holder_is_told_the_same_ticket_whatever_happened_since_i2_i10() {
     assert_replayed(&stage, first, "sold out").await;
     stage.backlog_max_tickets = 0;
     assert_replayed(&stage, first, "the backlog is full").await;
-    pause(stage.redis(), &stage.act(2)).await.unwrap();
+    change_state(stage.redis(), stage.act(2), StateChange::Pause).await.unwrap();
     assert_replayed(&stage, first, "paused").await;
     let later = Some(stage.balance().await.now.0 + LONG_MS);
     let act = stage.act(3);
     let args = WindowArgs { act, opens_at_ms: later, closes_at_ms: None, per_user_limit: 1 };
     window(stage.redis(), &args).await.unwrap();
     assert_replayed(&stage, first, "not open yet").await;
-    close(stage.redis(), &stage.act(4)).await.unwrap();
+    change_state(stage.redis(), stage.act(4), StateChange::Close).await.unwrap();
     assert_replayed(&stage, first, "closed").await;
 }
 
@@ -133,7 +132,7 @@ async fn a_clock_that_stepped_back_keeps_stock_from_nobody_i8() {
         panic!("{answered:?}")
     };
     assert_eq!((bob.serial.0, eve.serial.0, answered.lease_ms), (2, 3, 100));
-    assert_eq!(stage.field("held").await, "0");
+    assert_eq!(stage.field("embargoed").await, "0");
     // Also what a return gives back.
     let cancelled = firstcome::domain::act::Return { serial: 3, holder: "eve".to_owned() };
     let args = ReturnArgs { act: stage.act(3), returns: &[cancelled] };

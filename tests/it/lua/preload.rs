@@ -3,7 +3,7 @@
 use firstcome::domain::coupon::CouponId;
 use firstcome::domain::limits::{TOTAL_MAX, VALID_FOR_MAX_MS};
 use firstcome::domain::time::{UnixMs, ValidFor};
-use firstcome::lua::pause::pause;
+use firstcome::lua::state::{StateChange, change_state};
 use firstcome::redis::Error;
 use redis::cmd;
 
@@ -56,7 +56,7 @@ async fn repeated_it_gives_the_stored_result_and_puts_no_stock_back_i1_i4() {
     assert_eq!(words(&anew), "diverged 1", "another coupon that had this id");
     assert!(stage.world().await == before);
 
-    pause(stage.redis(), &stage.act(2)).await.unwrap();
+    change_state(stage.redis(), stage.act(2), StateChange::Pause).await.unwrap();
     let before = stage.world().await;
     assert_eq!(said(&stage).await, "out_of_order 2");
     assert!(stage.world().await == before);
@@ -91,10 +91,10 @@ async fn over_the_holders_of_a_lost_coupon_nothing_is_loaded_i1_i4() {
 
 #[tokio::test]
 async fn over_a_coupon_that_lost_a_field_nothing_is_loaded_i1_i4() {
-    for name in ["epoch", "act_no", "act_token", "act_result"] {
+    for name in ["terms", "epoch", "act_no", "act_token", "act_result"] {
         let stage = Stage::with(10).await;
         stage.issue("ada").await;
-        stage.private.ask::<()>(cmd("HDEL").arg(stage.hash()).arg(name)).await;
+        stage.lose_field(name).await;
         stage.delete(&stage.keys()[1]).await;
         let before = stage.world().await;
         assert_eq!(said(&stage).await, "recovering", "without {name}");

@@ -110,7 +110,7 @@ async fn stock_is_taken_from_what_is_held_down_to_what_is_out_i1() {
         by(&stage, 2, 5).await.unwrap();
         let until = hold::renew(&stage).await;
         let told = said(&stage, 3, -2).await;
-        let (held, ends) = (stage.field("held").await, hold::held_until(&stage).await);
+        let (held, ends) = (stage.field("embargoed").await, hold::held_until(&stage).await);
         hold::still(&stage).await?;
         assert_eq!((told.as_str(), held.as_str(), ends), ("applied 3 4 3", "3", until));
         assert_eq!(said(&stage, 4, -4).await, "refused below_issued 1");
@@ -132,7 +132,7 @@ async fn a_clock_that_stepped_back_keeps_stock_from_nobody_i8() {
     assert_eq!(said(&stage, 3, 4).await, "applied 3 8 7");
     let balance = stage.balance().await;
     assert_eq!((balance.available, balance.held), (7, 0), "and no further one is held");
-    assert_eq!(stage.field("held").await, "0");
+    assert_eq!(stage.field("embargoed").await, "0");
 }
 
 #[tokio::test]
@@ -144,7 +144,7 @@ async fn after_the_hold_a_restock_counts_what_was_held_as_stock_i1() {
         assert_eq!(said(&stage, 3, delta).await, told);
         let balance = stage.balance().await;
         assert_eq!((balance.available, balance.held, balance.remaining), (rest, 0, rest));
-        assert_eq!(stage.field("held").await, "0");
+        assert_eq!(stage.field("embargoed").await, "0");
     }
 }
 

@@ -116,7 +116,7 @@ async fn a_clock_that_stepped_back_keeps_stock_from_nobody_i8() {
     assert_eq!(said(&stage, 3, &[(2, "bob")]).await, "applied 3 2 2");
     let balance = stage.balance().await;
     assert_eq!((balance.available, balance.held), (2, 0));
-    assert_eq!(stage.field("held").await, "0");
+    assert_eq!(stage.field("embargoed").await, "0");
 }
 
 #[tokio::test]

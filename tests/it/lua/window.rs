@@ -2,8 +2,8 @@
 
 use firstcome::domain::limits::HOLD_MS;
 use firstcome::domain::time::UnixMs;
-use firstcome::lua::close::close;
 use firstcome::lua::issue::Answer;
+use firstcome::lua::state::{StateChange, change_state};
 use firstcome::lua::window::{Args, window};
 use firstcome::lua::{ActArgs, ActReply};
 use firstcome::redis::Result;
@@ -116,7 +116,7 @@ async fn a_lower_limit_hides_no_held_claim_and_allows_no_new_one_i2() {
 #[tokio::test]
 async fn a_closed_coupon_stays_closed_i4() {
     let stage = acts::stage().await;
-    close(stage.redis(), &stage.act(2)).await.unwrap();
+    change_state(stage.redis(), stage.act(2), StateChange::Close).await.unwrap();
     acts::assert_refused(&stage, 3, "already_closed", async || act(&stage, stage.act(3)).await)
         .await;
     assert_eq!(stage.issue("bob").await, Answer::Closed);

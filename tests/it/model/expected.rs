@@ -102,8 +102,9 @@ impl Coupon {
             }
             (Step::Act(change, numbered), _) => {
                 let is_left = *numbered != Numbered::Not && self.unwritten.contains(change);
+                let is_done = *numbered != Numbered::Not && !is_left && self.is_already(change);
                 let applied = self.change(change, is_left).map(|()| {
-                    self.version += 1;
+                    self.version += i64::from(!is_done);
                     let is_stock = matches!(change, Change::Restock { .. } | Change::Return { .. });
                     self.stock_version += i64::from(is_stock);
                     let stock = self.remaining + self.held;
@@ -137,6 +138,17 @@ impl Coupon {
             "closed" => *change == Change::Close,
             _ => self.unwritten.contains(change),
         }
+    }
+
+    /// Whether the state is already what this change makes it.
+    fn is_already(&self, change: &Change) -> bool {
+        let state = match change {
+            Change::Pause => "paused",
+            Change::Resume => "open",
+            Change::Close => "closed",
+            _ => return false,
+        };
+        self.state == state
     }
 
     /// `is_left` when it came first, and this is its own act.

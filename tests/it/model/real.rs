@@ -19,7 +19,7 @@ use redis::{cmd, pipe};
 use super::expected::Coupon;
 use super::run::run;
 use super::steps::{BACKLOG_MAX_TICKETS, FUTURE_MS, Numbered, PAST_MS, Step};
-use crate::support::redis::connect;
+use crate::support::redis::{connect, serialised};
 use crate::support::stage::{RENEW, Stage, words};
 
 /// The four keys of the coupon as Redis serialises them.
@@ -256,7 +256,7 @@ impl Real {
     async fn hold(&mut self, coupon: &Coupon) {
         if coupon.held > 0 {
             let mut renew = cmd("EVAL");
-            renew.arg(RENEW).arg(1).arg(self.stage.hash());
+            renew.arg(RENEW).arg(1).arg(self.stage.holders());
             self.held_until_ms = renew.query_async(&mut self.connection).await.unwrap();
             self.world = self.look().await;
         }
@@ -271,15 +271,13 @@ impl Real {
     }
 
     async fn set_held_until(&mut self, ms: i64) {
-        let mut set = cmd("HSET");
-        set.arg(self.stage.hash()).arg("held_until_ms").arg(ms);
-        let () = set.query_async(&mut self.connection).await.unwrap();
+        self.stage.set_field("embargo_until_ms", ms).await;
     }
 
     async fn look(&mut self) -> World {
         let mut dump = pipe();
         for key in self.stage.keys() {
-            dump.cmd("DUMP").arg(key);
+            dump.add_command(serialised(&key));
         }
         dump.query_async(&mut self.connection).await.unwrap()
     }

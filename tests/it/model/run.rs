@@ -4,11 +4,9 @@ use firstcome::domain::act::{Act, Change};
 use firstcome::domain::time::UnixMs;
 use firstcome::domain::who::Who;
 use firstcome::lua::ActArgs;
-use firstcome::lua::close::{close, close_first};
-use firstcome::lua::pause::{pause, pause_first};
 use firstcome::lua::restock::{Args as RestockArgs, restock};
-use firstcome::lua::resume::resume;
 use firstcome::lua::r#return::{Args as ReturnArgs, return_tickets};
+use firstcome::lua::state::{StateChange, change_state, change_state_first};
 use firstcome::lua::window::{Args as WindowArgs, window};
 
 use crate::support::stage::{Stage, words};
@@ -29,11 +27,15 @@ pub async fn run(stage: &Stage, change: &Change, act_no: Option<u64>) -> String 
     let act = ActArgs { token, ..stage.act(intended.act_no) };
     let reply = match change {
         Change::Preload => panic!("a step of its own"),
-        Change::Pause if act_no.is_none() => pause_first(redis, coupon_id).await,
-        Change::Close if act_no.is_none() => close_first(redis, coupon_id).await,
-        Change::Pause => pause(redis, &act).await,
-        Change::Resume => resume(redis, &act).await,
-        Change::Close => close(redis, &act).await,
+        Change::Pause if act_no.is_none() => {
+            change_state_first(redis, coupon_id, StateChange::Pause).await
+        }
+        Change::Close if act_no.is_none() => {
+            change_state_first(redis, coupon_id, StateChange::Close).await
+        }
+        Change::Pause => change_state(redis, act, StateChange::Pause).await,
+        Change::Resume => change_state(redis, act, StateChange::Resume).await,
+        Change::Close => change_state(redis, act, StateChange::Close).await,
         Change::Restock { delta } => restock(redis, &RestockArgs { act, delta: *delta }).await,
         Change::Return { returns } => return_tickets(redis, &ReturnArgs { act, returns }).await,
         Change::Window { opens_at_ms, closes_at_ms, per_user_limit } => {

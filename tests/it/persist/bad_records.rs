@@ -5,24 +5,24 @@ use firstcome::telemetry::health::{Health, Report};
 use redis::Cmd;
 
 use super::{Ground, stream};
+use firstcome::domain::record::FIELD;
+
 use crate::support::crowd::Crowd;
 use crate::support::eventually::eventually_holds;
 use crate::support::exact::assert_exactly;
 use crate::support::server::{Server, command};
 use crate::support::site::{Dialect, Site};
 
-/// XADD of a record with these values of v, first_serial and user_ids.
-fn forged(v: &str, first_serial: &str, user_ids: &str) -> Cmd {
-    forged_into(&stream(), v, first_serial, user_ids)
+/// XADD of a record of this version, with this first_serial and user_ids.
+fn forged(version: &str, first_serial: &str, user_ids: &str) -> Cmd {
+    forged_into(&stream(), version, first_serial, user_ids)
 }
 
 /// The same into the stream with this key.
-pub(super) fn forged_into(stream: &str, v: &str, first_serial: &str, user_ids: &str) -> Cmd {
+pub(super) fn forged_into(stream: &str, version: &str, first_serial: &str, user_ids: &str) -> Cmd {
+    let tickets = format!("{version} summer 1 {first_serial} 1764558001482 issue\n\n{user_ids}");
     let mut add = redis::cmd("XADD");
-    add.arg(stream).arg("*").arg("v").arg(v).arg("coupon_id").arg("summer").arg("epoch").arg(1);
-    add.arg("first_serial").arg(first_serial).arg("issued_at_ms").arg(1_764_558_001_482_i64);
-    add.arg("source").arg("issue").arg("user_ids").arg(user_ids).arg("claims").arg("");
-    add.arg("codes").arg("");
+    add.arg(stream).arg("*").arg(FIELD).arg(tickets);
     add
 }
 

@@ -20,10 +20,10 @@ use crate::support::site::{Dialect, Site};
 
 use super::act;
 
-/// Takes a field away that restock and audit need.
+/// Takes the terms away, which restock and audit need.
 async fn damage(site: &Site, id: &str) {
     let key = site.redis.redis.keys().coupon(&CouponId::parse(id).unwrap());
-    site.redis.ask::<()>(cmd("HDEL").arg(key).arg("remaining")).await;
+    site.redis.ask::<()>(cmd("HDEL").arg(key).arg("terms")).await;
 }
 
 /// A restock as a server leaves it that dies right after writing it.

@@ -45,7 +45,9 @@ async fn the_acts_of_a_coupon_are_told_with_who_asked_and_what_came_of_them_page
     let cursor = first["next_cursor"].as_str().unwrap();
     let rest = acts(&format!("?cursor={cursor}")).await.json();
     assert_eq!(rest["acts"].as_array().unwrap()[..], told[2..]);
-    for wrong in ["?cursor=x", "?cursor=-1", "?limit=0", "?limit=1&limit=2"] {
+    for wrong in
+        ["?cursor=x", "?cursor=-1", "?cursor=9223372036854775808", "?limit=0", "?limit=1&limit=2"]
+    {
         assert_eq!(acts(wrong).await.code(), "invalid_query", "{wrong}");
     }
 }

@@ -80,10 +80,11 @@ async fn a_coupon_whose_keys_are_damaged_is_told_by_name_until_they_are_mended_i
     let names = |body: &str, coupon: &str| body.contains("damaged") && body.contains(coupon);
     let [coupon, holders, records, unpersisted] = keys.of_coupon(&id);
     for (damage, key) in [
-        (format!("HDEL {coupon} remaining"), &coupon),
-        (format!("HSET {coupon} last_serial many"), &coupon),
+        (format!("HDEL {coupon} terms"), &coupon),
+        (format!("HSET {coupon} terms open"), &coupon),
         (format!("SET {coupon} text"), &coupon),
         (format!("HDEL {holders} \0"), &holders),
+        (format!("HSET {holders} \0 many"), &holders),
         (format!("SET {records} text"), &records),
         (format!("SET {unpersisted} many"), &unpersisted),
     ] {

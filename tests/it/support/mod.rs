@@ -7,6 +7,7 @@ pub mod eventually;
 pub mod exact;
 pub mod line;
 pub mod operate;
+pub mod packed;
 pub mod pgbouncer;
 pub mod plain_redis;
 pub mod postgres;

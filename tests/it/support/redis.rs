@@ -104,11 +104,25 @@ impl PrivateRedis {
         keys.sort();
         let mut world = Vec::new();
         for key in keys {
-            let value = redis::cmd("DUMP").arg(&key).query_async(&mut connection).await.unwrap();
+            let value = serialised(&key).query_async(&mut connection).await.unwrap();
             world.push((key, value));
         }
         world
     }
+}
+
+/// A key's value as Redis serialises it; of a hash its fields in their sequence, because reading a
+/// hash can move them.
+pub fn serialised(key: &str) -> Cmd {
+    const SCRIPT: &str = "
+        if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then return redis.call('DUMP', KEYS[1]) end
+        local pairs, fields = redis.call('HGETALL', KEYS[1]), {}
+        for i = 1, #pairs, 2 do fields[#fields + 1] = pairs[i] .. '\\0' .. pairs[i + 1] end
+        table.sort(fields)
+        return table.concat(fields, '\\0')";
+    let mut eval = redis::cmd("EVAL");
+    eval.arg(SCRIPT).arg(1).arg(key);
+    eval
 }
 
 /// One line of the INFO of any Redis.

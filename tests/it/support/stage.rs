@@ -12,6 +12,7 @@ use firstcome::redis::generation::Accepted;
 use firstcome::redis::{Redis, Result};
 use redis::cmd;
 
+use super::packed::Place;
 use super::redis::PrivateRedis;
 
 /// Longer than any test: one hour.
@@ -19,11 +20,13 @@ pub const LONG_MS: i64 = 3_600_000;
 /// The token of every act of a stage.
 pub const TOKEN: &str = "0123456789abcdef";
 
-/// Sets the end of the hold in the same step in which it reads the time.
+/// Sets the end of the embargo in the same step in which it reads the time.
 pub const RENEW: &str = "
     local time = redis.call('TIME')
     local until_ms = time[1] * 1000 + math.floor(time[2] / 1000) + 150
-    redis.call('HSET', KEYS[1], 'held_until_ms', string.format('%.0f', until_ms))
+    local stock = string.gsub(redis.call('HGET', KEYS[1], ''), '%d+( *)$',
+      string.format('%.0f', until_ms) .. '%1')
+    redis.call('HSET', KEYS[1], '', stock)
     return until_ms";
 
 /// The Redis, the coupon, and what the scripts are told with every call.
@@ -160,9 +163,26 @@ impl Stage {
         self.redis().keys().of_coupon(&self.coupon_id)
     }
 
-    /// A field of the coupon's hash.
+    /// The name of the coupon's holders hash.
+    pub fn holders(&self) -> String {
+        self.redis().keys().holders(&self.coupon_id)
+    }
+
+    /// A word of the coupon's terms or stock, or a field of its hash.
     pub async fn field(&self, name: &str) -> String {
-        self.private.ask(cmd("HGET").arg(self.hash()).arg(name)).await
+        let place = Place::of(name);
+        let (key, field) = self.packed_in(place, name);
+        let text: String = self.private.ask(cmd("HGET").arg(key).arg(field)).await;
+        place.map_or(text.clone(), |place| place.word(&text))
+    }
+
+    /// The hash and the field in which a word stands.
+    fn packed_in<'a>(&self, place: Option<Place>, name: &'a str) -> (String, &'a str) {
+        match place {
+            Some(Place::Terms(_)) => (self.hash(), "terms"),
+            Some(Place::Stock(_)) => (self.holders(), ""),
+            None => (self.hash(), name),
+        }
     }
 
     /// The coupon's hash without some fields.
@@ -174,10 +194,28 @@ impl Stage {
         fields
     }
 
-    /// Overwrites a field of the coupon's hash.
+    /// Overwrites a word of the coupon's terms or stock, or a field of its hash.
     pub async fn set_field(&self, name: &str, value: impl ToString) {
+        let value = value.to_string();
+        match Place::of(name) {
+            Some(place) => self.edit(name, |text| place.replaced(text, &value)).await,
+            None => self.edit(name, |_| value.clone()).await,
+        }
+    }
+
+    /// Takes a word out of the coupon's terms or stock, or a field out of its hash.
+    pub async fn lose_field(&self, name: &str) {
+        match Place::of(name) {
+            Some(place) => self.edit(name, |text| place.removed(text)).await,
+            None => self.private.ask(cmd("HDEL").arg(self.hash()).arg(name)).await,
+        }
+    }
+
+    async fn edit(&self, name: &str, change: impl Fn(&str) -> String) {
+        let (key, field) = self.packed_in(Place::of(name), name);
+        let old: Option<String> = self.private.ask(cmd("HGET").arg(&key).arg(field)).await;
         let mut set = cmd("HSET");
-        set.arg(self.hash()).arg(name).arg(value.to_string());
+        set.arg(&key).arg(field).arg(change(&old.unwrap_or_default()));
         self.private.ask::<()>(&set).await;
     }
 

@@ -13,13 +13,13 @@ use crate::support::stage::{LONG_MS, RENEW, Stage};
 
 /// Until when the stock is held back.
 pub async fn held_until(stage: &Stage) -> UnixMs {
-    UnixMs(stage.field("held_until_ms").await.parse().unwrap())
+    UnixMs(stage.field("embargo_until_ms").await.parse().unwrap())
 }
 
 /// Begins the hold anew: for 150 ms from now. Says until when.
 pub async fn renew(stage: &Stage) -> UnixMs {
     let mut eval = cmd("EVAL");
-    eval.arg(RENEW).arg(1).arg(stage.hash());
+    eval.arg(RENEW).arg(1).arg(stage.holders());
     UnixMs(stage.private.ask(&eval).await)
 }
 
@@ -33,12 +33,12 @@ pub async fn still(stage: &Stage) -> Option<()> {
 /// than any hold may.
 pub async fn step_clock_back(stage: &Stage) {
     let until = held_until(stage).await;
-    stage.set_field("held_until_ms", until.0 + LONG_MS).await;
+    stage.set_field("embargo_until_ms", until.0 + LONG_MS).await;
 }
 
 /// Ends the hold.
 pub async fn end(stage: &Stage) {
-    stage.set_field("held_until_ms", stage.balance().await.now.0).await;
+    stage.set_field("embargo_until_ms", stage.balance().await.now.0).await;
 }
 
 /// Runs an act that gives stock to a coupon without any, and asserts that it is held back for 150
@@ -61,7 +61,7 @@ pub async fn assert_held(stage: &Stage, stock: u64, act: impl AsyncFn() -> Resul
     .await;
     assert!(first.now >= until);
     assert_eq!(stage.balance().await.remaining, stock - 1);
-    assert_eq!(stage.field("held").await, "0");
+    assert_eq!(stage.field("embargoed").await, "0");
 }
 
 /// Whether this answer, the first that could be a ticket, is one; it must be, exactly from the end

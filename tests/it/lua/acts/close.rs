@@ -1,23 +1,18 @@
-//! `lua/close.lua`.
+//! A close.
 
-use firstcome::lua::close::{close, close_first};
 use firstcome::lua::issue::Answer;
-use firstcome::lua::{ActArgs, ActReply};
-use firstcome::redis::Result;
+use firstcome::lua::state::{StateChange, change_state_first};
 
 use crate::lua::acts;
+use crate::lua::state::close;
 use crate::support::stage::Stage;
 
-async fn act(stage: &Stage, args: ActArgs<'_>) -> Result<ActReply> {
-    close(stage.redis(), &args).await
-}
-
-acts::promises_of_every_act!(act);
+acts::promises_of_every_act!(close);
 
 #[tokio::test]
 async fn a_closed_coupon_issues_nothing_and_still_answers_its_holders_i8_i10() {
     let stage = acts::stage().await;
-    act(&stage, stage.act(2)).await.unwrap();
+    close(&stage, stage.act(2)).await.unwrap();
     let before = stage.world().await;
     let answers = stage.answered(&[("bob", 1), ("ada", 1)]).await.answers;
     assert_eq!(answers[0], Answer::Closed);
@@ -28,6 +23,8 @@ async fn a_closed_coupon_issues_nothing_and_still_answers_its_holders_i8_i10() {
 
 #[tokio::test]
 async fn before_its_row_a_close_has_no_number_and_nothing_holds_it_up_i8() {
-    let first = async |stage: &Stage| close_first(stage.redis(), &stage.coupon_id).await;
-    acts::nothing_holds_it_up(act, first, "closed").await;
+    let first = async |stage: &Stage| {
+        change_state_first(stage.redis(), &stage.coupon_id, StateChange::Close).await
+    };
+    acts::nothing_holds_it_up(close, first, "closed").await;
 }

@@ -1,0 +1,67 @@
+//! `lua/state.lua`.
+
+use std::sync::LazyLock;
+
+use super::parts::{ACT, GENERATION, STOCK, TERMS};
+use super::{ActArgs, ActReply, act_call, run_act, script};
+use crate::domain::coupon::CouponId;
+use crate::redis::script::Script;
+use crate::redis::{Redis, Result};
+
+pub(super) static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
+    let parts = [GENERATION, TERMS, STOCK, ACT];
+    script("state", &parts, include_str!("../../lua/state.lua"))
+});
+
+/// What becomes of the state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StateChange {
+    /// Interrupt issuing.
+    Pause,
+    /// Go on issuing.
+    Resume,
+    /// End issuing for good.
+    Close,
+}
+
+impl StateChange {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Close => "close",
+        }
+    }
+}
+
+/// The arguments are those of every act.
+pub type Args<'a> = ActArgs<'a>;
+/// The replies are those of every act; refused with `already_closed` or `superseded`.
+pub type Reply = ActReply;
+
+/// Pauses, resumes or closes; holders are still answered (I8). A coupon that is already as it is to
+/// be keeps its version.
+///
+/// # Errors
+/// Those of any call. Repeating the same act is harmless.
+pub async fn change_state(redis: &Redis, args: Args<'_>, change: StateChange) -> Result<Reply> {
+    let mut call = act_call(&SCRIPT, redis, &args);
+    call.arg(change.word());
+    run_act(redis, &SCRIPT, &call).await
+}
+
+/// Pauses or closes before the act has a row: what a database that is away, hangs or has diverged
+/// cannot hold up, and no unproven life of Redis (P9 step 7).
+///
+/// # Errors
+/// Those of any call. Repeating it is harmless.
+pub async fn change_state_first(
+    redis: &Redis,
+    coupon_id: &CouponId,
+    change: StateChange,
+) -> Result<Reply> {
+    let mut call = SCRIPT.call(&redis.keys().of_act(coupon_id));
+    // Of no generation, no epoch, no number and no token.
+    call.arg(&["", "", "", "", change.word()]);
+    run_act(redis, &SCRIPT, &call).await
+}
