@@ -12,6 +12,7 @@ RUN mkdir src \
     && cargo build --release --locked \
     && rm -r src
 
+COPY build.rs ./
 COPY docs/errors.md docs/errors.md
 COPY lua lua
 COPY src src

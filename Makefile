@@ -2,11 +2,15 @@
 # .make/ensure. Tests wait for servers more than they compute: four at once keep two cores busy.
 
 .DEFAULT_GOAL := help
-.PHONY: run test lint chaos compat bench k6 clean help
+.PHONY: run release test lint chaos compat bench k6 clean help
 
-run: ## start the server with nothing set up: own Redis, SQLite, a coupon `welcome` (ARGS="..." adds flags)
+run: ## start the server with nothing set up: own Redis, SQLite, a coupon `welcome` (DEMO=100000: its size; ARGS="..." adds flags)
 	@.make/ensure cargo redis
-	cargo run --locked --release --bin firstcome -- serve --demo $(ARGS)
+	cargo run --locked --profile first --bin firstcome -- serve --demo$(addprefix =,$(DEMO)) $(ARGS)
+
+release: ## build the fast program, target/release/firstcome (`make run` has a quick build of its own)
+	@.make/ensure cargo
+	cargo build --locked --release --bin firstcome
 
 test: ## run all tests against real Redis, SQLite, PostgreSQL and PgBouncer (ARGS="..." goes to cargo test)
 	@.make/ensure cargo redis postgres pgbouncer
@@ -29,7 +33,7 @@ bench: ## measure issuing against the constant reply and the usual designs, and 
 	@.make/ensure cargo redis postgres wrk
 	bench/run $(ARGS)
 
-k6: ## run the k6 ramp and the exact-N run with their promises (FAST=yes: a smoke run)
+k6: ## run the k6 ramp and the exact-N run with their promises (FAST=yes: a smoke run; SCRIPT=yours.js: your own)
 	@.make/ensure cargo redis
 	bench/k6/run
 
@@ -37,4 +41,4 @@ clean: ## remove everything that was built
 	cargo clean
 
 help: ## list the targets
-	@awk -F ': ## ' '/^[a-z0-9]+: ## / { printf "  make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ': ## ' '/^[a-z0-9]+: ## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))

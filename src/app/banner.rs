@@ -38,6 +38,9 @@ impl Ready<'_> {
              token   {token}\n  redis   {redis}, durability {durability}\n  rows    {dialect}\n\n",
             env!("CARGO_PKG_VERSION"),
         );
+        if env!("OPT_LEVEL") != "3" {
+            text += "This is the quick build; `make release` makes the fast one.\n\n";
+        }
         if self.has_demo {
             text += &format!(
                 "A first ticket:\n\n  curl -H 'X-User-Id: ada' \

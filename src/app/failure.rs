@@ -13,6 +13,9 @@ pub enum Failure {
     /// 1: refused, or a check failed.
     #[error("{0}")]
     Refused(String),
+    /// 1: there is no such coupon, or it is a draft and the verb is for live ones.
+    #[error("there is no such coupon")]
+    NoCoupon,
     /// 1: a part of the process ended by itself, so all of it was stopped.
     #[error("a part of the process failed, so the whole process was stopped; start it again")]
     Fallen,
@@ -31,7 +34,7 @@ impl Failure {
     /// 1, 2, 3 or 4.
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Refused(_) | Self::Fallen => ExitCode::from(1),
+            Self::Refused(_) | Self::NoCoupon | Self::Fallen => ExitCode::from(1),
             Self::Usage(_) => ExitCode::from(2),
             Self::Missing(_) => ExitCode::from(3),
             Self::InUse(_) => ExitCode::from(4),
@@ -81,6 +84,14 @@ impl From<redis::Error> for Failure {
 impl From<prepare::Refusal> for Failure {
     fn from(refusal: prepare::Refusal) -> Self {
         match refusal {
+            prepare::Refusal::Invalid(faults) => {
+                let sentences: Vec<String> = faults
+                    .into_iter()
+                    .map(|(pointer, detail)| of_the_command_line(pointer, &detail))
+                    .collect();
+                Self::Refused(sentences.join("; "))
+            }
+            prepare::Refusal::CouponNotFound => Self::NoCoupon,
             prepare::Refusal::Store(_) | prepare::Refusal::Redis(_) => {
                 Self::Missing(refusal.to_string())
             }
@@ -89,9 +100,20 @@ impl From<prepare::Refusal> for Failure {
     }
 }
 
+/// What is wrong with a value, by the name of its flag: `/closes_at` was given as `--closes-at`.
+fn of_the_command_line(pointer: &str, detail: &str) -> String {
+    let name = match pointer {
+        // No flag: it stands by itself.
+        "/delta" => "DELTA".to_owned(),
+        pointer => format!("--{}", pointer.trim_start_matches('/').replace('_', "-")),
+    };
+    format!("{name} {}", detail.replace("opens_at", "--opens-at"))
+}
+
 impl From<observe::Error> for Failure {
     fn from(error: observe::Error) -> Self {
         match error {
+            observe::Error::CouponNotFound => Self::NoCoupon,
             observe::Error::Store(error) => error.into(),
             observe::Error::Redis(error) => error.into(),
             error => Self::Refused(error.to_string()),

@@ -41,7 +41,8 @@ pub struct House {
 pub enum Database {
     /// It is a failure.
     Needed,
-    /// It is waited for while everything else begins.
+    /// It is waited for while everything else begins: by servers and workers. They alone also make
+    /// what is not there in the data directory.
     MayBeAway,
     /// It is waited for half a second at most, and done without whatever is wrong with it: a coupon
     /// is stopped at once.
@@ -108,6 +109,7 @@ impl House {
         let (url, local) = match &settings.redis_url {
             Some(url) => (url.clone(), None),
             None => {
+                find("redis", settings, database)?;
                 let server = settings.redis_server.as_deref();
                 let local = LocalRedis::start(&settings.data_dir, server).await?;
                 (local.url().to_owned(), Some(local))
@@ -178,6 +180,11 @@ impl House {
         Ok(self.redis.ping().await?)
     }
 
+    /// Whether Redis is the private one, started for this process.
+    pub fn has_started_redis(&self) -> bool {
+        self.local.is_some()
+    }
+
     /// Gauges that have looked once, so that readiness knows both servers.
     pub async fn gauges(&self) -> Gauges {
         let backlog_max_tickets = self.settings.bounds.backlog_max_tickets;
@@ -239,10 +246,26 @@ fn authorities(settings: &Settings) -> Result<Option<Vec<u8>>, Failure> {
     read.map(Some).map_err(|error| Failure::Usage(fault(error)))
 }
 
+/// Whether a server has made this in the data directory; only servers and workers do.
+fn find(name: &str, settings: &Settings, database: Database) -> Result<(), Failure> {
+    let dir = &settings.data_dir;
+    if database == Database::MayBeAway || dir.join(name).exists() {
+        return Ok(());
+    }
+    Err(Failure::Missing(format!(
+        "no server has run with the data directory {}: start `firstcome serve` there, or name its \
+         directory by FIRSTCOME_DATA_DIR, or your own servers by REDIS_URL and DATABASE_URL",
+        dir.display()
+    )))
+}
+
 fn database_settings(settings: &Settings, database: Database) -> Result<store::Settings, Failure> {
     let url = match &settings.database_url {
         Some(url) => url.clone(),
-        None => secrets::database_url(&settings.data_dir)?,
+        None => {
+            find("firstcome.db", settings, database)?;
+            secrets::database_url(&settings.data_dir)?
+        }
     };
     let migrations = match (database, settings.migrate, &settings.database_migrate_url) {
         (Database::Unasked, ..) => Migrations::Never,

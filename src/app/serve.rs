@@ -27,16 +27,16 @@ use crate::telemetry::metrics;
 ///
 /// # Errors
 /// What kept it from starting.
-pub async fn serve(settings: &Settings, with_demo: bool) -> Result<(), Failure> {
+pub async fn serve(settings: &Settings, demo_tickets: Option<u64>) -> Result<(), Failure> {
     let mut signals = pin!(told_to_stop()?);
     let opened = tokio::select! {
-        opened = open_server(settings, with_demo) => opened?,
+        opened = open_server(settings, demo_tickets) => opened?,
         () = &mut signals => return stopped_early(),
     };
     until_told_to_stop(opened, signals).await
 }
 
-async fn open_server(settings: &Settings, with_demo: bool) -> Result<Opened, Failure> {
+async fn open_server(settings: &Settings, demo_tickets: Option<u64>) -> Result<Opened, Failure> {
     let metrics = metrics::install().map_err(Failure::Missing)?;
     let shares = shares(settings)?;
     let house = House::own(settings, Database::MayBeAway).await?;
@@ -44,11 +44,13 @@ async fn open_server(settings: &Settings, with_demo: bool) -> Result<Opened, Fai
     let mut prover = house.prover();
     prover.step().await;
     let gauges = house.gauges().await;
-    let has_demo = with_demo
-        && demo(&house).await.unwrap_or_else(|error| {
+    let has_demo = match demo_tickets {
+        None => false,
+        Some(total) => demo(&house, total).await.unwrap_or_else(|error| {
             tracing::warn!(%error, "the demo's coupon is not made");
             false
-        });
+        }),
+    };
 
     let services = services(settings, &house, admin_token, metrics);
     let shared = Shared { health: house.health.clone(), ..Shared::default() };
@@ -237,14 +239,14 @@ fn durability(house: &House) -> String {
 
 /// Creates and preloads the demo's coupon when the database has no coupon at all. Says whether the
 /// demo's coupon is there.
-async fn demo(house: &House) -> Result<bool, Failure> {
+async fn demo(house: &House, total: u64) -> Result<bool, Failure> {
     let Some(id) = CouponId::parse(DEMO_COUPON) else { return Ok(false) };
     let first = house.preparer.list(None, 1).await?;
     if first.is_empty() {
         let definition = Definition {
             id: id.clone(),
             name: "Welcome".to_owned(),
-            total: 100,
+            total,
             per_user_limit: 1,
             opens_at: None,
             closes_at: None,

@@ -18,6 +18,7 @@ pub(super) fn print_new_key() -> Result<(), Failure> {
 pub(super) async fn examine(settings: &Settings) -> Result<(), Failure> {
     let house = House::visit(settings, Database::Unasked).await?;
     let Examination { redis, database, told, readiness, unseen } = house.examine().await;
+    let is_started_here = house.has_started_redis();
     house.close().await;
     for (name, reached) in [("Redis", &redis), ("database", &database)] {
         match reached {
@@ -40,7 +41,13 @@ pub(super) async fn examine(settings: &Settings) -> Result<(), Failure> {
     }
     redis.and(database)?;
     if readiness.reasons.is_empty() && readiness.warnings.is_empty() {
-        return say(if unseen.is_empty() { "all is well" } else { "nothing wrong was seen" });
+        return say(match (is_started_here, unseen.is_empty()) {
+            (true, _) => {
+                "nothing wrong was seen; no server runs here: this command started Redis itself"
+            }
+            (false, true) => "all is well",
+            (false, false) => "nothing wrong was seen",
+        });
     }
     Err(Failure::Refused("this set-up could lose or refuse tickets".to_owned()))
 }

@@ -2,25 +2,32 @@
 //! or a check failed, 2 usage, 3 something is missing or unreachable, 4 the data directory is in
 //! use.
 
+mod confirm;
 mod coupon;
 mod doctor;
+mod layout;
 mod output;
 
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap_complete::CompleteEnv;
 
 use crate::app::{self, Database, Failure, House};
 use crate::config::{LogFormat, Settings};
 use crate::domain::coupon::CouponId;
-use crate::domain::limits::HUNG_WAIT;
+use crate::domain::limits::{HUNG_WAIT, TOTAL_MAX};
 use crate::domain::ticket::TicketId;
 use crate::domain::who::Who;
 use crate::embedded::data_dir;
 use crate::telemetry::logs;
 
-use coupon::coupon_id;
-use output::{print_json, say};
+use confirm::confirm;
+use coupon::{coupon_id, of_draft};
+use output::{Output, say};
 
 /// N tickets, a million people, one second: exactly N get one.
 ///
@@ -40,9 +47,17 @@ struct Cli {
 enum Verb {
     /// Serve users and admins
     Serve {
-        /// Create and preload the coupon `welcome` with 100 tickets when there is no coupon yet
-        #[arg(long)]
-        demo: bool,
+        /// Create and preload the coupon `welcome`, with so many tickets, when there is no coupon
+        /// yet
+        #[arg(
+            long,
+            value_name = "TICKETS",
+            num_args = 0..=1,
+            require_equals = true,
+            default_missing_value = "100",
+            value_parser = clap::value_parser!(u64).range(1..=TOTAL_MAX)
+        )]
+        demo: Option<u64>,
     },
     /// Persist, and serve admins: drain the streams into the database
     Worker,
@@ -57,6 +72,8 @@ enum Verb {
         /// The coupon
         #[arg(value_parser = coupon_id)]
         id: CouponId,
+        #[command(flatten)]
+        output: Output,
     },
     /// Check that Redis and the database are safe to use; exit code 1 when they are not
     Doctor {
@@ -67,27 +84,46 @@ enum Verb {
     /// Bring the database's schema up to date; servers do it at start too, unless
     /// FIRSTCOME_MIGRATE is off
     Migrate,
+    /// Show every setting, with its flag and its variable
+    Settings,
+    /// Write the man pages, one for each verb
+    Man {
+        /// The folder, made when it is missing
+        folder: PathBuf,
+    },
 }
 
 #[derive(Subcommand)]
 enum TicketVerb {
-    /// Give a ticket's stock back; its claim and its serial stay spent
+    /// Give a ticket's stock back; its claim and its serial stay spent; asks before it does
     Cancel {
         /// The ticket, `<coupon_id>.<serial>`
         #[arg(value_parser = ticket_id)]
         id: TicketId,
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
     },
 }
 
 /// Parses the arguments, does what they say, and turns the result into an exit code.
 pub fn run() -> ExitCode {
-    let matches = command().get_matches();
+    let words: Vec<OsString> = std::env::args_os().collect();
+    if has_completed(&words) {
+        return ExitCode::SUCCESS;
+    }
+    let matches = command(&words).get_matches_from(&words);
     let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let format = match cli.settings.log_format {
         LogFormat::Text => logs::Format::Text,
         LogFormat::Json => logs::Format::Json,
     };
-    if let Err(fault) = logs::install(&cli.settings.log, format) {
+    let filter = match cli.verb {
+        Verb::Serve { .. } | Verb::Worker => "info,actix_server=warn",
+        _ => "warn",
+    };
+    let filter = cli.settings.log.as_deref().unwrap_or(filter);
+    if let Err(fault) = logs::install(filter, format) {
         return fail(&Failure::Usage(format!("FIRSTCOME_LOG: {fault}")));
     }
     if let Err(fault) = cli.settings.read_secret_files() {
@@ -111,15 +147,22 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// An empty variable is none: a file of variables often names some without a value.
-fn command() -> clap::Command {
-    Cli::command().mut_args(|argument| {
-        let is_empty = |name| std::env::var_os(name).is_some_and(|value| value.is_empty());
-        match argument.get_env().is_some_and(is_empty) {
-            true => argument.env(None::<&'static str>),
-            false => argument,
+/// Whether a shell asked what may come next, and was told; one that has left misses it.
+fn has_completed(words: &[OsString]) -> bool {
+    let completer = CompleteEnv::with_factory(|| command(words));
+    let here = std::env::current_dir().ok();
+    completer.try_complete(words, here.as_deref()).unwrap_or_else(|error| {
+        // It writes to the shell and to nothing else, and does not say what failed there.
+        match error.kind() {
+            ErrorKind::Io => true,
+            _ => error.exit(),
         }
     })
+}
+
+/// The command line for these words.
+fn command(words: &[OsString]) -> clap::Command {
+    layout::laid_out(Cli::command(), words)
 }
 
 fn fail(failure: &Failure) -> ExitCode {
@@ -135,31 +178,54 @@ async fn perform(cli: Cli) -> Result<(), Failure> {
         Verb::Doctor { new_key: true } => doctor::print_new_key(),
         Verb::Doctor { new_key: false } => doctor::examine(settings).await,
         Verb::Migrate => House::migrate(settings).await,
+        Verb::Settings => show_settings(),
+        Verb::Man { folder } => write_man_pages(&folder),
         Verb::Coupon(verb) => {
+            verb.confirm()?;
             let house = visit_with(settings, verb.database()).await?;
             let done = coupon::perform(&house, verb).await;
             house.close().await;
             done
         }
-        Verb::Ticket(TicketVerb::Cancel { id }) => {
+        Verb::Ticket(TicketVerb::Cancel { id, yes }) => {
+            confirm(&format!("Cancel {id} for good? Its user cannot get another one."), yes)?;
             let house = visit(settings).await?;
             let done = house.preparer.cancel(&id, Who::Cli).await;
             house.close().await;
             done?;
             say(format_args!("{id} is cancelled"))
         }
-        Verb::Audit { id } => {
+        Verb::Audit { id, output } => {
             let house = visit(settings).await?;
-            let audit = house.observer.audit(&id).await;
+            let done = audit(&house, &id, output).await;
             house.close().await;
-            let audit = audit?;
-            print_json(&audit)?;
-            match audit.ok {
-                true => Ok(()),
-                false => Err(Failure::Refused(audit.faults.join("; "))),
-            }
+            done
         }
     }
+}
+
+async fn audit(house: &House, id: &CouponId, output: Output) -> Result<(), Failure> {
+    let audit = match house.observer.audit(id).await {
+        Ok(audit) => audit,
+        Err(error) => return Err(of_draft(house, id, error.into()).await),
+    };
+    output::show(output.form(), &audit)?;
+    match audit.ok {
+        true => Ok(()),
+        false => Err(Failure::Refused(audit.faults.join("; "))),
+    }
+}
+
+fn show_settings() -> Result<(), Failure> {
+    let mut command = command(&[]);
+    command.build();
+    let settings = command.find_subcommand_mut("settings");
+    settings.map_or(Ok(()), |settings| say(settings.render_long_help()))
+}
+
+fn write_man_pages(folder: &Path) -> Result<(), Failure> {
+    std::fs::create_dir_all(folder)?;
+    Ok(clap_mangen::generate_to(command(&[]), folder)?)
 }
 
 /// The house for a single command that needs Redis too.

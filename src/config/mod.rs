@@ -1,5 +1,6 @@
 //! What the process is given, by flags or by the environment, and what it gives itself when nothing
-//! was set: secrets and limits. `--help` and docs/configuration.md are the reference.
+//! was set: secrets and limits. `firstcome help settings` and docs/configuration.md are the
+//! reference.
 
 mod addresses;
 mod bounds;
@@ -165,9 +166,10 @@ pub struct Settings {
     )]
     pub key_prefix: String,
 
-    /// A level (error, warn, info, debug) or a filter of levels by module
-    #[arg(long, env = "FIRSTCOME_LOG", default_value = "info,actix_server=warn", global = true)]
-    pub log: String,
+    /// A level (error, warn, info, debug) or a filter of levels by module [default:
+    /// info,actix_server=warn for servers and workers, warn for commands]
+    #[arg(long, env = "FIRSTCOME_LOG", global = true)]
+    pub log: Option<String>,
 
     /// How log lines look
     #[arg(long, env = "FIRSTCOME_LOG_FORMAT", value_enum, default_value = "text", global = true)]

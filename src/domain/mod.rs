@@ -5,6 +5,7 @@ pub mod act_refusal;
 pub mod blame;
 pub mod code;
 pub mod coupon;
+pub mod coupon_body;
 pub mod generation;
 pub mod idempotency_key;
 pub mod issued_ticket;

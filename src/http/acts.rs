@@ -2,15 +2,15 @@
 
 use actix_web::{HttpResponse, web};
 
-use super::act_body::{ActBody, ActPage};
-use super::bodies::{AppliedBody, RestockBody, uncached};
+use super::bodies::{RestockBody, uncached};
 use super::coupons::shown;
 use super::extract::{Admin, CouponPath, Json, NoBody, Page, Preconditions};
 use super::problem::{Code, Problem};
 use super::services::Services;
 use crate::domain::act::Change;
 use crate::domain::coupon::CouponId;
-use crate::prepare::Request;
+use crate::domain::coupon_body::AppliedBody;
+use crate::prepare::{ActBody, ActPage, Request};
 
 type Answer = Result<HttpResponse, Problem>;
 type Verbs = web::ThinData<Services>;

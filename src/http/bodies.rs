@@ -1,39 +1,13 @@
-//! The bodies of coupons, acts and tickets.
+//! The bodies that only HTTP has; those of coupons and acts are the command line's too.
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::domain::act::Applied;
-use crate::domain::coupon::{Coupon, CouponId, Definition};
 use crate::domain::issued_ticket::TicketBody;
 use crate::domain::ticket::{Status, TicketId};
 use crate::domain::time::{UnixMs, ValidFor};
 use crate::prepare::Patch;
-
-/// A coupon as admins see it.
-#[derive(Serialize)]
-pub(super) struct CouponBody<'a> {
-    #[serde(flatten)]
-    definition: &'a Definition,
-    state: &'static str,
-    version: u64,
-    created_at: UnixMs,
-}
-
-impl<'a> CouponBody<'a> {
-    pub(super) fn of(coupon: &'a Coupon, state: &'static str) -> Self {
-        let (version, created_at) = (coupon.version, coupon.created_at);
-        Self { definition: &coupon.definition, state, version, created_at }
-    }
-}
-
-/// A page of all coupons.
-#[derive(Serialize)]
-pub(super) struct CouponPage<'a> {
-    pub(super) coupons: Vec<CouponBody<'a>>,
-    pub(super) next_cursor: Option<&'a CouponId>,
-}
 
 /// How much a restock gives, or takes away.
 #[derive(Deserialize)]
@@ -70,20 +44,6 @@ impl From<PatchBody> for Patch {
     fn from(body: PatchBody) -> Self {
         let PatchBody { name, total, per_user_limit, valid_for, opens_at, closes_at } = body;
         Self { name, total, valid_for, per_user_limit, opens_at, closes_at }
-    }
-}
-
-/// A coupon after an act.
-#[derive(Serialize)]
-pub(super) struct AppliedBody<'a> {
-    coupon_id: &'a CouponId,
-    #[serde(flatten)]
-    applied: Applied,
-}
-
-impl<'a> AppliedBody<'a> {
-    pub(super) fn of(coupon_id: &'a CouponId, applied: Applied) -> Self {
-        Self { coupon_id, applied }
     }
 }
 

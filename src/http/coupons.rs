@@ -3,11 +3,12 @@
 use actix_web::http::header::ETAG;
 use actix_web::{HttpResponse, web};
 
-use super::bodies::{CouponBody, CouponPage, PatchBody, uncached};
+use super::bodies::{PatchBody, uncached};
 use super::extract::{Admin, CouponPath, Json, Page, Preconditions};
 use super::problem::Problem;
 use super::services::Services;
 use crate::domain::coupon::{Coupon, CouponId, Definition};
+use crate::domain::coupon_body::{CouponBody, CouponPage};
 
 type Answer = Result<HttpResponse, Problem>;
 type Verbs = web::ThinData<Services>;
@@ -37,7 +38,8 @@ pub(super) async fn list(page: Page, verbs: Verbs) -> Answer {
     let after = page.after(CouponId::parse)?;
     let rows = verbs.preparer.list(after.as_ref(), page.limit_rows).await?;
     let states = verbs.observer.states(&rows).await;
-    let coupons = rows.iter().zip(states).map(|(row, state)| CouponBody::of(row, state)).collect();
+    let coupons =
+        rows.iter().zip(states).map(|(row, state)| CouponBody::of(row, state.state)).collect();
     let next_cursor = page.last(&rows).map(|coupon| &coupon.definition.id);
     Ok(uncached(&CouponPage { coupons, next_cursor }))
 }

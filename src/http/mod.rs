@@ -5,7 +5,6 @@
 //! request and no more. Every other path goes through the table (`routes.rs`) to a handler whose
 //! signature says what it takes (`extract/`).
 
-mod act_body;
 mod acts;
 mod bodies;
 mod connection;

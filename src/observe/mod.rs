@@ -28,6 +28,7 @@ pub use ready::Readiness;
 
 use page::Pages;
 use rows::Rows;
+pub use state::CouponState;
 use state::{balance, preloaded};
 
 /// What an admin sees of a coupon.
@@ -146,11 +147,11 @@ impl Observer {
     /// The state of a coupon as everybody sees it; a draft is one only to admins, and `unknown` one
     /// that Redis cannot tell.
     pub async fn state(&self, coupon: &Coupon) -> &'static str {
-        self.states(std::slice::from_ref(coupon)).await[0]
+        self.states(std::slice::from_ref(coupon)).await[0].state
     }
 
-    /// As [`Observer::state`], of each coupon; Redis is asked once for all of them.
-    pub async fn states(&self, coupons: &[Coupon]) -> Vec<&'static str> {
+    /// As [`Observer::state`], of each coupon and with its stock; Redis is asked once for all of them.
+    pub async fn states(&self, coupons: &[Coupon]) -> Vec<CouponState> {
         state::of_all(&self.redis, coupons).await
     }
 }

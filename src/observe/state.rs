@@ -7,8 +7,19 @@ use crate::lua::audit::{self, Balance};
 use crate::redis::Redis;
 use crate::store::Store;
 
+/// The state and the stock of a coupon right now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CouponState {
+    /// Its state as admins see it.
+    pub state: &'static str,
+    /// Tickets ever issued; `None` where Redis does not have it, or cannot tell.
+    pub issued: Option<u64>,
+    /// Stock that nobody has; `None` as above.
+    pub remaining: Option<u64>,
+}
+
 /// The state of each coupon as admins see it.
-pub(super) async fn of_all(redis: &Redis, coupons: &[Coupon]) -> Vec<&'static str> {
+pub(super) async fn of_all(redis: &Redis, coupons: &[Coupon]) -> Vec<CouponState> {
     let preloaded = coupons.iter().filter(|coupon| coupon.state != State::Draft);
     let ids: Vec<&CouponId> = preloaded.map(|coupon| &coupon.definition.id).collect();
     let replies = match ids.as_slice() {
@@ -19,16 +30,21 @@ pub(super) async fn of_all(redis: &Redis, coupons: &[Coupon]) -> Vec<&'static st
         }),
     };
     let mut replies = replies.into_iter();
+    let without_stock = |state| CouponState { state, issued: None, remaining: None };
     let state = |coupon: &Coupon| match coupon.state {
-        State::Draft => "draft",
+        State::Draft => without_stock("draft"),
         _ => match replies.next() {
-            Some(Ok(audit::Reply::Balance(balance))) => at(&balance, balance.now),
-            Some(Ok(audit::Reply::Unknown)) => "recovering",
+            Some(Ok(audit::Reply::Balance(balance))) => CouponState {
+                state: at(&balance, balance.now),
+                issued: Some(balance.issued),
+                remaining: Some(balance.remaining),
+            },
+            Some(Ok(audit::Reply::Unknown)) => without_stock("recovering"),
             Some(Err(error)) => {
                 tracing::warn!(%error, coupon.id = %coupon.definition.id, "state unknown");
-                "unknown"
+                without_stock("unknown")
             }
-            None => "unknown",
+            None => without_stock("unknown"),
         },
     };
     coupons.iter().map(state).collect()

@@ -2,6 +2,7 @@
 //! a number, intended in the database, applied by a script, settled in the database (P9).
 
 mod act;
+mod act_body;
 mod cancel;
 mod diverged;
 mod first;
@@ -24,6 +25,7 @@ use crate::redis::Redis;
 use crate::store::Store;
 use crate::telemetry::health::Health;
 
+pub use act_body::{ActBody, ActPage};
 use diverged::Diverged;
 pub use first::Stop;
 use gathering::Gatherings;

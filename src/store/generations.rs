@@ -1,12 +1,17 @@
 //! Generations: append-only, the last one counts (P2).
 
 use async_trait::async_trait;
+use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
 
 use super::dialect::{Dialect, Statement};
-use super::error::Result;
-use super::rows::{GENERATION_COLUMNS, GenerationRow, all, stored};
+use super::error::{Error, Result};
+use super::rows::{all, natural, stored, word};
 use crate::domain::generation::Generation;
 use crate::domain::time::UnixMs;
+
+/// The columns of [`GenerationRow`].
+const GENERATION_COLUMNS: &str = "generation_no, epoch, run_id, replid, durability, \
+     reason, accepted_heartbeat, heartbeat, seen_at_ms, refused_run_id";
 
 /// The generations of Redis that were accepted.
 #[async_trait]
@@ -99,5 +104,61 @@ impl<D: Dialect> Generations for D {
         let statement = Statement::new(sql).bind(stored::<_, i64>(generation_no)?).bind(run_id);
         self.write(&statement).await?;
         Ok(())
+    }
+}
+
+/// A row of `generations`.
+struct GenerationRow {
+    generation_no: i64,
+    epoch: i64,
+    run_id: String,
+    replid: String,
+    durability: String,
+    reason: String,
+    accepted_heartbeat: i64,
+    heartbeat: i64,
+    seen_at_ms: i64,
+    refused_run_id: Option<String>,
+}
+
+impl<'r, R> FromRow<'r, R> for GenerationRow
+where
+    R: Row,
+    &'static str: ColumnIndex<R>,
+    String: Decode<'r, R::Database> + Type<R::Database>,
+    i64: Decode<'r, R::Database> + Type<R::Database>,
+{
+    fn from_row(row: &'r R) -> sqlx::Result<Self> {
+        Ok(Self {
+            generation_no: row.try_get("generation_no")?,
+            epoch: row.try_get("epoch")?,
+            run_id: row.try_get("run_id")?,
+            replid: row.try_get("replid")?,
+            durability: row.try_get("durability")?,
+            reason: row.try_get("reason")?,
+            accepted_heartbeat: row.try_get("accepted_heartbeat")?,
+            heartbeat: row.try_get("heartbeat")?,
+            seen_at_ms: row.try_get("seen_at_ms")?,
+            refused_run_id: row.try_get("refused_run_id")?,
+        })
+    }
+}
+
+impl TryFrom<GenerationRow> for Generation {
+    type Error = Error;
+
+    fn try_from(row: GenerationRow) -> Result<Self> {
+        Ok(Self {
+            generation_no: natural(row.generation_no, "generation_no")?,
+            epoch: natural(row.epoch, "epoch")?,
+            run_id: row.run_id,
+            replid: row.replid,
+            durability: word(&row.durability, "durability")?,
+            reason: row.reason,
+            accepted_heartbeat: natural(row.accepted_heartbeat, "accepted_heartbeat")?,
+            heartbeat: natural(row.heartbeat, "heartbeat")?,
+            seen_at: UnixMs(row.seen_at_ms),
+            refused_run_id: row.refused_run_id,
+        })
     }
 }

@@ -2,12 +2,11 @@
 
 use std::str::FromStr;
 
-use sqlx::FromRow;
+use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
 
 use super::error::{Error, Result};
 use crate::domain::act::{Act, ActResult, Change, state_word};
 use crate::domain::coupon::{Coupon, CouponId, Definition, Shard};
-use crate::domain::generation::Generation;
 use crate::domain::ticket::{Serial, Status, Ticket};
 use crate::domain::time::{UnixMs, ValidFor};
 use crate::domain::user::{Claim, UserId};
@@ -21,12 +20,7 @@ pub(super) const COUPON_COLUMNS: &str = "id, name, total, per_user_limit, opens_
 pub(super) const ACT_COLUMNS: &str = "coupon_id, act_no, kind, arguments, idempotency_key, \
      state, result, who, intended_at_ms, settled_at_ms";
 
-/// The columns of [`GenerationRow`].
-pub(super) const GENERATION_COLUMNS: &str = "generation_no, epoch, run_id, replid, durability, \
-     reason, accepted_heartbeat, heartbeat, seen_at_ms, refused_run_id";
-
 /// A row of `coupons`.
-#[derive(FromRow)]
 pub(super) struct CouponRow {
     id: String,
     name: String,
@@ -44,6 +38,35 @@ pub(super) struct CouponRow {
     act_no: i64,
     persisted: i64,
     created_at_ms: i64,
+}
+
+impl<'r, R> FromRow<'r, R> for CouponRow
+where
+    R: Row,
+    &'static str: ColumnIndex<R>,
+    String: Decode<'r, R::Database> + Type<R::Database>,
+    i64: Decode<'r, R::Database> + Type<R::Database>,
+{
+    fn from_row(row: &'r R) -> sqlx::Result<Self> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            name: row.try_get("name")?,
+            total: row.try_get("total")?,
+            per_user_limit: row.try_get("per_user_limit")?,
+            opens_at_ms: row.try_get("opens_at_ms")?,
+            closes_at_ms: row.try_get("closes_at_ms")?,
+            valid_for_ms: row.try_get("valid_for_ms")?,
+            kind: row.try_get("kind")?,
+            supply: row.try_get("supply")?,
+            state: row.try_get("state")?,
+            shard: row.try_get("shard")?,
+            key_id: row.try_get("key_id")?,
+            version: row.try_get("version")?,
+            act_no: row.try_get("act_no")?,
+            persisted: row.try_get("persisted")?,
+            created_at_ms: row.try_get("created_at_ms")?,
+        })
+    }
 }
 
 impl TryFrom<CouponRow> for Coupon {
@@ -80,7 +103,6 @@ impl TryFrom<CouponRow> for Coupon {
 }
 
 /// A row of `acts`.
-#[derive(FromRow)]
 pub(super) struct ActRow {
     coupon_id: String,
     act_no: i64,
@@ -92,6 +114,29 @@ pub(super) struct ActRow {
     who: String,
     intended_at_ms: i64,
     settled_at_ms: Option<i64>,
+}
+
+impl<'r, R> FromRow<'r, R> for ActRow
+where
+    R: Row,
+    &'static str: ColumnIndex<R>,
+    String: Decode<'r, R::Database> + Type<R::Database>,
+    i64: Decode<'r, R::Database> + Type<R::Database>,
+{
+    fn from_row(row: &'r R) -> sqlx::Result<Self> {
+        Ok(Self {
+            coupon_id: row.try_get("coupon_id")?,
+            act_no: row.try_get("act_no")?,
+            kind: row.try_get("kind")?,
+            arguments: row.try_get("arguments")?,
+            idempotency_key: row.try_get("idempotency_key")?,
+            state: row.try_get("state")?,
+            result: row.try_get("result")?,
+            who: row.try_get("who")?,
+            intended_at_ms: row.try_get("intended_at_ms")?,
+            settled_at_ms: row.try_get("settled_at_ms")?,
+        })
+    }
 }
 
 /// An act with the key that it was asked for with, and when it was recorded.
@@ -134,7 +179,6 @@ pub(super) fn change_text(change: &Change) -> Result<String> {
 }
 
 /// A row of `tickets`.
-#[derive(FromRow)]
 pub(super) struct StoredTicket {
     pub(super) coupon_id: String,
     pub(super) epoch: i64,
@@ -144,6 +188,27 @@ pub(super) struct StoredTicket {
     pub(super) issued_at_ms: i64,
     pub(super) source: String,
     pub(super) status: String,
+}
+
+impl<'r, R> FromRow<'r, R> for StoredTicket
+where
+    R: Row,
+    &'static str: ColumnIndex<R>,
+    String: Decode<'r, R::Database> + Type<R::Database>,
+    i64: Decode<'r, R::Database> + Type<R::Database>,
+{
+    fn from_row(row: &'r R) -> sqlx::Result<Self> {
+        Ok(Self {
+            coupon_id: row.try_get("coupon_id")?,
+            epoch: row.try_get("epoch")?,
+            serial: row.try_get("serial")?,
+            user_id: row.try_get("user_id")?,
+            claim: row.try_get("claim")?,
+            issued_at_ms: row.try_get("issued_at_ms")?,
+            source: row.try_get("source")?,
+            status: row.try_get("status")?,
+        })
+    }
 }
 
 /// A ticket's row.
@@ -174,42 +239,8 @@ impl TryFrom<StoredTicket> for TicketRow {
     }
 }
 
-/// A row of `generations`.
-#[derive(FromRow)]
-pub(super) struct GenerationRow {
-    generation_no: i64,
-    epoch: i64,
-    run_id: String,
-    replid: String,
-    durability: String,
-    reason: String,
-    accepted_heartbeat: i64,
-    heartbeat: i64,
-    seen_at_ms: i64,
-    refused_run_id: Option<String>,
-}
-
-impl TryFrom<GenerationRow> for Generation {
-    type Error = Error;
-
-    fn try_from(row: GenerationRow) -> Result<Self> {
-        Ok(Self {
-            generation_no: natural(row.generation_no, "generation_no")?,
-            epoch: natural(row.epoch, "epoch")?,
-            run_id: row.run_id,
-            replid: row.replid,
-            durability: word(&row.durability, "durability")?,
-            reason: row.reason,
-            accepted_heartbeat: natural(row.accepted_heartbeat, "accepted_heartbeat")?,
-            heartbeat: natural(row.heartbeat, "heartbeat")?,
-            seen_at: UnixMs(row.seen_at_ms),
-            refused_run_id: row.refused_run_id,
-        })
-    }
-}
-
 /// Reads a word of a closed set.
-fn word<T: FromStr>(text: &str, column: &'static str) -> Result<T> {
+pub(super) fn word<T: FromStr>(text: &str, column: &'static str) -> Result<T> {
     text.parse().map_err(|_| Error::Corrupt(column))
 }
 

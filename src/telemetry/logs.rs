@@ -17,6 +17,11 @@ pub enum Format {
 /// crate brings them back.
 const STRANGERS: &str = "actix_http=off";
 
+/// `NO_COLOR`, with any value but an empty one (no-color.org).
+fn is_colour_unwanted() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+}
+
 /// Installs the subscriber of this process.
 ///
 /// # Errors
@@ -26,7 +31,7 @@ pub fn install(filter: &str, format: Format) -> Result<(), String> {
     let filter = EnvFilter::try_new(filter).map_err(|error| error.to_string())?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_ansi(std::io::stderr().is_terminal() && !is_colour_unwanted())
         // A line that cannot be written would be complained of on standard error too, which panics
         // and ends the task that had something to say.
         .log_internal_errors(false)

@@ -7,13 +7,17 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _, FromRow};
 
 use crate::store::error::{Error, Result, connect_failure, migrate_failure};
-use crate::store::schema::are_all_made;
+use crate::store::schema::{MigrationFile, are_all_made, migrator};
+
+/// Every file of `migrations/`, in the order of the versions.
+const FILES: &[MigrationFile] =
+    &[MigrationFile { version: 1, name: "first", sql: include_str!("migrations/0001_first.sql") }];
 
 /// The lock that servers which start at once take in turn: `firstcom` as a number.
 const LOCK: i64 = 0x6669_7273_7463_6f6d;
 
 fn migrations() -> Migrator {
-    let mut migrations = sqlx::migrate!("src/store/postgres/migrations");
+    let mut migrations = migrator(FILES);
     // Its own lock belongs to a session, and behind a pooler nobody has one: it would never be
     // given back.
     migrations.set_locking(false);
@@ -74,4 +78,15 @@ pub(super) async fn is_locked(connection: &mut PgConnection) -> Result<bool> {
 
 fn is_code(refusal: &dyn sqlx::error::DatabaseError, code: &str) -> bool {
     refusal.code().is_some_and(|own| own == code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::FILES;
+    use crate::store::schema::assert_lists_all_files;
+
+    #[test]
+    fn every_file_of_the_folder_is_in_the_list_of_migrations() {
+        assert_lists_all_files(FILES, "src/store/postgres/migrations");
+    }
 }

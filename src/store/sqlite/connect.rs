@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use sqlx::Transaction;
@@ -13,9 +14,13 @@ use sqlx::sqlite::{
 
 use crate::domain::limits::{CONNECTION_WAIT, CREATION_WAIT, LOCK_WAIT};
 use crate::store::error::{Error, Result, connect_failure, migrate_failure};
-use crate::store::schema::{BEHIND, are_all_made};
+use crate::store::schema::{BEHIND, MigrationFile, are_all_made, migrator};
 
-static MIGRATIONS: Migrator = sqlx::migrate!("src/store/sqlite/migrations");
+/// Every file of `migrations/`, in the order of the versions.
+const FILES: &[MigrationFile] =
+    &[MigrationFile { version: 1, name: "first", sql: include_str!("migrations/0001_first.sql") }];
+
+static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| migrator(FILES));
 
 /// How often a start that met the lock of another one tries again.
 const RETRY_EVERY: Duration = Duration::from_millis(20);
@@ -125,4 +130,15 @@ async fn migrate(writer: &SqlitePool) -> std::result::Result<(), MigrateError> {
 /// Begins a transaction under the write lock, which stands for the row lock of other dialects.
 pub(super) async fn begin(writer: &SqlitePool) -> Result<Transaction<'static, Sqlite>> {
     Ok(writer.begin_with("BEGIN IMMEDIATE").await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::FILES;
+    use crate::store::schema::assert_lists_all_files;
+
+    #[test]
+    fn every_file_of_the_folder_is_in_the_list_of_migrations() {
+        assert_lists_all_files(FILES, "src/store/sqlite/migrations");
+    }
 }

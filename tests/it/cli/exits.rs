@@ -4,9 +4,10 @@ use std::net::TcpListener;
 
 use crate::support::eventually::eventually_ok;
 use crate::support::postgres::{close_to_all, fresh_database, fresh_database_in, open_to_all};
+use crate::support::redis::PrivateRedis;
 use crate::support::server::{Server, command};
 
-use super::{done, run, run_with};
+use super::{done, made, run, run_with};
 
 #[test]
 fn what_is_used_wrongly_ends_with_2_and_makes_nothing() {
@@ -15,6 +16,9 @@ fn what_is_used_wrongly_ends_with_2_and_makes_nothing() {
         "",
         "issue",
         "serve --nothing",
+        "serve --demo=0",
+        "serve --demo=1000000001",
+        "serve --demo 5",
         "coupon",
         "coupon create summer",
         "coupon create a.b --total 1",
@@ -54,24 +58,26 @@ fn what_is_used_wrongly_ends_with_2_and_makes_nothing() {
     assert_eq!(dir.path().read_dir().unwrap().count(), 0);
 }
 
-#[test]
-fn what_is_refused_ends_with_1_and_says_why() {
-    let dir = tempfile::tempdir().unwrap();
+#[tokio::test]
+async fn what_is_refused_ends_with_1_and_says_why() {
+    let dir = made(&[]).await;
     done(dir.path(), "coupon create draft --total 5");
     for (words, why) in [
-        ("coupon create zero --total 0", "total"),
+        ("coupon create zero --total 0", "--total must be"),
         ("coupon create much --total 1000000001", "total"),
-        ("coupon create none --total 5 --per-user-limit 0", "per_user_limit"),
+        ("coupon create none --total 5 --per-user-limit 0", "--per-user-limit must be 1..=100"),
         (
             "coupon create over --total 5 --opens-at 2030-01-02T00:00:00Z \
              --closes-at 2030-01-01T00:00:00Z",
-            "closes_at",
+            "--closes-at must lie after --opens-at",
         ),
         ("coupon show nothing", "no such coupon"),
-        ("coupon pause draft", "no such coupon"),
-        ("coupon stats draft", "no such coupon"),
-        ("coupon restock draft 0", "delta"),
-        ("audit draft", "no such coupon"),
+        ("coupon pause draft", "draft is a draft: `firstcome coupon preload draft`"),
+        ("coupon stats draft", "draft is a draft"),
+        ("coupon restock draft 0", "DELTA must be"),
+        ("coupon stats nothing", "no such coupon"),
+        ("audit draft", "draft is a draft"),
+        ("audit nothing", "no such coupon"),
         ("ticket cancel draft.1", "no such ticket"),
     ] {
         let ended = run(dir.path(), words);
@@ -110,6 +116,33 @@ fn what_is_missing_or_unreachable_ends_with_3() {
             assert!(verb == "doctor" || ended.out.is_empty(), "{ended:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn only_a_server_makes_a_database_and_starts_a_redis_where_there_is_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let data_dir = dir.path().join("data");
+    for words in [
+        "migrate",
+        "doctor",
+        "audit summer",
+        "ticket cancel summer.1",
+        "coupon list",
+        "coupon create summer --total 1",
+        "coupon pause summer --now",
+    ] {
+        let ended = run(&data_dir, words);
+        assert_eq!((ended.code, ended.out.as_str()), (Some(3), ""), "{words}: {ended:?}");
+        assert_eq!(ended.err.lines().count(), 1, "{words}: {ended:?}");
+        for way in ["firstcome serve", "FIRSTCOME_DATA_DIR", "REDIS_URL and DATABASE_URL"] {
+            assert!(ended.err.contains(way), "{words}: {way}: {ended:?}");
+        }
+        assert!(!data_dir.exists(), "{words}");
+    }
+    let redis = PrivateRedis::start().await;
+    let ended = run_with(command(&data_dir, &[("REDIS_URL", redis.url())]), "coupon list");
+    assert_eq!(ended.code, Some(3), "{ended:?}");
+    assert!(!data_dir.exists() && ended.err.contains("firstcome serve"), "{ended:?}");
 }
 
 #[tokio::test]
@@ -160,7 +193,10 @@ async fn a_database_that_refuses_the_set_up_ends_a_server_and_a_worker_with_3_an
     for (url, why) in [(encoded, "createdb --encoding=UTF8"), (no_role, "nobody")] {
         for verb in ["serve", "worker", "migrate", "coupon list"] {
             let dir = tempfile::tempdir().unwrap();
-            let ended = run_with(command(dir.path(), &[("DATABASE_URL", &url)]), verb);
+            // A command starts no Redis where none was.
+            let redis_url = if verb == "coupon list" { "redis://127.0.0.1:1" } else { "" };
+            let variables = [("DATABASE_URL", url.as_str()), ("REDIS_URL", redis_url)];
+            let ended = run_with(command(dir.path(), &variables), verb);
             assert_eq!((ended.code, ended.out.as_str()), (Some(3), ""), "{verb}: {ended:?}");
             assert!(ended.err.contains(why) && !ended.err.contains("secret"), "{ended:?}");
         }

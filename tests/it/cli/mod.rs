@@ -3,6 +3,8 @@
 mod closed_pipe;
 mod doctor;
 mod exits;
+mod help;
+mod output;
 mod secret_files;
 mod serve;
 mod verbs;
@@ -12,7 +14,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use crate::support::server::command;
+use crate::support::server::{Server, command};
 
 /// How a command ended, and what it said.
 #[derive(Debug)]
@@ -35,6 +37,15 @@ impl From<Output> for Ended {
     }
 }
 
+/// A data directory in which a server has run.
+async fn made(variables: &[(&str, &str)]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let mut server = Server::start(dir.path(), variables).await.ready().await;
+    server.terminate();
+    assert!(server.ended().await.success());
+    dir
+}
+
 /// `firstcome` with these words, in this data directory.
 fn run(dir: &Path, words: &str) -> Ended {
     run_with(command(dir, &[]), words)
@@ -50,4 +61,16 @@ fn done(dir: &Path, words: &str) -> Ended {
     let ended = run(dir, words);
     assert_eq!(ended.code, Some(0), "{words}: {ended:?}");
     ended
+}
+
+/// Every coupon as `id state total name`.
+fn listed(dir: &Path) -> Vec<String> {
+    let list = done(dir, "coupon list").json();
+    let coupons = list["coupons"].as_array().unwrap();
+    let text = |coupon: &Value, name: &str| coupon[name].as_str().unwrap().to_owned();
+    let line = |coupon: &Value| {
+        let (id, state, name) = (text(coupon, "id"), text(coupon, "state"), text(coupon, "name"));
+        format!("{id} {state} {} {name}", coupon["total"])
+    };
+    coupons.iter().map(line).collect()
 }

@@ -57,8 +57,11 @@ async fn the_url_of_migrations_may_stand_in_a_file_too() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("migrate");
     std::fs::write(&file, format!("{elsewhere}\n")).unwrap();
-    let variables =
-        [("DATABASE_URL", url.as_str()), ("DATABASE_MIGRATE_URL_FILE", file.to_str().unwrap())];
+    let variables = [
+        ("REDIS_URL", "redis://127.0.0.1:1"),
+        ("DATABASE_URL", url.as_str()),
+        ("DATABASE_MIGRATE_URL_FILE", file.to_str().unwrap()),
+    ];
     let ended = run_with(command(dir.path(), &variables), "coupon list");
     assert_eq!(ended.code, Some(3), "{ended:?}");
     assert!(ended.err.contains("DATABASE_MIGRATE_URL migrates another database"), "{ended:?}");

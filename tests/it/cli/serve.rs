@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::server::{Server, TOKEN, command, send};
 
-use super::done;
+use super::{done, listed, made};
 
 /// `serve` without a token and keys given, as on a new machine.
 fn bare(dir: &Path, words: &[&str]) -> Command {
@@ -70,7 +70,7 @@ async fn the_printed_commands_lead_to_a_first_ticket_and_nothing_is_created_unas
     given.arg("serve");
     for (dir, command) in dirs.iter().zip([given, bare(dirs[1].path(), &[])]) {
         let mut server = Server::start_from(command).ready().await;
-        assert_eq!(done(dir.path(), "coupon list").out, "", "nothing unasked");
+        assert!(listed(dir.path()).is_empty(), "nothing unasked");
         let commands = commands(&mut server);
         assert_eq!(commands.len(), 3, "{commands:?}");
         assert_eq!(pasted(&commands[0]).await["state"], "draft");
@@ -89,7 +89,7 @@ async fn the_demo_is_one_coupon_made_once_in_an_empty_database_and_one_command()
         let mut server = Server::start_from(bare(dir.path(), &["--demo"])).ready().await;
         let commands = commands(&mut server);
         assert_eq!(commands.len(), 4, "{commands:?}");
-        assert_eq!(done(dir.path(), "coupon list").out, "welcome\topen\t100\tWelcome\n");
+        assert_eq!(listed(dir.path()), ["welcome open 100 Welcome"]);
         told.push(pasted(&commands[0]).await);
         server.terminate();
         assert!(server.ended().await.success());
@@ -97,11 +97,16 @@ async fn the_demo_is_one_coupon_made_once_in_an_empty_database_and_one_command()
     assert_eq!((&told[0]["error"], &told[0]["ticket"]["id"]), (&json!(null), &json!("welcome.1")));
     assert_eq!(told[0], told[1], "the same after a restart (I10)");
 
-    let other = tempfile::tempdir().unwrap();
+    let large = tempfile::tempdir().unwrap();
+    let server = Server::start_from(bare(large.path(), &["--demo=100000"])).ready().await;
+    assert_eq!(listed(large.path()), ["welcome open 100000 Welcome"]);
+    drop(server);
+
+    let other = made(&[]).await;
     done(other.path(), "coupon create own --total 5");
     let mut server = Server::start_from(bare(other.path(), &["--demo"])).ready().await;
     assert_eq!(commands(&mut server).len(), 3, "no demo where a coupon is");
-    assert_eq!(done(other.path(), "coupon list").out, "own\tdraft\t5\town\n");
+    assert_eq!(listed(other.path()), ["own draft 5 own"]);
 }
 
 #[tokio::test]
@@ -112,6 +117,7 @@ async fn a_second_start_finds_everything_as_it_was_also_after_kill_9_i3_i10() {
     let token = String::from_utf8(kept("admin-token")).unwrap();
     let said = server.says("/coupons/summer/issue").join("\n");
     assert!(said.contains(token.trim()), "the token is printed where it was made");
+    assert_eq!(said.contains("This is the quick build; `make release`"), cfg!(debug_assertions));
     let secrets = (kept("admin-token"), kept("code-keys"));
     done(dir.path(), "coupon create summer --total 100");
     done(dir.path(), "coupon preload summer");

@@ -70,15 +70,16 @@ fn neither_help_nor_a_failed_start_tells_a_secret() {
         assert_none_in("help", &String::from_utf8(said).unwrap());
     }
     // Nothing listens on port 1.
+    let away = "redis://127.0.0.1:1/";
     let redis = format!("redis://:{GUESS}@127.0.0.1:1/");
     let database = format!("postgres://user:{GUESS}@127.0.0.1:1/name");
     let no_key = format!("k1:{GUESS}");
     let odd = format!("mysql://user:{GUESS}@127.0.0.1/name");
     for variables in [
         vec![("REDIS_URL", redis.as_str())],
-        vec![("DATABASE_URL", database.as_str())],
-        vec![("DATABASE_URL", odd.as_str())],
-        vec![("DATABASE_URL", GUESS)],
+        vec![("REDIS_URL", away), ("DATABASE_URL", database.as_str())],
+        vec![("REDIS_URL", away), ("DATABASE_URL", odd.as_str())],
+        vec![("REDIS_URL", away), ("DATABASE_URL", GUESS)],
         vec![("REDIS_URL", GUESS)],
         vec![("FIRSTCOME_CODE_KEYS", no_key.as_str())],
         vec![("FIRSTCOME_CODE_KEYS", GUESS)],

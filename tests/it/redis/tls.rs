@@ -56,9 +56,11 @@ async fn a_server_that_nobody_vouches_for_is_not_believed() {
     let (_redis, url) = redis_with_tls(&certificates).await;
     let strange = tempfile::tempdir().unwrap();
     let other = Certificates::make(strange.path()).authority;
+    let database = format!("sqlite:{}", dir.path().join("none.db").display());
+    let servers = [("REDIS_URL", url.as_str()), ("DATABASE_URL", &database)];
     for variables in [
-        vec![("REDIS_URL", url.as_str())],
-        vec![("REDIS_URL", url.as_str()), ("FIRSTCOME_REDIS_CA_FILE", other.to_str().unwrap())],
+        servers.to_vec(),
+        [&servers[..], &[("FIRSTCOME_REDIS_CA_FILE", other.to_str().unwrap())]].concat(),
     ] {
         let doctor = command(dir.path(), &variables).arg("doctor").output().unwrap();
         let said = String::from_utf8(doctor.stderr).unwrap();

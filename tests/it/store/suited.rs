@@ -32,7 +32,8 @@ async fn a_database_in_any_other_encoding_is_refused_with_the_line_that_makes_a_
         assert!(refusal.contains(encoding) && refusal.contains("createdb"), "{refusal}");
     }
     let (dir, url) = (tempfile::tempdir().unwrap(), fresh_database_in("EUC_KR").await);
-    let doctor = command(dir.path(), &[("DATABASE_URL", &url)]).arg("doctor").output().unwrap();
+    let variables = [("REDIS_URL", "redis://127.0.0.1:1"), ("DATABASE_URL", url.as_str())];
+    let doctor = command(dir.path(), &variables).arg("doctor").output().unwrap();
     let said = String::from_utf8(doctor.stdout).unwrap();
     assert_eq!(doctor.status.code(), Some(3), "{said}");
     assert!(said.contains("the database's encoding is EUC_KR"), "{said}");

@@ -8,12 +8,13 @@ use firstcome::store::{Migrations, Settings, new};
 use crate::support::certificates::Certificates;
 use crate::support::eventually::eventually_holds;
 use crate::support::postgres::{OwnPostgres, PASSWORD};
+use crate::support::redis::PrivateRedis;
 use crate::support::server::{Server, command};
 
 /// How a process with this database ends, which must not wait for a better one.
 async fn ended(url: &str, verb: &str) -> Output {
-    let dir = tempfile::tempdir().unwrap();
-    let mut process = command(dir.path(), &[("DATABASE_URL", url)]);
+    let (dir, redis) = (tempfile::tempdir().unwrap(), PrivateRedis::start().await);
+    let mut process = command(dir.path(), &[("REDIS_URL", redis.url()), ("DATABASE_URL", url)]);
     process.args(verb.split(' '));
     let process = tokio::process::Command::from(process).kill_on_drop(true).output();
     let ended = tokio::time::timeout(Duration::from_secs(20), process).await;

@@ -20,3 +20,4 @@ pub mod server;
 pub mod site;
 pub mod stage;
 pub mod store;
+pub mod terminal;

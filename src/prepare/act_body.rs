@@ -1,23 +1,25 @@
-//! An act as the log of its coupon tells it.
+//! An act as the log of its coupon tells it, over HTTP and on the command line.
 
 use serde::Serialize;
 
+use super::refusal::Refusal;
 use crate::domain::act::{Act, ActResult, Applied, Change, LoggedAct, state_word};
 use crate::domain::ticket::Serial;
 use crate::domain::time::UnixMs;
 use crate::domain::who::Who;
-use crate::prepare::Refusal;
 
 /// A page of a coupon's acts.
 #[derive(Serialize)]
-pub(super) struct ActPage {
-    pub(super) acts: Vec<ActBody>,
-    pub(super) next_cursor: Option<String>,
+pub struct ActPage {
+    /// In the sequence of their numbers.
+    pub acts: Vec<ActBody>,
+    /// Where the next page begins; `None` after the last one.
+    pub next_cursor: Option<String>,
 }
 
 /// One act.
 #[derive(Serialize)]
-pub(super) struct ActBody {
+pub struct ActBody {
     act_no: u64,
     kind: &'static str,
     who: Who,
@@ -50,7 +52,8 @@ enum ResultBody {
 }
 
 impl ActBody {
-    pub(super) fn of(logged: &LoggedAct) -> Self {
+    /// The body of an act.
+    pub fn of(logged: &LoggedAct) -> Self {
         let LoggedAct { act, recorded_at } = logged;
         Self {
             act_no: act.act_no,

@@ -1,0 +1,221 @@
+//! `firstcome coupon …`.
+
+mod arguments;
+mod shown;
+
+use std::io::Write as _;
+
+use clap::Subcommand;
+
+pub(super) use self::arguments::coupon_id;
+
+use self::arguments::{Edge, New, Shown, Stopped, format, instant_or_none};
+use super::confirm::confirm;
+use super::output::{Form, Output, say, show, unless_left};
+use crate::app::{Database, Failure, House};
+use crate::domain::act::Change;
+use crate::domain::coupon::{CouponId, State};
+use crate::domain::idempotency_key::IdempotencyKey;
+use crate::domain::who::Who;
+use crate::prepare::{Patch, Request};
+use crate::settle::Format;
+
+/// What can be done with coupons.
+#[derive(Subcommand)]
+pub(super) enum Verb {
+    /// Create a draft; with --open one that can be issued
+    Create(New),
+    /// Put a draft into Redis; from now on it can be issued
+    Preload(Shown),
+    /// All coupons
+    List(Output),
+    /// One coupon
+    Show(Shown),
+    /// One coupon's balance with its rows, counted one by one
+    Stats(Shown),
+    /// One coupon's acts: who changed what, and when
+    Log(Shown),
+    /// Move the window, or the limit per user; `none` removes an instant
+    Window {
+        #[command(flatten)]
+        shown: Shown,
+        /// First instant of issuing, RFC 3339, or none
+        #[arg(long, value_parser = instant_or_none, value_name = "TIME")]
+        opens_at: Option<Edge>,
+        /// First instant after issuing, RFC 3339, or none
+        #[arg(long, value_parser = instant_or_none, value_name = "TIME")]
+        closes_at: Option<Edge>,
+        /// Tickets that one user may hold, 1..=100
+        #[arg(long, value_name = "N")]
+        per_user_limit: Option<u8>,
+    },
+    /// Give stock (500) or take it away (-500), never below what is out
+    Restock {
+        #[command(flatten)]
+        shown: Shown,
+        /// Tickets
+        #[arg(allow_negative_numbers = true)]
+        delta: i64,
+        /// Repeating the command with the same key is harmless
+        #[arg(long, value_name = "KEY")]
+        idempotency_key: Option<String>,
+    },
+    /// Interrupt issuing
+    Pause(Stopped),
+    /// Go on issuing
+    Resume(Shown),
+    /// End issuing for good; asks before it does
+    Close {
+        #[command(flatten)]
+        stopped: Stopped,
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
+    },
+    /// Delete a draft
+    Delete(Id),
+    /// Export every ticket in the order of the serials
+    Winners {
+        /// The coupon
+        #[arg(value_parser = coupon_id)]
+        id: CouponId,
+        /// csv or ndjson for programs, xlsx or csv-excel for spreadsheets
+        #[arg(long, default_value = "csv", value_parser = format)]
+        format: Format,
+    },
+}
+
+impl Verb {
+    /// A coupon is stopped at once also while the database is away: that is what it is for.
+    pub(super) fn database(&self) -> Database {
+        match self {
+            Self::Pause(stopped) | Self::Close { stopped, .. } if stopped.now => Database::Optional,
+            _ => Database::Needed,
+        }
+    }
+
+    /// Asks before what is for good.
+    pub(super) fn confirm(&self) -> Result<(), Failure> {
+        let Self::Close { stopped, yes } = self else { return Ok(()) };
+        let id = &stopped.shown.id;
+        confirm(&format!("Close {id} for good? Nobody gets a ticket of it afterwards."), *yes)
+    }
+}
+
+/// A coupon's id.
+#[derive(clap::Args)]
+pub(super) struct Id {
+    /// The coupon
+    #[arg(value_parser = coupon_id)]
+    id: CouponId,
+}
+
+/// Does what the verb says.
+pub(super) async fn perform(house: &House, verb: Verb) -> Result<(), Failure> {
+    let preparer = &house.preparer;
+    match verb {
+        Verb::Create(new) => {
+            let (form, is_opened) = (new.output.form(), new.open);
+            let mut coupon = preparer.create(new.definition()).await?;
+            if is_opened {
+                coupon = preparer.preload(&coupon.definition.id, Who::Cli).await?;
+            }
+            shown::coupon(house, &coupon, form).await
+        }
+        Verb::Preload(Shown { id, output }) => {
+            shown::coupon(house, &preparer.preload(&id, Who::Cli).await?, output.form()).await
+        }
+        Verb::List(output) => shown::list(house, output.form()).await,
+        Verb::Show(Shown { id, output }) => {
+            shown::coupon(house, &preparer.find(&id).await?, output.form()).await
+        }
+        Verb::Stats(Shown { id, output }) => match house.observer.stats(&id).await {
+            Ok(stats) => show(output.form(), &stats),
+            Err(error) => Err(of_draft(house, &id, error.into()).await),
+        },
+        Verb::Log(Shown { id, output }) => shown::log(house, &id, output.form()).await,
+        Verb::Window { shown: Shown { id, output }, opens_at, closes_at, per_user_limit } => {
+            let patch = Patch {
+                per_user_limit,
+                opens_at: opens_at.map(|edge| edge.0),
+                closes_at: closes_at.map(|edge| edge.0),
+                ..Patch::default()
+            };
+            let coupon = preparer.patch(&id, &patch, &asked(None)?).await?;
+            shown::coupon(house, &coupon, output.form()).await
+        }
+        Verb::Restock { shown: Shown { id, output }, delta, idempotency_key } => {
+            let request = asked(idempotency_key.as_deref())?;
+            match preparer.restock(&id, delta, &request).await {
+                Ok(applied) => {
+                    let change = Change::Restock { delta };
+                    shown::applied(&id, &change, None, applied, output.form())
+                }
+                Err(refusal) => Err(of_draft(house, &id, refusal.into()).await),
+            }
+        }
+        Verb::Pause(Stopped { shown, now }) => change_state(house, shown, Change::Pause, now).await,
+        Verb::Resume(shown) => change_state(house, shown, Change::Resume, false).await,
+        Verb::Close { stopped: Stopped { shown, now }, .. } => {
+            change_state(house, shown, Change::Close, now).await
+        }
+        Verb::Delete(Id { id }) => {
+            preparer.delete(&id).await?;
+            say(format_args!("{id} is deleted"))
+        }
+        Verb::Winners { id, format } => winners(house, &id, format).await,
+    }
+}
+
+async fn change_state(
+    house: &House,
+    Shown { id, output }: Shown,
+    change: Change,
+    redis_first: bool,
+) -> Result<(), Failure> {
+    let form = output.form();
+    // Only what is said to people depends on it, and a hurry waits for no database.
+    let before = match redis_first || form != Form::Table {
+        true => None,
+        false => house.preparer.find(&id).await.ok().map(|coupon| coupon.version),
+    };
+    let request = asked(None)?;
+    let changed = house.preparer.change_state(&id, change.clone(), &request, redis_first).await;
+    match changed {
+        Ok(applied) => shown::applied(&id, &change, before, applied, form),
+        Err(refusal) => Err(of_draft(house, &id, refusal.into()).await),
+    }
+}
+
+async fn winners(house: &House, id: &CouponId, format: Format) -> Result<(), Failure> {
+    let coupon = house.preparer.find(id).await?;
+    let mut export = house.settler.export(coupon, format);
+    let mut output = std::io::stdout().lock();
+    while let Some(bytes) = export.next_page().await? {
+        if let Err(error) = output.write_all(&bytes) {
+            return unless_left(Err(error));
+        }
+    }
+    unless_left(output.flush())
+}
+
+fn asked(idempotency_key: Option<&str>) -> Result<Request, Failure> {
+    let malformed = || Failure::Usage("the idempotency key is malformed".to_owned());
+    let key = idempotency_key
+        .map(|text| IdempotencyKey::parse(text).ok_or_else(malformed))
+        .transpose()?;
+    Ok(Request { idempotency_key: key, ..Request::by(Who::Cli) })
+}
+
+/// The failure, unless the coupon is a draft: what is refused as unknown only waits then.
+pub(super) async fn of_draft(house: &House, id: &CouponId, failure: Failure) -> Failure {
+    if !matches!(failure, Failure::NoCoupon) {
+        return failure;
+    }
+    match house.preparer.find(id).await {
+        Ok(coupon) if coupon.state == State::Draft => Failure::Refused(format!(
+            "{id} is a draft: `firstcome coupon preload {id}` opens it first"
+        )),
+        _ => failure,
+    }
+}
