@@ -53,7 +53,7 @@ impl House {
         );
         let told = self.gauges().await.told();
         // In a life of Redis that is not proven any coupon may be missing, and it says so.
-        let is_known = self.redis.generation().current().is_ok();
+        let is_known = self.redis.generation().proven().is_ok();
         let (stuck, contested, lost) = tokio::join!(
             when(redis.is_ok(), in_time(until, "refused records", self.stuck_records())),
             when(database.is_ok(), in_time(until, "contested tickets", self.contested())),

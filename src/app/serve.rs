@@ -19,6 +19,7 @@ use crate::config::{Auth, Settings, Switch};
 use crate::domain::coupon::{CouponId, Definition, Kind, Supply};
 use crate::http::{self, Services};
 use crate::issue::{self, FilterBuilder, Issuer, Shared};
+use crate::redis::generation::Life;
 use crate::telemetry::metrics;
 
 /// Serves users and admins until it is told to stop ([`told_to_stop`]), then ends without failing a
@@ -228,8 +229,8 @@ fn http_bounds(settings: &Settings) -> http::Bounds {
 
 fn durability(house: &House) -> String {
     match house.redis.generation().current() {
-        Ok(accepted) => accepted.durability.word().to_owned(),
-        Err(reason) => format!("unknown (recovering: {reason})"),
+        Life::Proven(accepted) => accepted.durability.word().to_owned(),
+        Life::Doubtful(doubt) => format!("unknown (recovering: {doubt})"),
     }
 }
 

@@ -4,6 +4,7 @@ pub mod act;
 pub mod blame;
 pub mod code;
 pub mod coupon;
+pub mod doubt;
 pub mod generation;
 pub mod limits;
 pub mod record;

@@ -102,7 +102,7 @@ impl FilterBuilder {
         {
             return;
         }
-        let Ok(accepted) = self.redis.generation().current() else {
+        let Ok(accepted) = self.redis.generation().proven() else {
             self.round.push_front(build);
             return sleep(LATER).await;
         };
@@ -147,7 +147,7 @@ impl FilterBuilder {
     /// or the end of somebody's pause.
     async fn rest(&mut self) {
         if self.place != Place::Away
-            && let Ok(accepted) = self.redis.generation().current()
+            && let Ok(accepted) = self.redis.generation().proven()
         {
             self.place = Place::Away;
             let args = turn::Args { accepted: &accepted, token: &self.token, step: Step::Leave };

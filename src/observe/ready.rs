@@ -25,16 +25,16 @@ impl Observer {
     /// reported last. Waits for nobody.
     pub fn readiness(&self) -> Readiness {
         let Report { mut reasons, warnings } = self.health.told();
-        let current = self.redis.generation().current();
-        if let Err(reason) = &current {
-            reasons.push(format!("recovering: {reason}"));
+        let proven = self.redis.generation().proven();
+        if let Err(doubt) = &proven {
+            reasons.push(format!("recovering: {doubt}"));
         }
         Readiness {
             ready: reasons.is_empty(),
             reasons,
             warnings,
-            durability: current.as_ref().map_or("unknown", |known| known.durability.word()),
-            epoch: current.ok().map(|known| known.epoch),
+            durability: proven.as_ref().map_or("unknown", |known| known.durability.word()),
+            epoch: proven.ok().map(|known| known.epoch),
         }
     }
 }

@@ -68,7 +68,7 @@ impl Persister {
     }
 
     async fn be_seen(&self) {
-        let Ok(accepted) = self.redis.generation().current() else { return };
+        let Ok(accepted) = self.redis.generation().proven() else { return };
         for shard in &self.readable {
             if let Err(error) = self.attend(&accepted, *shard, 0).await {
                 // Whoever takes over meanwhile writes the same rows.

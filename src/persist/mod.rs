@@ -19,7 +19,7 @@ use crate::domain::limits::{
     BATCH_MAX_AGE, BATCH_MAX_TICKETS, CONSUMER_GONE, READ_BLOCK, TAKE_OVER_EVERY, TAKE_OVER_IDLE,
 };
 use crate::lua::retire;
-use crate::redis::generation::Accepted;
+use crate::redis::generation::{Accepted, Life};
 use crate::redis::stream::{Entry, Reader};
 use crate::redis::{self, Redis};
 use crate::store::Store;
@@ -170,7 +170,7 @@ impl Persister {
     pub async fn drain(&mut self) {
         self.begin_anew();
         // Whoever proves a generation stops at the same time, so nothing is waited for.
-        while self.redis.generation().current().is_ok() {
+        while self.redis.generation().proven().is_ok() {
             let is_idle = self.step_with(false).await == Step::Idle;
             if is_idle && (!self.is_pass_due || self.readable.is_empty()) {
                 return self.retire().await;
@@ -191,7 +191,7 @@ impl Persister {
 
     /// Takes this consumer out of the groups, so that they do not grow with every start.
     async fn retire(&self) {
-        let Ok(accepted) = self.redis.generation().current() else { return };
+        let Ok(accepted) = self.redis.generation().proven() else { return };
         for shard in Shard::all() {
             let args = retire::Args { accepted: &accepted, shard, consumer: &self.consumer };
             if let Err(error) = retire::retire(&self.redis, &args).await {
@@ -220,7 +220,7 @@ impl Persister {
 
     async fn try_step(&mut self, block: bool) -> Step {
         let known = self.redis.generation().current();
-        let Ok(accepted) = known else {
+        let Life::Proven(accepted) = known.clone() else {
             let proven = self.redis.generation().differs_from(&known);
             let _ = tokio::time::timeout(self.bounds.read_block, proven).await;
             return Step::Waited;

@@ -54,8 +54,8 @@ impl Preparer {
 
     /// Applies an intended act in Redis and settles it in the database.
     pub(super) async fn carry_out(&self, act: &Act) -> Result<Applied, Refusal> {
-        let accepted = self.redis.generation().current().map_err(Refusal::Recovering)?;
-        let recovering = |sentence: &str| Err(Refusal::Recovering(sentence.to_owned()));
+        let accepted = self.redis.generation().proven().map_err(Refusal::Unproven)?;
+        let recovering = |sentence| Err(Refusal::Recovering(sentence));
         match self.apply(&accepted, act).await? {
             ActReply::Settled(result) => {
                 self.store.settle_act(act, &result).await?;

@@ -43,7 +43,7 @@ impl Stop {
         match reply {
             ActReply::Settled(result) => act::told(&result),
             ActReply::Unknown => Err(Refusal::CouponNotFound),
-            _ => Err(Refusal::Recovering("Redis cannot take the act now".to_owned())),
+            _ => Err(Refusal::Recovering("Redis cannot take the act now")),
         }
     }
 }

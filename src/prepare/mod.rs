@@ -206,7 +206,7 @@ impl Preparer {
     /// Those of an act.
     pub async fn preload(&self, id: &CouponId, who: &str) -> Result<Coupon, Refusal> {
         // A Redis that was never proven could not be, once the database had a coupon to look for.
-        self.redis.generation().current().map_err(Refusal::Recovering)?;
+        self.redis.generation().proven().map_err(Refusal::Unproven)?;
         let request = Request { who: who.to_owned(), ..Request::default() };
         self.act(id, Change::Preload, &request).await?;
         self.find(id).await

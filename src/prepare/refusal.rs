@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::domain::doubt::Doubt;
 use crate::{redis, store};
 
 /// A change that was not made. Unless the variant says otherwise, nothing was changed.
@@ -63,7 +64,10 @@ pub enum Refusal {
     /// Redis is not proven to have its data. The act may stand as intended; it is then applied as
     /// soon as Redis is proven.
     #[error("Redis is not proven to have its data: {0}")]
-    Recovering(String),
+    Unproven(Doubt),
+    /// Redis is not proven to have all that belongs to this coupon. The act may stand as intended.
+    #[error("Redis is not proven to have its data: {0}")]
+    Recovering(&'static str),
     /// The database did not answer. The act may stand as intended; it is then applied by the relay.
     #[error(transparent)]
     Store(Arc<store::Error>),

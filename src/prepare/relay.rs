@@ -79,7 +79,7 @@ impl Relay {
     /// When Redis or the database is away; the next step begins anew.
     pub async fn step(&mut self) -> Result<usize, Refusal> {
         // Without a proven life of Redis nothing can be applied.
-        self.preparer.redis.generation().current().map_err(Refusal::Recovering)?;
+        self.preparer.redis.generation().proven().map_err(Refusal::Unproven)?;
         let mut finished = self.finish_left().await?;
         // What may be ahead by now is another look's, once this one has seen all.
         if self.look.is_none() {
@@ -128,7 +128,7 @@ impl Relay {
         // part waits for its recovery.
         let is_its_own = match refusal {
             Refusal::Redis(_) | Refusal::Store(_) => true,
-            Refusal::Recovering(_) => self.preparer.redis.generation().current().is_ok(),
+            Refusal::Recovering(_) => self.preparer.redis.generation().proven().is_ok(),
             _ => false,
         };
         if is_its_own

@@ -53,7 +53,7 @@ impl Notes {
         let Some(data_dir) = data_dir else { return std::future::pending().await };
         let mut newest = self.subscribe();
         let tell = |fault: Option<io::Error>| {
-            let warning = fault.map(|fault| kept::cannot("write", &data_dir, &fault));
+            let warning = fault.map(|fault| kept::unwritten(&data_dir, &fault));
             let warnings = warning.into_iter().collect();
             health.report(Part::Heartbeat, Report { reasons: Vec::new(), warnings });
         };

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::sweep::{Error, named};
+use super::error::Error;
+use super::lost::named;
 use crate::domain::coupon::CouponId;
 use crate::domain::limits::LOST_COUPONS_MAX;
 use crate::redis::Redis;

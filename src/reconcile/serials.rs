@@ -1,6 +1,6 @@
 //! Does Redis have every ticket that the database has?
 
-use super::accept::Unproven;
+use super::unproven::Unproven;
 use crate::domain::limits::PAGE_MAX_ROWS;
 use crate::redis::Redis;
 use crate::store::Store;

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::error::Error;
+use super::lost::named;
 use super::rowless::Rowless;
 use crate::domain::coupon::CouponId;
 use crate::domain::limits::{LOST_COUPONS_MAX, PAGE_MAX_ROWS};
@@ -17,19 +19,6 @@ use crate::telemetry::health::{Health, Part, Report};
 use crate::telemetry::metrics;
 
 const EVERY: Duration = Duration::from_secs(1);
-/// Ids that a sentence names.
-const NAMED: usize = 5;
-
-/// Why a page could not be looked at. Others report it.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// Redis did not answer.
-    #[error(transparent)]
-    Redis(#[from] crate::redis::Error),
-    /// The database did not answer.
-    #[error(transparent)]
-    Store(#[from] crate::store::Error),
-}
 
 /// Looks for the keys of all coupons, and for their rows; its loop is [`Sweep::step`] repeated.
 pub struct Sweep {
@@ -67,7 +56,7 @@ impl Sweep {
     /// Looks at one page, at those that were lost, and at those that are doubted, and tells.
     pub async fn step(&mut self) {
         // In a life of Redis that is not proven any coupon may be missing, and the prover says so.
-        if self.redis.generation().current().is_err() {
+        if self.redis.generation().proven().is_err() {
             return;
         }
         if let Err(error) = self.look().await {
@@ -133,14 +122,4 @@ impl Sweep {
              {ids}"
         ))
     }
-}
-
-/// How many coupons these are and some of their names, for a sentence; `None` of none.
-pub(super) fn named(ids: &BTreeSet<CouponId>) -> Option<(String, String)> {
-    let some: Vec<&str> = ids.iter().take(NAMED).map(CouponId::as_str).collect();
-    let more = if ids.len() < LOST_COUPONS_MAX { "" } else { " or more" };
-    let coupons = if ids.len() == 1 { "coupon" } else { "coupons" };
-    let others = if ids.len() > NAMED { ", …" } else { "" };
-    let named = (format!("{}{more} {coupons}", ids.len()), format!("{}{others}", some.join(", ")));
-    (!ids.is_empty()).then_some(named)
 }

@@ -3,6 +3,7 @@
 use ::redis::{Cmd, FromRedisValue, cmd};
 
 use super::{Error, Redis, Result};
+use crate::domain::doubt::Doubt;
 use crate::domain::generation::{Durability, Generation};
 
 /// Scripts say by their first line that they may run without memory, or write nothing.
@@ -76,39 +77,26 @@ impl Facts {
         }
     }
 
-    /// Why nothing may be issued from a server that is run like this, in a sentence.
-    /// `is_replicated` when a failover may put another server in its place.
-    pub fn unfit(&self, is_replicated: bool) -> Option<String> {
+    /// Why nothing may be issued from a server that is run like this. `is_replicated` when a
+    /// failover may put another server in its place.
+    pub fn unfit(&self, is_replicated: bool) -> Option<Doubt> {
         if self.mode == "sentinel" {
-            let sentence = "REDIS_URL leads to a Redis Sentinel: it must lead to the Redis server \
-                            itself; Sentinel is not supported";
-            return Some(sentence.to_owned());
+            return Some(Doubt::Sentinel);
         }
         if self.mode != "standalone" {
-            let sentence = "Redis is a node of a Redis Cluster, which is not supported: use a \
-                            Redis with cluster-enabled no";
-            return Some(sentence.to_owned());
+            return Some(Doubt::ClusterNode);
         }
         if self.major_version < VERSION_MIN {
-            return Some(format!("{} is too old: 7.0 or later is needed", self.version));
+            return Some(Doubt::TooOld(self.version.clone()));
         }
         if !self.is_master {
-            return Some("Redis is a replica: REDIS_URL must lead to its master".to_owned());
+            return Some(Doubt::Replica);
         }
         // Our keys have no time to live, so the volatile policies evict none of them.
         if self.eviction_policy.starts_with("allkeys") {
-            return Some(format!(
-                "maxmemory-policy is {}: an evicted key is lost stock; set it to noeviction",
-                self.eviction_policy
-            ));
+            return Some(Doubt::Evicts(self.eviction_policy.clone()));
         }
-        let is_alone = is_replicated && !self.waits_for_replicas;
-        is_alone.then(|| {
-            "the topology is replicated, and Redis writes without a replica: set \
-             min-replicas-to-write to 1 or more, and min-replicas-max-lag below the time of a \
-             failover"
-                .to_owned()
-        })
+        (is_replicated && !self.waits_for_replicas).then_some(Doubt::WritesAlone)
     }
 
     /// A failover to a replica that is not expected would not always be noticed; the sentence.

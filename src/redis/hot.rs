@@ -13,7 +13,7 @@ use ::redis::cmd;
 use futures_util::FutureExt as _;
 use tokio::sync::{Notify, watch};
 
-use super::generation::Accepted;
+use super::generation::{Accepted, Life};
 use super::{Error, Redis, Result};
 
 /// How long to wait before a failed connect or probe is tried again.
@@ -109,17 +109,14 @@ impl Supervisor {
     }
 
     /// A connection that speaks to the accepted generation; `None` when it speaks to another.
-    async fn probe(
-        &mut self,
-        known: &std::result::Result<Arc<Accepted>, String>,
-    ) -> Result<Option<Open>> {
+    async fn probe(&mut self, known: &Life) -> Result<Option<Open>> {
         let mut connection = self.redis.connect().await?;
         let replication: String = cmd("INFO")
             .arg("replication")
             .query_async(&mut connection)
             .await
             .map_err(Error::of_call)?;
-        let Ok(accepted) = known.clone() else { return Ok(None) };
+        let Life::Proven(accepted) = known.clone() else { return Ok(None) };
         self.probes += 1;
         Ok(accepted.is_told_by(&replication).then_some(Open {
             connection,
@@ -131,7 +128,7 @@ impl Supervisor {
     /// Returns when the connection was given back, does not answer, or another generation was
     /// accepted.
     async fn watch_over(&self, open: Open) {
-        let known = Ok(open.accepted);
+        let known = Life::Proven(open.accepted);
         tokio::select! {
             () = self.lost.notified() => {}
             () = self.redis.generation().differs_from(&known) => {}

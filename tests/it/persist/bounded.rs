@@ -3,8 +3,10 @@
 use std::time::{Duration, Instant};
 
 use firstcome::domain::coupon::Shard;
+use firstcome::domain::doubt::Doubt;
 use firstcome::domain::limits::READ_FIRST_RECORDS;
 use firstcome::persist::{Bounds, Step};
+use firstcome::redis::generation::Life;
 use firstcome::redis::keys::Keys;
 use firstcome::telemetry::health::Health;
 use redis::cmd;
@@ -98,7 +100,7 @@ async fn refused_records_are_one_warning_with_their_number_and_a_reason_i3() {
 async fn a_stop_while_this_life_of_redis_is_not_proven_waits_for_nothing() {
     let ground = Ground::start(Dialect::Sqlite).await;
     ground.issue(0..10).await;
-    ground.site.redis.redis.generation().publish(Err("not proven".to_owned()));
+    ground.site.redis.redis.generation().publish(Life::Doubtful(Doubt::Loading));
     let stopped = CancellationToken::new();
     stopped.cancel();
     let since = Instant::now();

@@ -1,10 +1,11 @@
 //! A private Redis for one test: the same child that the embedded set-up starts.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use firstcome::domain::generation::Durability;
-use firstcome::redis::generation::Accepted;
+use firstcome::redis::generation::{Accepted, Life};
 use firstcome::redis::local::LocalRedis;
 use firstcome::redis::{Redis, Settings};
 use redis::aio::MultiplexedConnection;
@@ -58,7 +59,7 @@ impl PrivateRedis {
 
     /// Publishes the generation that it lives now.
     pub async fn accept(&self) {
-        self.redis.generation().publish(Ok(self.accepted().await));
+        self.redis.generation().publish(Life::Proven(Arc::new(self.accepted().await)));
     }
 
     /// The folder of its append-only file.
