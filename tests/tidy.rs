@@ -37,6 +37,8 @@ mod replies;
 mod scripts;
 #[path = "tidy/sentences.rs"]
 mod sentences;
+#[path = "tidy/steps.rs"]
+mod steps;
 #[path = "tidy/tables.rs"]
 mod tables;
 #[path = "tidy/text.rs"]

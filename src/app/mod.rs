@@ -5,6 +5,7 @@ mod examine;
 mod failure;
 mod house;
 mod loops;
+mod repeat;
 mod serve;
 mod shares;
 mod signals;

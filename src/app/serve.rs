@@ -52,7 +52,8 @@ async fn open_server(settings: &Settings, with_demo: bool) -> Result<Opened, Fai
 
     let services = services(settings, &house, admin_token, metrics);
     let shared = Shared { health: house.health.clone(), ..Shared::default() };
-    let filters = FilterBuilder::new(&house.redis, shared.verdicts.clone());
+    let verdicts = shared.verdicts.clone();
+    let filters = FilterBuilder::new(&house.redis, verdicts.clone());
     let fallen = CancellationToken::new();
     let issuer = issuer(settings, &house, shared, &fallen);
     let bounds = http_bounds(settings);
@@ -63,7 +64,7 @@ async fn open_server(settings: &Settings, with_demo: bool) -> Result<Opened, Fai
         .map_err(|error| cannot_listen(settings.admin_listen, &error))?;
     let mut loops =
         Loops::start(settings, &house, prover, gauges, services.metrics, fallen.clone());
-    loops.build_filters(filters);
+    loops.build_filters(filters, verdicts);
     if settings.persister == Switch::On {
         loops.persist(settings, &house)?;
     }

@@ -11,9 +11,8 @@ mod refused;
 mod write;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
+use tokio::sync::watch;
 
 use crate::redis::generation::{Accepted, Life};
 use crate::redis::stream::{Entry, Reader};
@@ -46,6 +45,8 @@ pub struct Persister {
     pending: Pending,
     writer: Writer,
     pace: Pace,
+    /// Shards whose first coupon was preloaded.
+    preloaded: watch::Receiver<u16>,
     health: Health,
 }
 
@@ -65,6 +66,7 @@ impl Persister {
             pending: Pending::new(reader, &bounds),
             writer: Writer::new(redis.clone(), store, now_ms),
             pace: Pace::new(bounds.batch_max_tickets),
+            preloaded: redis.preloaded().new_ones(),
             health: Health::default(),
             redis,
             bounds,
@@ -77,25 +79,17 @@ impl Persister {
         Self { health, ..self }
     }
 
-    /// Repeats [`Persister::step`] until shutdown, then drains within `grace` and retires.
-    pub async fn run(mut self, shutdown: CancellationToken, grace: Duration) {
-        let mut preloaded = self.redis.preloaded().new_ones();
-        while !shutdown.is_cancelled() {
-            // A cancelled step loses nothing: what it had read is pending, and read again.
-            tokio::select! {
-                _ = self.step() => {}
-                // The first ticket of a shard does not wait for the next look.
-                _ = preloaded.changed() => self.begin_anew(),
-                () = shutdown.cancelled() => {}
-            }
-        }
-        if tokio::time::timeout(grace, self.drain()).await.is_err() {
-            tracing::warn!("the stream was not drained in time; its records stay in Redis");
-        }
-    }
-
-    /// Reads a batch and persists it; waits when there is nothing, or when something is away.
+    /// Reads a batch and persists it; waits when there is nothing, or when something is away. It
+    /// waits itself, because it must be seen meanwhile: 1 second for the stream, 5 seconds at most
+    /// after failures. Every call and every transaction has its own time-out; a batch that is
+    /// refused takes one transaction for each record. A step that is dropped loses nothing: what it
+    /// had read is pending, and is read again.
     pub async fn step(&mut self) -> Step {
+        // The first ticket of a shard does not wait for the next look.
+        if self.preloaded.has_changed().unwrap_or(false) {
+            self.preloaded.mark_unchanged();
+            self.begin_anew();
+        }
         self.step_with(true).await
     }
 

@@ -6,15 +6,11 @@ use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use tokio_util::sync::CancellationToken;
-
 use super::{Preparer, Refusal};
 use crate::domain::coupon::{Coupon, CouponId, State};
 use crate::domain::limits::PAGE_DEFAULT_ROWS;
 use crate::lua::audit;
 
-/// How often it looks.
-const EVERY: Duration = Duration::from_millis(500);
 /// Pages of acts that one step carries out, and pages of coupons that it compares.
 const PAGES_A_STEP: usize = 10;
 /// Coupons whose fault is remembered, so that it is logged once.
@@ -55,29 +51,22 @@ impl Relay {
         }
     }
 
-    /// Repeats [`Relay::step`] twice a second until shutdown.
-    pub async fn run(mut self, shutdown: CancellationToken) {
-        while !shutdown.is_cancelled() {
-            tokio::select! {
-                done = self.step() => if let Err(error) = done {
-                    tracing::debug!(%error, "the relay could not finish");
-                    self.preparer.redis_may_be_ahead.store(true, Ordering::Relaxed);
-                },
-                () = shutdown.cancelled() => return,
-            }
-            tokio::select! {
-                () = tokio::time::sleep(EVERY) => {}
-                () = shutdown.cancelled() => {}
-            }
-        }
-    }
-
     /// Finishes the acts that somebody left, and writes those that went to Redis first. Says how
-    /// many.
+    /// many. It takes ten pages of acts and ten pages of coupons at most, and every call has its
+    /// time-out.
     ///
     /// # Errors
     /// When Redis or the database is away; the next step begins anew.
     pub async fn step(&mut self) -> Result<usize, Refusal> {
+        let finished = self.finish().await;
+        if let Err(error) = &finished {
+            tracing::debug!(%error, "the relay could not finish");
+            self.preparer.redis_may_be_ahead.store(true, Ordering::Relaxed);
+        }
+        finished
+    }
+
+    async fn finish(&mut self) -> Result<usize, Refusal> {
         // Without a proven life of Redis nothing can be applied.
         self.preparer.redis.generation().proven().map_err(Refusal::Unproven)?;
         let mut finished = self.finish_left().await?;

@@ -17,5 +17,6 @@ mod sweep;
 mod unproven;
 
 pub use judge::Topology;
+pub use notes::{HeartbeatFile, HeartbeatRow};
 pub use prover::Prover;
 pub use sweep::Sweep;

@@ -1,17 +1,15 @@
-//! The prover: once a second, and at once when somebody doubts, it compares this life of Redis with
+//! The prover: it compares this life of Redis with
 //! the one in the database, and tells the whole process what it may do.
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
-
-use tokio_util::sync::CancellationToken;
 
 use super::acceptance::{Acceptance, Standing};
 use super::dry_runs::DryRuns;
 use super::heartbeat::Heartbeat;
 use super::judge::Topology;
 use super::kept;
+use super::notes::{HeartbeatFile, HeartbeatRow};
 use super::unproven::Unproven;
 use crate::domain::doubt::Doubt;
 use crate::domain::time::UnixMs;
@@ -20,11 +18,7 @@ use crate::redis::Redis;
 use crate::redis::generation::{Accepted, Life};
 use crate::store::Store;
 use crate::telemetry::health::{Health, Part, Report};
-
-/// How often it looks without being asked.
-const EVERY: Duration = Duration::from_secs(1);
-/// The shortest pause between two looks.
-const AT_LEAST: Duration = Duration::from_millis(50);
+use crate::telemetry::loops::Stepped;
 
 /// Proves the generation; its loop is [`Prover::step`] repeated.
 pub struct Prover {
@@ -99,36 +93,21 @@ impl Prover {
         Self { health, heartbeat, ..self }
     }
 
-    /// Repeats [`Prover::step`] every second, and soon on doubt, until shutdown. What it counts is
-    /// written down beside it.
-    pub async fn run(self, shutdown: CancellationToken) {
-        let (notes, store) = (self.heartbeat.notes().clone(), self.acceptance.store.clone());
-        let generation = self.redis.generation().clone();
-        tokio::select! {
-            () = notes.keep(self.data_dir.clone(), self.health.clone()) => {}
-            () = notes.write(&*store, &generation) => {}
-            () = self.look(shutdown) => {}
-        }
+    /// Writes what this prover counts into its data directory, if it has one.
+    pub fn heartbeat_file(&self) -> Option<HeartbeatFile> {
+        let data_dir = self.data_dir.clone()?;
+        Some(self.heartbeat.notes().file(data_dir, self.health.clone()))
     }
 
-    async fn look(mut self, shutdown: CancellationToken) {
-        while !shutdown.is_cancelled() {
-            tokio::select! {
-                () = self.step() => {}
-                () = shutdown.cancelled() => return,
-            }
-            // However many doubt, the next look is not at once.
-            tokio::time::sleep(AT_LEAST).await;
-            tokio::select! {
-                () = tokio::time::sleep(EVERY) => {}
-                () = self.redis.generation().doubted() => {}
-                () = shutdown.cancelled() => {}
-            }
-        }
+    /// Writes what this prover counts into its database.
+    pub fn heartbeat_row(&self) -> HeartbeatRow {
+        let (store, generation) = (self.acceptance.store.clone(), self.redis.generation().clone());
+        self.heartbeat.notes().row(store, generation)
     }
 
-    /// Looks once and publishes what it found.
-    pub async fn step(&mut self) {
+    /// Looks once and publishes what it found: done, if this life is proven. Every call has its
+    /// time-out; only a new life needs more than a few calls, because each coupon is compared.
+    pub async fn step(&mut self) -> Stepped {
         let mut found = self.prove().await;
         if let Err(Unproven::Changed(_)) = found {
             self.proven = None;
@@ -141,6 +120,7 @@ impl Prover {
                 }
                 self.proven = Some(accepted.clone());
                 self.redis.generation().publish(Life::Proven(Arc::new(accepted)));
+                return Stepped::Done;
             }
             Err(Unproven::Unanswered(doubt)) if self.proven.is_some() => self.complain(doubt),
             Err(
@@ -151,6 +131,7 @@ impl Prover {
                 self.redis.generation().publish(Life::Doubtful(doubt));
             }
         }
+        Stepped::Failed
     }
 
     /// Logs a doubt once, not once a second.

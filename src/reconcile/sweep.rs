@@ -4,9 +4,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
-
-use tokio_util::sync::CancellationToken;
 
 use super::error::Error;
 use super::lost::named;
@@ -16,9 +13,8 @@ use crate::domain::limits::{LOST_COUPONS_MAX, PAGE_MAX_ROWS};
 use crate::redis::Redis;
 use crate::store::Store;
 use crate::telemetry::health::{Health, Part, Report};
+use crate::telemetry::loops::Stepped;
 use crate::telemetry::metrics;
-
-const EVERY: Duration = Duration::from_secs(1);
 
 /// Looks for the keys of all coupons, and for their rows; its loop is [`Sweep::step`] repeated.
 pub struct Sweep {
@@ -39,33 +35,24 @@ impl Sweep {
         Self { redis, store, health, after: None, lost, rowless }
     }
 
-    /// Repeats [`Sweep::step`] every second until shutdown.
-    pub async fn run(mut self, shutdown: CancellationToken) {
-        while !shutdown.is_cancelled() {
-            tokio::select! {
-                () = self.step() => {}
-                () = shutdown.cancelled() => return,
-            }
-            tokio::select! {
-                () = tokio::time::sleep(EVERY) => {}
-                () = shutdown.cancelled() => {}
-            }
-        }
-    }
-
-    /// Looks at one page, at those that were lost, and at those that are doubted, and tells.
-    pub async fn step(&mut self) {
+    /// Looks at one page, at those that were lost, and at those that are doubted, and tells. A few
+    /// calls, and one for each of at most 64 doubted coupons; every call has its time-out.
+    pub async fn step(&mut self) -> Stepped {
         // In a life of Redis that is not proven any coupon may be missing, and the prover says so.
         if self.redis.generation().proven().is_err() {
-            return;
+            return Stepped::Idle;
         }
+        let mut stepped = Stepped::Done;
         if let Err(error) = self.look().await {
             tracing::debug!(%error, "a page of coupons was not looked at");
+            stepped = Stepped::Failed;
         }
         if let Err(error) = self.rowless.look(&self.redis, &*self.store).await {
             tracing::debug!(%error, "the rows of a page of coupons were not looked for");
+            stepped = Stepped::Failed;
         }
         self.tell();
+        stepped
     }
 
     /// Looks at all pages, and tells; for a process that comes and goes.

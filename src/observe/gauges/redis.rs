@@ -34,7 +34,8 @@ impl RedisGauge {
         Self { redis, backlog_max_tickets, health, question: Question::to("Redis"), seen: None }
     }
 
-    pub(super) async fn step(&mut self) {
+    /// Asks, and reports. Whether it got an answer.
+    pub(super) async fn step(&mut self) -> bool {
         let redis = self.redis.clone();
         let look = || async move {
             match look(&redis).await {
@@ -42,7 +43,9 @@ impl RedisGauge {
                 looked => looked.map(|(facts, depth)| Answer::Told(facts, depth)),
             }
         };
-        match self.question.ask(|| look().boxed()).await {
+        let answer = self.question.ask(|| look().boxed()).await;
+        let is_there = answer.is_some();
+        match answer {
             Some(Answer::Told(facts, depth)) => {
                 let (reasons, mut warnings) = (facts.faults(), facts.unsafe_settings());
                 warnings.extend(facts.strains());
@@ -55,6 +58,7 @@ impl RedisGauge {
             Some(Answer::Refused(sentence)) => self.report_away(sentence),
             None => self.question.silence().into_iter().for_each(|told| self.report_away(told)),
         }
+        is_there
     }
 
     /// Without Redis nothing is issued; what waited when it told it last is said no longer.

@@ -15,7 +15,7 @@ use sqlx::{Connection as _, raw_sql};
 use tokio_util::sync::CancellationToken;
 
 use super::bad_records::{forged_into, malformed};
-use super::{BOUNDS, Ground, stream, summer, until_empty};
+use super::{BOUNDS, Ground, run, stream, summer, until_empty};
 use crate::support::eventually::eventually_holds;
 use crate::support::site::Dialect;
 
@@ -104,7 +104,7 @@ async fn a_stop_while_this_life_of_redis_is_not_proven_waits_for_nothing() {
     let stopped = CancellationToken::new();
     stopped.cancel();
     let since = Instant::now();
-    ground.persister("one").run(stopped, Duration::from_secs(30)).await;
+    run(ground.persister("one"), stopped).await;
     assert!(since.elapsed() < Duration::from_secs(15), "{:?}", since.elapsed());
     assert_eq!(ground.depth().await.unpersisted, 10);
 }

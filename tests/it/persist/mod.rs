@@ -28,6 +28,7 @@ use firstcome::prepare::Preparer;
 use firstcome::redis::depth::Depth;
 use firstcome::redis::keys::Keys;
 use firstcome::store::{Counts, Store, open};
+use tokio_util::sync::CancellationToken;
 
 use crate::support::server::CODE_KEYS;
 use crate::support::site::{Dialect, Site};
@@ -116,6 +117,20 @@ impl Ground {
         let coupon = self.store.find_coupon(&summer()).await.unwrap().unwrap();
         assert_eq!(coupon.persisted, rows);
     }
+}
+
+/// How long a drain may take.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// Steps until it is told to stop, then drains, as a server does.
+async fn run(mut persister: Persister, stopped: CancellationToken) {
+    while !stopped.is_cancelled() {
+        tokio::select! {
+            _ = persister.step() => {}
+            () = stopped.cancelled() => {}
+        }
+    }
+    tokio::time::timeout(GRACE, persister.drain()).await.expect("drained in time");
 }
 
 /// Steps until nothing waits any more; what was persisted on the way.
