@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use super::repeat::{Pause, Steps, Wake, exactly, repeat};
 use super::{Failure, House, now_ms};
 use crate::config::Settings;
+use crate::domain::back_off::BackOff;
 use crate::domain::code::hex;
 use crate::issue::{FilterBuilder, Verdicts};
 use crate::observe::Gauges;
@@ -30,8 +31,8 @@ const EVERY_SECOND: Duration = Duration::from_secs(1);
 const RELAY: Duration = Duration::from_millis(500);
 /// The pause of a loop whose step waits itself.
 const NONE: Duration = Duration::ZERO;
-/// The first pause between two starts of a private Redis that keeps dying.
-const RESTART_PAUSE_MIN: Duration = Duration::from_millis(100);
+/// The longest first pause between two starts of a private Redis that keeps dying.
+const RESTART_PAUSE_FIRST: Duration = Duration::from_millis(100);
 /// The longest pause between two starts of a private Redis that keeps dying.
 const RESTART_PAUSE_MAX: Duration = Duration::from_secs(10);
 
@@ -119,7 +120,7 @@ impl Steps for Persister {
 struct Restarted {
     local: LocalRedis,
     is_down: bool,
-    pause: Duration,
+    back_off: BackOff,
 }
 
 #[async_trait]
@@ -135,14 +136,13 @@ impl Steps for Restarted {
         }
         match self.local.restart().await {
             Ok(()) => {
-                (self.is_down, self.pause) = (false, RESTART_PAUSE_MIN);
+                self.is_down = false;
+                self.back_off.reset();
                 (Stepped::Done, exactly(NONE))
             }
             Err(error) => {
                 tracing::error!(%error, "the private Redis does not start");
-                let pause = self.pause;
-                self.pause = (pause * 2).min(RESTART_PAUSE_MAX);
-                (Stepped::Failed, exactly(pause))
+                (Stepped::Failed, exactly(self.back_off.pause()))
             }
         }
     }
@@ -251,7 +251,8 @@ pub(super) async fn keep_alive(
     shutdown: CancellationToken,
     _alive: DropGuard,
 ) -> LocalRedis {
-    let mut restarted = Restarted { local, is_down: false, pause: RESTART_PAUSE_MIN };
+    let back_off = BackOff::new(RESTART_PAUSE_FIRST, RESTART_PAUSE_MAX);
+    let mut restarted = Restarted { local, is_down: false, back_off };
     repeat(Loop::PrivateRedis, &mut restarted, Wake::Never, &shutdown).await;
     restarted.local
 }

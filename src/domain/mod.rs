@@ -1,6 +1,7 @@
 //! The nouns: what things are. Pure values without IO; nothing here reads a clock.
 
 pub mod act;
+pub mod back_off;
 pub mod blame;
 pub mod code;
 pub mod coupon;

@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use crate::domain::back_off::BackOff;
+
+/// The longest pause after a first failure.
+const PAUSE_FIRST: Duration = Duration::from_millis(100);
 /// The longest pause.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
@@ -12,13 +16,13 @@ pub(super) struct Pace {
     /// Tickets of the next transactions. Halved when the database is away, as it also seems to be
     /// when it is too slow for a whole batch; an eighth more with each batch that was written.
     batch_tickets: usize,
-    /// Failures in a row.
-    failures: u32,
+    back_off: BackOff,
 }
 
 impl Pace {
     pub(super) fn new(batch_max_tickets: usize) -> Self {
-        Self { batch_max_tickets, batch_tickets: batch_max_tickets, failures: 0 }
+        let back_off = BackOff::new(PAUSE_FIRST, PAUSE_MAX);
+        Self { batch_max_tickets, batch_tickets: batch_max_tickets, back_off }
     }
 
     /// How many tickets the next transaction may have.
@@ -37,15 +41,13 @@ impl Pace {
         self.batch_tickets = (self.batch_tickets / 2).max(1);
     }
 
-    /// How long to wait after this failure: 0.1, 0.2, 0.4 … at most 5 seconds.
+    /// How long to wait after this failure: at most 0.1, 0.2, 0.4 … 5 seconds.
     pub(super) fn pause(&mut self) -> Duration {
-        let pause = Duration::from_millis(100 << self.failures.min(6)).min(PAUSE_MAX);
-        self.failures += 1;
-        pause
+        self.back_off.pause()
     }
 
     /// All went well: the next pause is the shortest again.
     pub(super) fn recover(&mut self) {
-        self.failures = 0;
+        self.back_off.reset();
     }
 }

@@ -15,8 +15,9 @@ use tokio::sync::{Notify, watch};
 
 use super::generation::{Accepted, Life};
 use super::{Error, Redis, Result};
+use crate::domain::back_off::BackOff;
 
-/// How long to wait before a failed connect or probe is tried again.
+/// How long to wait at most before a failed connect or probe is tried again.
 const RETRY: Duration = Duration::from_millis(50);
 /// How often an open connection is asked whether it still is; so an idle one that died is noticed
 /// before a user is.
@@ -46,6 +47,7 @@ pub struct Supervisor {
     publish: watch::Sender<Option<Open>>,
     lost: Arc<Notify>,
     probes: u64,
+    back_off: BackOff,
 }
 
 /// Makes a hot connection and its supervisor. The supervisor must run on the thread that uses the
@@ -54,7 +56,8 @@ pub fn supervised(redis: Redis) -> (HotConnection, Supervisor) {
     let (publish, published) = watch::channel(None);
     let lost = Arc::new(Notify::new());
     let connection = HotConnection { published, publish: publish.clone(), lost: lost.clone() };
-    (connection, Supervisor { redis, publish, lost, probes: 0 })
+    let back_off = BackOff::new(RETRY, RETRY);
+    (connection, Supervisor { redis, publish, lost, probes: 0, back_off })
 }
 
 impl HotConnection {
@@ -103,7 +106,7 @@ impl Supervisor {
             }
             Err(error) => {
                 tracing::debug!(%error, "the hot connection cannot be opened");
-                tokio::time::sleep(RETRY).await;
+                tokio::time::sleep(self.back_off.pause()).await;
             }
         }
     }
