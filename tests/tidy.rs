@@ -15,6 +15,8 @@ mod dialects;
 mod dockerfile;
 #[path = "tidy/header.rs"]
 mod header;
+#[path = "tidy/impls.rs"]
+mod impls;
 #[path = "tidy/invariants.rs"]
 mod invariants;
 #[path = "tidy/layers.rs"]

@@ -196,6 +196,34 @@ fn network(text: &str) -> Result<IpNet, String> {
 }
 
 impl Settings {
+    /// Takes the secrets out of the files that were named; white space around them does not count.
+    ///
+    /// # Errors
+    /// A sentence: a secret is given twice, or its file cannot be read, is empty or longer than 64
+    /// KiB. It never quotes the file.
+    pub fn read_secret_files(&mut self) -> Result<(), String> {
+        let files = &self.files;
+        for (name, secret, file) in [
+            ("REDIS_URL", &mut self.redis_url, &files.redis_url_file),
+            ("DATABASE_URL", &mut self.database_url, &files.database_url_file),
+            (
+                "DATABASE_MIGRATE_URL",
+                &mut self.database_migrate_url,
+                &files.database_migrate_url_file,
+            ),
+            ("FIRSTCOME_ADMIN_TOKEN", &mut self.admin_token, &files.admin_token_file),
+            ("FIRSTCOME_CODE_KEYS", &mut self.code_keys, &files.code_keys_file),
+        ] {
+            let Some(path) = file else { continue };
+            if secret.is_some() {
+                return Err(format!("set {name} or {name}_FILE, not both"));
+            }
+            let text = secret_files::read(path).map_err(|fault| format!("{name}_FILE: {fault}"))?;
+            *secret = Some(text);
+        }
+        Ok(())
+    }
+
     /// Says which settings do not fit together, as a sentence.
     ///
     /// # Errors

@@ -6,8 +6,6 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::Settings;
-
 /// Far more than any secret has.
 const FILE_MAX_BYTES: u64 = 64 * 1024;
 
@@ -36,37 +34,7 @@ pub struct SecretFiles {
     pub code_keys_file: Option<PathBuf>,
 }
 
-impl Settings {
-    /// Takes the secrets out of the files that were named; white space around them does not count.
-    ///
-    /// # Errors
-    /// A sentence: a secret is given twice, or its file cannot be read, is empty or longer than 64
-    /// KiB. It never quotes the file.
-    pub fn read_secret_files(&mut self) -> Result<(), String> {
-        let files = &self.files;
-        for (name, secret, file) in [
-            ("REDIS_URL", &mut self.redis_url, &files.redis_url_file),
-            ("DATABASE_URL", &mut self.database_url, &files.database_url_file),
-            (
-                "DATABASE_MIGRATE_URL",
-                &mut self.database_migrate_url,
-                &files.database_migrate_url_file,
-            ),
-            ("FIRSTCOME_ADMIN_TOKEN", &mut self.admin_token, &files.admin_token_file),
-            ("FIRSTCOME_CODE_KEYS", &mut self.code_keys, &files.code_keys_file),
-        ] {
-            let Some(path) = file else { continue };
-            if secret.is_some() {
-                return Err(format!("set {name} or {name}_FILE, not both"));
-            }
-            let text = read(path).map_err(|fault| format!("{name}_FILE: {fault}"))?;
-            *secret = Some(text);
-        }
-        Ok(())
-    }
-}
-
-fn read(path: &Path) -> Result<String, String> {
+pub(super) fn read(path: &Path) -> Result<String, String> {
     let shown = path.display();
     let mut text = String::new();
     let mut file = File::open(path).map_err(|fault| format!("cannot open {shown}: {fault}"))?;

@@ -3,6 +3,7 @@
 mod balance;
 mod contested;
 mod encryption;
+mod error;
 mod gauges;
 mod ready;
 mod remembered;
@@ -17,33 +18,17 @@ use crate::domain::coupon::{Coupon, CouponId, State};
 use crate::domain::limits::ANSWER_WAIT;
 use crate::domain::time::UnixMs;
 use crate::lua::audit::{self, Balance};
-use crate::redis::{self, Redis};
+use crate::redis::Redis;
 use crate::store::{self, Counts, Store};
 use crate::telemetry::health::Health;
 
 pub use balance::Audit;
+pub use error::Error;
 pub use gauges::Gauges;
 pub use ready::Readiness;
 
 use remembered::{Age, Remembered};
 use rows::Rows;
-
-/// Why something cannot be told.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// There is no such coupon, or it is a draft.
-    #[error("there is no such coupon")]
-    CouponNotFound,
-    /// The coupon was preloaded, and Redis does not have it.
-    #[error("the coupon waits for its recovery")]
-    Recovering,
-    /// The database did not answer.
-    #[error(transparent)]
-    Store(#[from] store::Error),
-    /// Redis did not answer.
-    #[error(transparent)]
-    Redis(#[from] redis::Error),
-}
 
 /// What everybody may know of a coupon.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -219,6 +204,35 @@ impl Observer {
             });
         }
         states
+    }
+
+    /// Whether this process can issue, and what is unsafe about its servers: what its parts
+    /// reported last. Waits for nobody.
+    pub fn readiness(&self) -> Readiness {
+        Readiness::of(self.health.told(), self.redis.generation().current())
+    }
+
+    /// The sentence about contested tickets, if there are any; counted coupon by coupon.
+    ///
+    /// # Errors
+    /// Those of any call to the database.
+    pub async fn contested(&self) -> store::Result<Option<String>> {
+        contested::sentence(&*self.store).await
+    }
+
+    /// The sentence about records that stay without rows, if there are any or if nobody can tell.
+    pub async fn stuck_records(&self) -> Option<String> {
+        stuck::told(&self.redis).await
+    }
+
+    /// What encrypts the connections to Redis.
+    pub async fn encryption_of_redis(&self) -> String {
+        encryption::of_redis(&self.redis).await
+    }
+
+    /// What encrypts the connections to the database.
+    pub async fn encryption_of_database(&self) -> String {
+        encryption::of_database(&*self.store).await
     }
 
     async fn balance(&self, id: &CouponId) -> Result<Balance, Error> {

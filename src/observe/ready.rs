@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Observer;
+use crate::redis::generation::Life;
 use crate::telemetry::health::Report;
 
 /// The answer of `/readyz`.
@@ -20,16 +20,16 @@ pub struct Readiness {
     pub epoch: Option<u32>,
 }
 
-impl Observer {
-    /// Whether this process can issue, and what is unsafe about its servers: what its parts
-    /// reported last. Waits for nobody.
-    pub fn readiness(&self) -> Readiness {
-        let Report { mut reasons, warnings } = self.health.told();
-        let proven = self.redis.generation().proven();
+impl Readiness {
+    /// Whether a process can issue whose parts report this and that knows this of Redis, and what
+    /// is unsafe about its servers.
+    pub(super) fn of(told: Report, life: Life) -> Self {
+        let Report { mut reasons, warnings } = told;
+        let proven = life.proven();
         if let Err(doubt) = &proven {
             reasons.push(format!("recovering: {doubt}"));
         }
-        Readiness {
+        Self {
             ready: reasons.is_empty(),
             reasons,
             warnings,

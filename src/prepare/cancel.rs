@@ -8,10 +8,12 @@ use std::time::Instant;
 
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
-use super::{Preparer, Refusal};
+use super::act::Acts;
+use super::refusal::Refusal;
 use crate::domain::coupon::CouponId;
 use crate::domain::limits::{CANCELS_WAITING_MAX, GIVE_WAY, RETURNS_PER_ACT};
 use crate::domain::ticket::{Serial, TicketId};
+use crate::redis::holders;
 use crate::store::Cancelled;
 
 /// What a cancel is told: whether there is a row, which is cancelled now.
@@ -54,13 +56,21 @@ impl Gathering {
 /// Gatherings by the coupon and by who asks.
 type ByCoupon = HashMap<(CouponId, String), Weak<Gathering>>;
 
-/// The gatherings that somebody waits in; cheap to clone.
-#[derive(Clone, Default)]
-pub(super) struct Gatherings(Arc<Mutex<ByCoupon>>);
+/// Cancels tickets; cheap to clone.
+#[derive(Clone)]
+pub(super) struct Cancels {
+    acts: Acts,
+    /// The gatherings that somebody waits in.
+    gatherings: Arc<Mutex<ByCoupon>>,
+}
 
-impl Gatherings {
-    fn of(&self, id: &CouponId, who: &str) -> Arc<Gathering> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+impl Cancels {
+    pub(super) fn new(acts: &Acts) -> Self {
+        Self { acts: acts.clone(), gatherings: Arc::default() }
+    }
+
+    fn gathering(&self, id: &CouponId, who: &str) -> Arc<Gathering> {
+        let mut all = self.gatherings.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (id.clone(), who.to_owned());
         if let Some(gathering) = all.get(&key).and_then(Weak::upgrade) {
             return gathering;
@@ -70,17 +80,15 @@ impl Gatherings {
         all.insert(key, Arc::downgrade(&gathering));
         gathering
     }
-}
 
-impl Preparer {
     /// Cancels a ticket: its row and the return of its stock are one transaction (P9 step 4). Done
     /// before, it changes nothing.
     ///
     /// # Errors
     /// [`Refusal::TicketNotFound`], [`Refusal::InProgress`] while the row is not there, and those
     /// of an act.
-    pub async fn cancel(&self, id: &TicketId, who: &str) -> Result<(), Refusal> {
-        let gathering = self.cancels.of(&id.coupon_id, who);
+    pub(super) async fn cancel(&self, id: &TicketId, who: &str) -> Result<(), Refusal> {
+        let gathering = self.gathering(&id.coupon_id, who);
         let mut told = gathering.join(id.serial)?;
         let _turn = gathering.turn.lock().await;
         loop {
@@ -115,17 +123,17 @@ impl Preparer {
         who: &str,
     ) -> Result<HashSet<Serial>, Refusal> {
         // Before the rows say that they are cancelled, while Redis could not.
-        self.check_not_diverged(id).await?;
+        self.acts.diverged.check(id).await?;
         let since = Instant::now();
         while since.elapsed() < GIVE_WAY {
-            match self.store.cancel_tickets(id, serials, who, (self.now)()).await? {
+            match self.acts.store.cancel_tickets(id, serials, who, (self.acts.now)()).await? {
                 Cancelled::Done { act, unknown } => {
                     if let Some(act) = act {
-                        self.carry_out(&act).await?;
+                        self.acts.carry_out(&act).await?;
                     }
                     return Ok(unknown.into_iter().collect());
                 }
-                Cancelled::Busy(other) => self.give_way(&other).await?,
+                Cancelled::Busy(other) => self.acts.give_way(&other).await?,
             }
         }
         Err(Refusal::ActInProgress)
@@ -133,7 +141,7 @@ impl Preparer {
 
     /// A serial that Redis gave has a row soon; every other one has no ticket.
     async fn why_no_row(&self, id: &TicketId) -> Refusal {
-        match self.redis.last_serial(&id.coupon_id).await {
+        match holders::last_serial(&self.acts.redis, &id.coupon_id).await {
             Ok(Some(last)) if id.serial <= last => Refusal::InProgress,
             Ok(_) => Refusal::TicketNotFound,
             Err(error) => error.into(),

@@ -13,8 +13,10 @@ use crate::domain::generation::Generation;
 use crate::domain::limits::PAGE_MAX_ROWS;
 use crate::domain::time::UnixMs;
 use crate::redis::Redis;
+use crate::redis::facts;
 use crate::redis::facts::Facts;
 use crate::redis::generation::Accepted;
+use crate::redis::holders;
 use crate::store::Store;
 
 /// What a process may write down about a life of Redis that is new.
@@ -128,8 +130,8 @@ impl Acceptance {
         Ok(Evidence {
             topology: self.topology,
             was_preloaded,
-            has_coupon: was_preloaded || self.redis.has_coupon().await?,
-            heartbeat: self.redis.heartbeat().await?,
+            has_coupon: was_preloaded || holders::has_coupon(&self.redis).await?,
+            heartbeat: facts::heartbeat(&self.redis).await?,
             serials_reach: is_same || serials_reach(&self.redis, &*self.store).await?,
             now: (self.now)(),
             started_at: UnixMs(0),

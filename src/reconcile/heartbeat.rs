@@ -9,6 +9,7 @@ use super::unproven::Unproven;
 use crate::domain::doubt::Doubt;
 use crate::domain::time::UnixMs;
 use crate::lua::heartbeat::{Args, Reply, heartbeat};
+use crate::redis::facts;
 use crate::redis::generation::Accepted;
 use crate::redis::{self, Redis};
 use crate::telemetry::health::{Health, Part, Report};
@@ -73,7 +74,7 @@ impl Heartbeat {
             return Err(Unproven::Changed(Doubt::NoLongerLast));
         }
         if self.beaten_at.is_some_and(|at| at.elapsed() < EVERY) && is_proven {
-            return if self.redis.heartbeat().await? < at_least { fell() } else { Ok(()) };
+            return if facts::heartbeat(&self.redis).await? < at_least { fell() } else { Ok(()) };
         }
         let count = match heartbeat(&self.redis, Args { generation: accepted, at_least }).await {
             Ok(Reply::Beat(count)) => {

@@ -15,6 +15,7 @@ use crate::domain::doubt::Doubt;
 use crate::domain::time::UnixMs;
 use crate::lua::dry_run::Outcome;
 use crate::redis::Redis;
+use crate::redis::facts;
 use crate::redis::generation::{Accepted, Life};
 use crate::store::Store;
 use crate::telemetry::health::{Health, Part, Report};
@@ -143,7 +144,7 @@ impl Prover {
     }
 
     async fn prove(&mut self) -> Result<Accepted, Unproven> {
-        let facts = self.redis.facts().await?;
+        let facts = facts::read(&self.redis).await?;
         let at = (self.acceptance.now)();
         let is_replicated = self.acceptance.topology == Topology::Replicated;
         let warnings = facts.unforeseen_replicas(is_replicated).into_iter().collect();

@@ -11,6 +11,7 @@ use super::rowless::Rowless;
 use crate::domain::coupon::CouponId;
 use crate::domain::limits::{LOST_COUPONS_MAX, PAGE_MAX_ROWS};
 use crate::redis::Redis;
+use crate::redis::presence;
 use crate::store::Store;
 use crate::telemetry::health::{Health, Part, Report};
 use crate::telemetry::loops::Stepped;
@@ -95,7 +96,7 @@ impl Sweep {
         }
         let ids: Vec<CouponId> = ids.into_iter().collect();
         let missing: BTreeSet<CouponId> =
-            self.redis.without_their_keys(&ids).await?.into_iter().collect();
+            presence::without_their_keys(&self.redis, &ids).await?.into_iter().collect();
         self.after = last;
         self.lost = missing.into_iter().take(LOST_COUPONS_MAX).collect();
         metrics::lost_coupons(self.lost.len());

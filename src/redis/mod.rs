@@ -14,7 +14,7 @@ pub(crate) mod right;
 pub mod script;
 pub mod stream;
 pub mod stuck;
-mod tls;
+pub mod tls;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -127,6 +127,42 @@ impl Redis {
     /// What this process knows about the life of the data.
     pub fn generation(&self) -> &GenerationWatch {
         &self.generation
+    }
+
+    /// Shards whose first coupon this process preloaded.
+    pub fn preloaded(&self) -> &presence::Preloaded {
+        &self.preloaded
+    }
+
+    /// Coupons that requests did not find.
+    pub fn suspects(&self) -> &presence::Suspects {
+        &self.suspects
+    }
+
+    /// A pooled connection. Waits at most for the response time-out, to connect and to be free.
+    pub(crate) async fn pooled(&self) -> Result<deadpool_redis::Connection> {
+        pool::get(&self.pool).await
+    }
+
+    /// A handle with the connections that are kept for the loops that keep the service alive: no
+    /// crowd of readers can use them up.
+    pub(crate) fn with_reserved_pool(&self) -> Self {
+        Self { pool: self.reserved.clone(), ..self.clone() }
+    }
+
+    /// Connections of the pool, without the reserved ones: (in use, idle).
+    pub fn pool_connections(&self) -> (usize, usize) {
+        let status = self.pool.status();
+        (status.size.saturating_sub(status.available), status.available)
+    }
+
+    /// Fails when Redis does not answer.
+    ///
+    /// # Errors
+    /// Those of any call.
+    pub async fn ping(&self) -> Result<()> {
+        let mut connection = self.pooled().await?;
+        ::redis::cmd("PING").query_async(&mut connection).await.map_err(Error::of_call)
     }
 
     /// A connection of its own with the usual time-out; for the hot path.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use ::redis::{AsyncConnectionConfig, Client};
 use deadpool_redis::{Connection, Manager, Pool, PoolError, Runtime, Timeouts};
 
-use super::{Error, Redis, Result, Settings};
+use super::{Error, Result, Settings};
 use crate::telemetry::metrics;
 
 /// Opens the pool; connects to nothing yet.
@@ -29,36 +29,13 @@ pub(super) fn open(client: &Client, settings: &Settings, max_size: usize) -> Res
         .map_err(|_| Error::PoolExhausted)
 }
 
-impl Redis {
-    /// A pooled connection. Waits at most for the response time-out, to connect and to be free.
-    pub(crate) async fn pooled(&self) -> Result<Connection> {
-        let since = Instant::now();
-        let connection = self.pool.get().await.map_err(|error| match error {
-            PoolError::Backend(error) => Error::of_connecting(error),
-            _ => Error::PoolExhausted,
-        });
-        metrics::pool_wait("redis", since.elapsed());
-        connection
-    }
-
-    /// A handle with the connections that are kept for the loops that keep the service alive: no
-    /// crowd of readers can use them up.
-    pub(crate) fn with_reserved_pool(&self) -> Self {
-        Self { pool: self.reserved.clone(), ..self.clone() }
-    }
-
-    /// Connections of the pool, without the reserved ones: (in use, idle).
-    pub fn pool_connections(&self) -> (usize, usize) {
-        let status = self.pool.status();
-        (status.size.saturating_sub(status.available), status.available)
-    }
-
-    /// Fails when Redis does not answer.
-    ///
-    /// # Errors
-    /// Those of any call.
-    pub async fn ping(&self) -> Result<()> {
-        let mut connection = self.pooled().await?;
-        ::redis::cmd("PING").query_async(&mut connection).await.map_err(Error::of_call)
-    }
+/// A connection of a pool. Waits at most for the response time-out, to connect and to be free.
+pub(super) async fn get(pool: &Pool) -> Result<Connection> {
+    let since = Instant::now();
+    let connection = pool.get().await.map_err(|error| match error {
+        PoolError::Backend(error) => Error::of_connecting(error),
+        _ => Error::PoolExhausted,
+    });
+    metrics::pool_wait("redis", since.elapsed());
+    connection
 }

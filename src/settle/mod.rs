@@ -10,6 +10,7 @@ use crate::domain::ticket::{Serial, Status, Ticket, TicketId};
 use crate::domain::time::UnixMs;
 use crate::domain::told::Told;
 use crate::domain::user::{Claim, UserId};
+use crate::redis::holders;
 use crate::redis::{self, Redis};
 use crate::store::{self, Store, TicketRow};
 
@@ -80,6 +81,11 @@ impl Settler {
         now: fn() -> UnixMs,
     ) -> Self {
         Self { redis: redis.clone(), store, keys, now }
+    }
+
+    /// Begins an export of this coupon's winners.
+    pub fn export(&self, coupon: Coupon, format: Format) -> Export {
+        Export::of(self.clone(), coupon, format)
     }
 
     /// A user's ticket: `in_progress` until the row is there, then as the row says (I10).
@@ -155,7 +161,7 @@ impl Settler {
     ) -> Result<Shown, Error> {
         let claims: Vec<Claim> =
             (1..=crate::domain::limits::PER_USER_LIMIT_MAX).filter_map(Claim::new).collect();
-        let holdings = self.redis.holdings(&id.coupon_id, user_id, &claims).await?;
+        let holdings = holders::holdings(&self.redis, &id.coupon_id, user_id, &claims).await?;
         let held = claims.iter().zip(holdings).find_map(|(claim, holding)| {
             holding.filter(|holding| holding.serial == id.serial).map(|holding| (*claim, holding))
         });

@@ -5,8 +5,11 @@ use futures_util::FutureExt as _;
 use super::question::Question;
 use crate::domain::limits::ROWS_LATE;
 use crate::observe::encryption::password_in_the_clear;
+use crate::redis::depth;
 use crate::redis::depth::Depth;
+use crate::redis::facts;
 use crate::redis::facts::Facts;
+use crate::redis::tls;
 use crate::redis::{self, Redis};
 use crate::telemetry::health::{Health, Part, Report};
 use crate::telemetry::metrics;
@@ -49,7 +52,7 @@ impl RedisGauge {
             Some(Answer::Told(facts, depth)) => {
                 let (reasons, mut warnings) = (facts.faults(), facts.unsafe_settings());
                 warnings.extend(facts.strains());
-                let host = self.redis.host_told_in_the_clear().into_iter();
+                let host = tls::host_told_in_the_clear(&self.redis).into_iter();
                 warnings.extend(password_in_the_clear("Redis", host, "rediss://"));
                 self.health.report(Part::Redis, Report { reasons, warnings });
                 self.report_depth(&depth);
@@ -90,5 +93,5 @@ impl RedisGauge {
 }
 
 async fn look(redis: &Redis) -> redis::Result<(Facts, Depth)> {
-    Ok((redis.facts().await?, redis.stream_depth().await?))
+    Ok((facts::read(redis).await?, depth::stream_depth(redis).await?))
 }

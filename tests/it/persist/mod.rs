@@ -25,6 +25,7 @@ use firstcome::domain::user::{Claim, UserId};
 use firstcome::lua::issue::{Answer, Args, Reply, issue_pooled};
 use firstcome::persist::{Bounds, Persister, Step};
 use firstcome::prepare::Preparer;
+use firstcome::redis::depth;
 use firstcome::redis::depth::Depth;
 use firstcome::redis::keys::Keys;
 use firstcome::store::{Counts, Store, open};
@@ -104,7 +105,7 @@ impl Ground {
     }
 
     async fn depth(&self) -> Depth {
-        self.site.redis.redis.stream_depth().await.unwrap()
+        depth::stream_depth(&self.site.redis.redis).await.unwrap()
     }
 
     /// Exactly this many rows, of as many holders, with serials up to it; nothing waits, and

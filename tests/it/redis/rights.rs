@@ -5,6 +5,7 @@ use std::path::Path;
 
 use firstcome::domain::generation::Durability;
 use firstcome::lua::dry_run::{Outcome, dry_run};
+use firstcome::redis::facts;
 use firstcome::redis::generation::Accepted;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
@@ -38,7 +39,7 @@ async fn with_prefix(dir: &Path, url: &str, prefix: &str) -> Server {
 }
 
 async fn accepted(redis: &PlainRedis) -> Accepted {
-    let facts = handle(&redis.url).facts().await.unwrap();
+    let facts = facts::read(&handle(&redis.url)).await.unwrap();
     Accepted {
         generation_no: 1,
         epoch: 1,

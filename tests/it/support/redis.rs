@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use firstcome::domain::generation::Durability;
+use firstcome::redis::facts;
 use firstcome::redis::generation::{Accepted, Life};
 use firstcome::redis::local::LocalRedis;
 use firstcome::redis::{Redis, Settings};
@@ -47,7 +48,7 @@ impl PrivateRedis {
 
     /// The generation that it lives now, as a prover would accept it.
     pub async fn accepted(&self) -> Accepted {
-        let facts = self.redis.facts().await.unwrap();
+        let facts = facts::read(&self.redis).await.unwrap();
         Accepted {
             generation_no: 1,
             epoch: 1,
