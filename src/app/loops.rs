@@ -253,7 +253,7 @@ pub(super) async fn keep_alive(
 ) -> LocalRedis {
     let back_off = BackOff::new(RESTART_PAUSE_FIRST, RESTART_PAUSE_MAX);
     let mut restarted = Restarted { local, is_down: false, back_off };
-    repeat(Loop::PrivateRedis, &mut restarted, Wake::Never, &shutdown).await;
+    repeat(Loop::EmbeddedRedis, &mut restarted, Wake::Never, &shutdown).await;
     restarted.local
 }
 

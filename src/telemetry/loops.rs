@@ -28,7 +28,7 @@ pub enum Loop {
     /// Writes the rows.
     Persister,
     /// Keeps the private Redis alive.
-    PrivateRedis,
+    EmbeddedRedis,
 }
 
 impl Loop {
@@ -43,7 +43,7 @@ impl Loop {
             Self::Upkeep => "upkeep",
             Self::Filters => "filters",
             Self::Persister => "persister",
-            Self::PrivateRedis => "private_redis",
+            Self::EmbeddedRedis => "embedded_redis",
         }
     }
 }
