@@ -15,6 +15,8 @@ mod dialects;
 mod dockerfile;
 #[path = "tidy/header.rs"]
 mod header;
+#[path = "tidy/impls.rs"]
+mod impls;
 #[path = "tidy/invariants.rs"]
 mod invariants;
 #[path = "tidy/layers.rs"]
@@ -39,6 +41,8 @@ mod replies;
 mod scripts;
 #[path = "tidy/sentences.rs"]
 mod sentences;
+#[path = "tidy/steps.rs"]
+mod steps;
 #[path = "tidy/tables.rs"]
 mod tables;
 #[path = "tidy/text.rs"]

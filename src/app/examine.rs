@@ -32,37 +32,37 @@ pub struct Examination {
 /// What a look through all that is stored found to warn of, or a sentence why it did not end.
 type Look = Result<Option<String>, String>;
 
-impl House {
+impl Examination {
     /// Asks Redis and the database at the same time; each question waits 4 seconds at most. Then
     /// what is stored in them is looked at, as far as 6 seconds in all suffice.
-    pub async fn examine(&self) -> Examination {
+    pub async fn of(house: &House) -> Self {
         let until = Instant::now() + EXAMINATION_WAIT;
         let redis = async {
-            self.redis.ping().await?;
-            Ok(self.observer.encryption_of_redis().await)
+            house.redis.ping().await?;
+            Ok(house.observer.encryption_of_redis().await)
         };
         let database = async {
-            self.store.ping().await?;
-            Ok(self.observer.encryption_of_database().await)
+            house.store.ping().await?;
+            Ok(house.observer.encryption_of_database().await)
         };
-        let mut prover = self.prover().only_looking();
+        let mut prover = house.prover().only_looking();
         let (redis, database, _) = tokio::join!(
             reached("Redis", redis),
             reached("the database", database),
             tokio::time::timeout(WAIT, prover.step()),
         );
-        let told = self.gauges().await.told();
+        let told = house.gauges().await.told();
         // In a life of Redis that is not proven any coupon may be missing, and it says so.
-        let is_known = self.redis.generation().current().is_ok();
+        let is_known = house.redis.generation().proven().is_ok();
         let (stuck, contested, lost) = tokio::join!(
-            when(redis.is_ok(), in_time(until, "refused records", self.stuck_records())),
-            when(database.is_ok(), in_time(until, "contested tickets", self.contested())),
+            when(redis.is_ok(), in_time(until, "refused records", stuck_records(house))),
+            when(database.is_ok(), in_time(until, "contested tickets", contested(house))),
             when(
                 redis.is_ok() && database.is_ok() && is_known,
-                in_time(until, "lost keys and lost acts", self.lost_parts())
+                in_time(until, "lost keys and lost acts", lost_parts(house))
             ),
         );
-        let mut readiness = self.observer.readiness();
+        let mut readiness = house.observer.readiness();
         let mut unseen = Vec::new();
         for look in [stuck, contested, lost] {
             match look {
@@ -70,26 +70,26 @@ impl House {
                 Err(sentence) => unseen.push(sentence),
             }
         }
-        Examination { redis, database, told, readiness, unseen }
+        Self { redis, database, told, readiness, unseen }
     }
+}
 
-    async fn stuck_records(&self) -> Look {
-        Ok(self.observer.stuck_records().await)
-    }
+async fn stuck_records(house: &House) -> Look {
+    Ok(house.observer.stuck_records().await)
+}
 
-    async fn contested(&self) -> Look {
-        self.observer.contested().await.map_err(|error| error.to_string())
-    }
+async fn contested(house: &House) -> Look {
+    house.observer.contested().await.map_err(|error| error.to_string())
+}
 
-    /// Looks at every coupon, as sweep and relay of a server do in turn, and writes nothing. What
-    /// they find is in the readiness.
-    async fn lost_parts(&self) -> Look {
-        let mut sweep = self.sweep();
-        let (swept, compared) = tokio::join!(sweep.whole(), self.preparer.look_for_diverged());
-        swept.map_err(|error| error.to_string())?;
-        compared.map_err(|refusal| refusal.to_string())?;
-        Ok(None)
-    }
+/// Looks at every coupon, as sweep and relay of a server do in turn, and writes nothing. What
+/// they find is in the readiness.
+async fn lost_parts(house: &House) -> Look {
+    let mut sweep = house.sweep();
+    let (swept, compared) = tokio::join!(sweep.whole(), house.preparer.look_for_diverged());
+    swept.map_err(|error| error.to_string())?;
+    compared.map_err(|refusal| refusal.to_string())?;
+    Ok(None)
 }
 
 /// The sentence of a look that only makes sense when this is true.

@@ -47,7 +47,7 @@ pub enum Database {
     /// It is waited for half a second at most, and done without whatever is wrong with it: a coupon
     /// is stopped at once.
     Optional,
-    /// It is asked later, as Redis is, and only looked at: see [`House::examine`].
+    /// It is asked later, as Redis is, and only looked at: see [`super::Examination`].
     Unasked,
 }
 

@@ -1,22 +1,38 @@
 //! The loops of a process that serve nobody and everybody: prove, relay, watch, persist, and keep a
 //! private Redis alive. They end together: one that ends by itself ends the process.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use data_encoding::HEXLOWER;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
+use super::repeat::{Pause, Steps, Wake, exactly, repeat};
 use super::{Failure, House, now_ms};
 use crate::config::Settings;
+use crate::domain::back_off::BackOff;
 use crate::embedded::LocalRedis;
-use crate::issue::FilterBuilder;
+use crate::issue::{FilterBuilder, Verdicts};
 use crate::observe::Gauges;
 use crate::persist::{self, Persister};
 use crate::prepare::Relay;
-use crate::reconcile::Prover;
+use crate::reconcile::{HeartbeatFile, HeartbeatRow, Prover, Sweep};
+use crate::telemetry::loops::{Loop, Stepped};
 
+/// Between two looks of the prover; a doubt shortens it, but however many doubt, the next look is
+/// not at once.
+const PROVER: Pause = Duration::from_millis(50)..=EVERY_SECOND;
+/// Between two steps of what looks once a second.
+const EVERY_SECOND: Duration = Duration::from_secs(1);
+/// Between two steps of the relay.
+const RELAY: Duration = Duration::from_millis(500);
+/// The pause of a loop whose step waits itself.
+const NONE: Duration = Duration::ZERO;
+/// The longest first pause between two starts of a private Redis that keeps dying.
+const RESTART_PAUSE_FIRST: Duration = Duration::from_millis(100);
 /// The longest pause between two starts of a private Redis that keeps dying.
 const RESTART_PAUSE_MAX: Duration = Duration::from_secs(10);
 
@@ -24,6 +40,113 @@ const RESTART_PAUSE_MAX: Duration = Duration::from_secs(10);
 /// what the last one had in hand is this one's own, and read first. Workers that visit the private
 /// Redis live on, and have names of their own.
 const OWNER: &str = "owner";
+
+#[async_trait]
+impl Steps for Prover {
+    async fn step(&mut self) -> (Stepped, Pause) {
+        (Self::step(self).await, PROVER)
+    }
+}
+
+#[async_trait]
+impl Steps for HeartbeatFile {
+    async fn step(&mut self) -> (Stepped, Pause) {
+        (Self::step(self).await, exactly(NONE))
+    }
+}
+
+#[async_trait]
+impl Steps for HeartbeatRow {
+    async fn step(&mut self) -> (Stepped, Pause) {
+        (Self::step(self).await, exactly(NONE))
+    }
+}
+
+#[async_trait]
+impl Steps for Relay {
+    async fn step(&mut self) -> (Stepped, Pause) {
+        let stepped = match Self::step(self).await {
+            Ok(0) => Stepped::Idle,
+            Ok(_) => Stepped::Done,
+            Err(_) => Stepped::Failed,
+        };
+        (stepped, exactly(RELAY))
+    }
+}
+
+#[async_trait]
+impl Steps for Gauges {
+    async fn step(&mut self) -> (Stepped, Pause) {
+        (Self::step(self).await, exactly(EVERY_SECOND))
+    }
+}
+
+#[async_trait]
+impl Steps for Sweep {
+    async fn step(&mut self) -> (Stepped, Pause) {
+        (Self::step(self).await, exactly(EVERY_SECOND))
+    }
+}
+
+/// Histograms keep every value until somebody looks; without a scraper nobody does.
+#[async_trait]
+impl Steps for PrometheusHandle {
+    async fn step(&mut self) -> (Stepped, Pause) {
+        self.run_upkeep();
+        (Stepped::Done, exactly(EVERY_SECOND))
+    }
+}
+
+#[async_trait]
+impl Steps for FilterBuilder {
+    async fn step(&mut self) -> (Stepped, Pause) {
+        Self::step(self).await
+    }
+}
+
+#[async_trait]
+impl Steps for Persister {
+    async fn step(&mut self) -> (Stepped, Pause) {
+        let stepped = match Self::step(self).await {
+            persist::Step::Persisted(_) => Stepped::Done,
+            persist::Step::Idle => Stepped::Idle,
+            persist::Step::Waited => Stepped::Failed,
+        };
+        (stepped, exactly(NONE))
+    }
+}
+
+/// A private Redis that is started again on its data whenever it dies.
+struct Restarted {
+    local: LocalRedis,
+    is_down: bool,
+    back_off: BackOff,
+}
+
+#[async_trait]
+impl Steps for Restarted {
+    /// Waits for its death, however long it lives; or starts it again, which takes as long as its
+    /// data take to be read.
+    async fn step(&mut self) -> (Stepped, Pause) {
+        if !self.is_down {
+            // What it ended with is in its log.
+            let _ = self.local.wait().await;
+            self.is_down = true;
+            tracing::error!("the private Redis died; it is started again");
+        }
+        match self.local.restart().await {
+            Ok(()) => {
+                self.is_down = false;
+                self.back_off.reset();
+                (Stepped::Done, exactly(NONE))
+            }
+            Err(error) => {
+                tracing::error!(%error, "the private Redis does not start");
+                (Stepped::Failed, exactly(self.back_off.pause()))
+            }
+        }
+    }
+}
 
 /// The background loops of a process.
 pub(super) struct Loops {
@@ -49,13 +172,21 @@ impl Loops {
             fallen,
             grace: settings.grace(),
         };
-        let shutdown = &loops.shutdown;
-        loops.spawn(prover.run(shutdown.clone()));
-        loops.spawn(Relay::new(&house.preparer).run(shutdown.clone()));
-        loops.spawn(gauges.run(shutdown.clone()));
-        loops.spawn(house.sweep().run(shutdown.clone()));
-        loops.spawn(upkeep(metrics, shutdown.clone()));
+        if let Some(file) = prover.heartbeat_file() {
+            loops.repeat(Loop::HeartbeatFile, file, Wake::Never);
+        }
+        loops.repeat(Loop::HeartbeatRow, prover.heartbeat_row(), Wake::Never);
+        loops.repeat(Loop::Prover, prover, Wake::Doubt(house.redis.generation().clone()));
+        loops.repeat(Loop::Relay, Relay::new(&house.preparer), Wake::Never);
+        loops.repeat(Loop::Gauges, gauges, Wake::Never);
+        loops.repeat(Loop::Sweep, house.sweep(), Wake::Never);
+        loops.repeat(Loop::Upkeep, metrics, Wake::Never);
         loops
+    }
+
+    fn repeat(&self, name: Loop, mut steps: impl Steps + 'static, wake: Wake) {
+        let shutdown = self.shutdown.clone();
+        self.spawn(async move { repeat(name, &mut steps, wake, &shutdown).await });
     }
 
     /// A process without this loop would go on and break its word: nothing proven, nothing
@@ -69,14 +200,21 @@ impl Loops {
     }
 
     /// Starts what a process needs that issues.
-    pub(super) fn build_filters(&self, filters: FilterBuilder) {
-        self.spawn(filters.run(self.shutdown.clone()));
+    pub(super) fn build_filters(&self, filters: FilterBuilder, verdicts: Arc<Verdicts>) {
+        self.repeat(Loop::Filters, filters, Wake::Unfiltered(verdicts));
     }
 
-    /// Starts a persister too.
+    /// Starts a persister too. At the end it drains the stream, as long as the grace lasts.
     pub(super) fn persist(&mut self, settings: &Settings, house: &House) -> Result<(), Failure> {
-        let persister = persister(settings, house)?;
-        self.spawn(persister.run(self.shutdown.clone(), self.grace));
+        let mut persister = persister(settings, house)?;
+        let wake = Wake::Preloaded(house.redis.preloaded().new_ones());
+        let (shutdown, grace) = (self.shutdown.clone(), self.grace);
+        self.spawn(async move {
+            repeat(Loop::Persister, &mut persister, wake, &shutdown).await;
+            if tokio::time::timeout(grace, persister.drain()).await.is_err() {
+                tracing::warn!("the stream was not drained in time; its records stay in Redis");
+            }
+        });
         Ok(())
     }
 
@@ -106,39 +244,17 @@ fn persister(settings: &Settings, house: &House) -> Result<Persister, Failure> {
     Ok(persister.reporting_to(house.health.clone()))
 }
 
-/// Starts the private Redis again on its data whenever it dies, with a growing pause, until
-/// shutdown. `_alive` is dropped when this ends.
+/// Keeps the private Redis alive until shutdown, then gives it back. `_alive` is dropped when this
+/// ends.
 pub(super) async fn keep_alive(
-    mut local: LocalRedis,
+    local: LocalRedis,
     shutdown: CancellationToken,
     _alive: DropGuard,
 ) -> LocalRedis {
-    let mut pause = Duration::from_millis(100);
-    loop {
-        tokio::select! {
-            () = shutdown.cancelled() => return local,
-            _ = local.wait() => tracing::error!("the private Redis died; it is started again"),
-        }
-        while let Err(error) = local.restart().await {
-            tracing::error!(%error, "the private Redis does not start");
-            tokio::select! {
-                () = shutdown.cancelled() => return local,
-                () = tokio::time::sleep(pause) => pause = (pause * 2).min(RESTART_PAUSE_MAX),
-            }
-        }
-        pause = Duration::from_millis(100);
-    }
-}
-
-/// Histograms keep every value until somebody looks; without a scraper nobody does.
-async fn upkeep(metrics: PrometheusHandle, shutdown: CancellationToken) {
-    while !shutdown.is_cancelled() {
-        metrics.run_upkeep();
-        tokio::select! {
-            () = tokio::time::sleep(Duration::from_secs(1)) => {}
-            () = shutdown.cancelled() => {}
-        }
-    }
+    let back_off = BackOff::new(RESTART_PAUSE_FIRST, RESTART_PAUSE_MAX);
+    let mut restarted = Restarted { local, is_down: false, back_off };
+    repeat(Loop::EmbeddedRedis, &mut restarted, Wake::Never, &shutdown).await;
+    restarted.local
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod failure;
 mod house;
 mod loops;
 mod open_files;
+mod repeat;
 mod serve;
 mod signals;
 

@@ -20,6 +20,7 @@ use crate::domain::coupon::{CouponId, Definition, Kind, Supply};
 use crate::domain::who::Who;
 use crate::http::{self, Services};
 use crate::issue::{self, FilterBuilder, Issuer, Shared};
+use crate::redis::generation::Life;
 use crate::telemetry::metrics;
 
 /// Serves users and admins until it is told to stop ([`told_to_stop`]), then ends without failing a
@@ -54,7 +55,8 @@ async fn open_server(settings: &Settings, demo_tickets: Option<u64>) -> Result<O
 
     let services = services(settings, &house, admin_token, metrics);
     let shared = Shared { health: house.health.clone(), ..Shared::default() };
-    let filters = FilterBuilder::new(&house.redis, shared.verdicts.clone());
+    let verdicts = shared.verdicts.clone();
+    let filters = FilterBuilder::new(&house.redis, verdicts.clone());
     let fallen = CancellationToken::new();
     let issuer = issuer(settings, &house, shared, &fallen);
     let bounds = http_bounds(settings);
@@ -67,7 +69,7 @@ async fn open_server(settings: &Settings, demo_tickets: Option<u64>) -> Result<O
             .map_err(|error| cannot_listen(admin_listen, &error))?;
     let mut loops =
         Loops::start(settings, &house, prover, gauges, services.metrics, fallen.clone());
-    loops.build_filters(filters);
+    loops.build_filters(filters, verdicts);
     if settings.persister == Switch::On {
         loops.persist(settings, &house)?;
     }
@@ -232,8 +234,8 @@ fn http_bounds(settings: &Settings) -> http::Bounds {
 
 fn durability(house: &House) -> String {
     match house.redis.generation().current() {
-        Ok(accepted) => accepted.durability.word().to_owned(),
-        Err(reason) => format!("unknown (recovering: {reason})"),
+        Life::Proven(accepted) => accepted.durability.word().to_owned(),
+        Life::Doubtful(doubt) => format!("unknown (recovering: {doubt})"),
     }
 }
 

@@ -17,7 +17,7 @@ pub(super) fn print_new_key() -> Result<(), Failure> {
 /// not reached is told in its place, and what the other one says is told too.
 pub(super) async fn examine(settings: &Settings) -> Result<(), Failure> {
     let house = House::visit(settings, Database::Unasked).await?;
-    let Examination { redis, database, told, readiness, unseen } = house.examine().await;
+    let Examination { redis, database, told, readiness, unseen } = Examination::of(&house).await;
     let is_started_here = house.has_started_redis();
     house.close().await;
     for (name, reached) in [("Redis", &redis), ("database", &database)] {

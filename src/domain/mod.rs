@@ -2,10 +2,12 @@
 
 pub mod act;
 pub mod act_refusal;
+pub mod back_off;
 pub mod blame;
 pub mod code;
 pub mod coupon;
 pub mod coupon_body;
+pub mod doubt;
 pub mod generation;
 pub mod idempotency_key;
 pub mod issued_ticket;

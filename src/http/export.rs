@@ -8,7 +8,7 @@ use futures_util::stream::unfold;
 use super::extract::{CouponPath, ExportFormat};
 use super::problem::Problem;
 use super::services::Services;
-use crate::settle::Format;
+use crate::settle::{Export, Format};
 
 const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 
@@ -27,7 +27,7 @@ pub(super) async fn winners(
         Format::Xlsx => (XLSX, "xlsx"),
     };
     let file_name = format!("attachment; filename=\"{id}-winners.{extension}\"");
-    let mut export = services.settler.export(coupon, format);
+    let mut export = Export::of(services.settler.clone(), coupon, format);
     // The body of a HEAD is never sent, so nothing is read for it. What fails before the first
     // bytes can still be told.
     let first = match method {

@@ -25,7 +25,7 @@ impl From<prepare::Refusal> for Problem {
             Refusal::Superseded => Code::Superseded,
             Refusal::Diverged => Code::Diverged,
             Refusal::ActInProgress => Code::ActInProgress,
-            Refusal::Recovering(_) => Code::Outcome(OutcomeWord::Recovering),
+            Refusal::Unproven(_) | Refusal::Recovering(_) => Code::Outcome(OutcomeWord::Recovering),
             Refusal::Store(error) => return of_the_store(error.blame(), detail),
             Refusal::Redis(_) => return unavailable(Code::RedisUnavailable, &detail),
         };

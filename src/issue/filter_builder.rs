@@ -2,12 +2,12 @@
 //! one page of holders at a time, of one coupon after the other, by one server at a time.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
 use data_encoding::HEXLOWER;
-use tokio::time::{Instant, sleep, sleep_until, timeout_at};
-use tokio_util::sync::CancellationToken;
+use tokio::time::Instant;
 
 use super::holders_filter::HoldersFilter;
 use super::verdicts::{Stock, Verdicts};
@@ -21,6 +21,7 @@ use crate::lua::holders_page::{Args, Page, Reply, holders_page};
 use crate::lua::turn::{self, Step, turn};
 use crate::redis::Redis;
 use crate::redis::generation::Accepted;
+use crate::telemetry::loops::Stepped;
 
 /// A coupon whose filter has no room, or whose holders cannot be read, is left alone for this long.
 const LATER: Duration = Duration::from_secs(1);
@@ -80,19 +81,10 @@ impl FilterBuilder {
         }
     }
 
-    /// Repeats [`FilterBuilder::step`] until shutdown.
-    pub async fn run(mut self, shutdown: CancellationToken) {
-        loop {
-            tokio::select! {
-                () = self.step() => {}
-                () = shutdown.cancelled() => return,
-            }
-        }
-    }
-
-    /// Reads one page for the filter of a coupon that needs one, or waits a while: for such a
-    /// coupon, or for this server's turn.
-    pub async fn step(&mut self) {
+    /// Reads one page for the filter of a coupon that needs one, or asks for this server's turn:
+    /// two calls at most, and each has its time-out. Says what came of it, and how long to wait
+    /// then: the first value in any case, and up to the second one unless a coupon needs a filter.
+    pub async fn step(&mut self) -> (Stepped, RangeInclusive<Duration>) {
         if self.round.is_empty() {
             self.gather();
         }
@@ -100,25 +92,29 @@ impl FilterBuilder {
         if build.holders.is_none()
             && !self.verdicts.wants(Moment::now(), &build.coupon_id, build.stock)
         {
-            return;
+            return (Stepped::Idle, exactly(Duration::ZERO));
         }
-        let Ok(accepted) = self.redis.generation().current() else {
+        let Ok(accepted) = self.redis.generation().proven() else {
             self.round.push_front(build);
-            return sleep(LATER).await;
+            return (Stepped::Failed, exactly(LATER));
         };
-        if !self.has_turn(&accepted).await {
-            return self.round.push_front(build);
+        if let Err((stepped, pause)) = self.take_turn(&accepted).await {
+            self.round.push_front(build);
+            return (stepped, exactly(pause));
         }
         let since = Instant::now();
+        let mut stepped = Stepped::Done;
         match self.read(&accepted, &mut build).await {
             Ok(true) => self.complete(build),
             Ok(false) => self.begun.push_back(build),
             Err(pause) => {
+                stepped = Stepped::Failed;
                 self.later.insert(build.coupon_id, Instant::now() + pause);
             }
         }
         // However dear a page is, Redis does nine times as much else before the next one.
-        sleep((since.elapsed() * PAGE_PAUSE_FACTOR).clamp(PAGE_PAUSE_MIN, PAGE_PAUSE_MAX)).await;
+        let pause = (since.elapsed() * PAGE_PAUSE_FACTOR).clamp(PAGE_PAUSE_MIN, PAGE_PAUSE_MAX);
+        (stepped, exactly(pause))
     }
 
     /// The next round: a page for everybody who had one before, and for everybody who is new. So no
@@ -143,11 +139,11 @@ impl FilterBuilder {
         }));
     }
 
-    /// Nothing is to be built: the turn is another's. Waits for what comes first: a new verdict,
-    /// or the end of somebody's pause.
-    async fn rest(&mut self) {
+    /// Nothing is to be built: the turn is another's. To be waited for is what comes first: a new
+    /// verdict, or the end of somebody's pause.
+    async fn rest(&mut self) -> (Stepped, RangeInclusive<Duration>) {
         if self.place != Place::Away
-            && let Ok(accepted) = self.redis.generation().current()
+            && let Ok(accepted) = self.redis.generation().proven()
         {
             self.place = Place::Away;
             let args = turn::Args { accepted: &accepted, token: &self.token, step: Step::Leave };
@@ -156,16 +152,20 @@ impl FilterBuilder {
             }
         }
         let now = Instant::now();
-        let until = self.later.values().min().copied().unwrap_or(now + LATER);
-        let _ = timeout_at(until.min(now + LATER), self.verdicts.unfiltered()).await;
-        sleep_until(self.gather_from).await;
+        let until = self.later.values().min().map_or(LATER, |until| *until - now);
+        let at_least = self.gather_from - now;
+        (Stepped::Idle, at_least..=until.min(LATER).max(at_least))
     }
 
-    /// Whether this server may read now. When others come first it waits for a part of their time.
-    async fn has_turn(&mut self, accepted: &Accepted) -> bool {
+    /// Has the turn to read, or asks for it. When others come first, it is to be waited for a part
+    /// of their time.
+    ///
+    /// # Errors
+    /// What came of it, and how long to wait before it is asked for again.
+    async fn take_turn(&mut self, accepted: &Accepted) -> Result<(), (Stepped, Duration)> {
         let now = Instant::now();
         let step = match self.place {
-            Place::Turn(until) if now < until => return true,
+            Place::Turn(until) if now < until => return Ok(()),
             Place::Turn(_) => Step::Pass,
             Place::Away | Place::Waiting => Step::Ask,
         };
@@ -174,18 +174,17 @@ impl FilterBuilder {
         match turn(&self.redis, &args).await {
             Ok(turn::Reply::Turn) => {
                 self.place = Place::Turn(now + TURN);
-                return true;
+                Ok(())
             }
             Ok(turn::Reply::Wait(before)) => {
-                sleep((TURN_ASK_AGAIN * before).min(TURN_ASK_AGAIN_MAX)).await;
+                Err((Stepped::Idle, (TURN_ASK_AGAIN * before).min(TURN_ASK_AGAIN_MAX)))
             }
-            Ok(turn::Reply::Left | turn::Reply::OtherGeneration) => sleep(LATER).await,
+            Ok(turn::Reply::Left | turn::Reply::OtherGeneration) => Err((Stepped::Failed, LATER)),
             Err(error) => {
                 tracing::debug!(%error, "no turn to read holders");
-                sleep(LATER).await;
+                Err((Stepped::Failed, LATER))
             }
         }
-        false
     }
 
     /// Reads the next page; whether it was the last one. When the stock is another, when the filter
@@ -220,4 +219,8 @@ impl FilterBuilder {
             self.verdicts.attach(&build.coupon_id, build.stock, holders);
         }
     }
+}
+
+fn exactly(pause: Duration) -> RangeInclusive<Duration> {
+    pause..=pause
 }

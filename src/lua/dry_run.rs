@@ -8,10 +8,11 @@ use super::{
     acknowledge, audit, heartbeat, holders_page, issue, preload, restock, retire, r#return, state,
     take_over, text, turn, window,
 };
+use crate::domain::doubt::Doubt;
 use crate::domain::limits::{BACKLOG_MAX_TICKETS, TOTAL_MAX};
 use crate::redis::generation::Accepted;
 use crate::redis::keys::{GROUP, Keys};
-use crate::redis::right::{Right, missing_right, sentence};
+use crate::redis::right::{Right, doubt, missing_right};
 use crate::redis::script::Script;
 use crate::redis::{Error, Redis, Result};
 
@@ -22,8 +23,8 @@ pub enum Outcome {
     Ran,
     /// Redis lives another life than the one that was proven.
     OtherGeneration,
-    /// Something may not be run: a sentence that names it and says what to grant.
-    Denied(String),
+    /// Something may not be run, and can be named.
+    Denied(Doubt),
 }
 
 /// One command of the transaction.
@@ -87,7 +88,7 @@ pub async fn dry_run(redis: &Redis, accepted: &Accepted) -> Result<Outcome> {
     }
     match missing.is_empty() {
         true => Ok(Outcome::Ran),
-        false => Ok(Outcome::Denied(sentence(&missing, redis.user(), redis.keys().prefix()))),
+        false => Ok(Outcome::Denied(doubt(&missing, redis.user(), redis.keys().prefix()))),
     }
 }
 
@@ -123,7 +124,7 @@ fn denied(reply: &Value, command: &str, script: Option<&Script>) -> Result<Optio
 /// Once each. What was denied before has left the keys as no later script expects them.
 fn note(missing: &mut Vec<Right>, right: Option<Right>) {
     let is_news = |right: &Right| match right {
-        Right::Broken(_) => missing.is_empty(),
+        Right::Broken(..) => missing.is_empty(),
         right => !missing.contains(right),
     };
     let right = right.filter(is_news);
@@ -229,12 +230,12 @@ mod tests {
         for script in steps {
             note(&mut missing, denied(&replied(told), "eval", Some(script)).unwrap());
         }
-        let told = sentence(&missing, "m3", "fc");
+        let told = doubt(&missing, "m3", "fc").to_string();
         assert!(told.starts_with("Redis cannot run state.lua: "), "{told}");
         assert!(told.contains("unexpected symbol"), "{told}");
         for code in ["ERR", "WRONGTYPE", "NOSCRIPT"] {
             let right = denied(&replied(&format!("{code} said")), "xlen", None).unwrap().unwrap();
-            let told = sentence(&[right], "m3", "fc");
+            let told = doubt(&[right], "m3", "fc").to_string();
             assert!(told.starts_with("Redis cannot run xlen: "), "{code}: {told}");
         }
         for code in ["OOM", "MISCONF", "NOREPLICAS", "READONLY", "LOADING", "BUSY"] {

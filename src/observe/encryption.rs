@@ -3,18 +3,18 @@
 
 use std::net::IpAddr;
 
-use super::Observer;
+use crate::redis::Redis;
+use crate::redis::tls;
+use crate::store::Store;
 
-impl Observer {
-    /// Of the connections to Redis.
-    pub async fn encryption_of_redis(&self) -> String {
-        told(self.redis.tls_version().await.map_err(|error| error.to_string()))
-    }
+/// Of the connections to Redis.
+pub(super) async fn of_redis(redis: &Redis) -> String {
+    told(tls::tls_version(redis).await.map_err(|error| error.to_string()))
+}
 
-    /// Of the connections to the database.
-    pub async fn encryption_of_database(&self) -> String {
-        told(self.store.tls_version().await.map_err(|error| error.to_string()))
-    }
+/// Of the connections to the database.
+pub(super) async fn of_database(store: &dyn Store) -> String {
+    told(store.tls_version().await.map_err(|error| error.to_string()))
 }
 
 fn told(version: Result<Option<String>, String>) -> String {

@@ -1,4 +1,4 @@
-//! Why something cannot be told.
+//! What keeps a question about a coupon from its answer.
 
 use crate::{redis, store};
 

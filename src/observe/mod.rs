@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use crate::domain::coupon::{Coupon, CouponId, State};
 use crate::redis::Redis;
-use crate::store::{Counts, Store};
+use crate::store::{self, Counts, Store};
 use crate::telemetry::health::Health;
 
 pub use balance::Audit;
@@ -150,8 +150,37 @@ impl Observer {
         self.states(std::slice::from_ref(coupon)).await[0].state
     }
 
-    /// As [`Observer::state`], of each coupon and with its stock; Redis is asked once for all of them.
+    /// As [`Observer::state`], of each coupon and with its stock; Redis is asked once for all.
     pub async fn states(&self, coupons: &[Coupon]) -> Vec<CouponState> {
         state::of_all(&self.redis, coupons).await
+    }
+
+    /// Whether this process can issue, and what is unsafe about its servers: what its parts
+    /// reported last. Waits for nobody.
+    pub fn readiness(&self) -> Readiness {
+        Readiness::of(self.health.told(), self.redis.generation().current())
+    }
+
+    /// The sentence about contested tickets, if there are any; counted coupon by coupon.
+    ///
+    /// # Errors
+    /// Those of any call to the database.
+    pub async fn contested(&self) -> store::Result<Option<String>> {
+        contested::sentence(&*self.store).await
+    }
+
+    /// The sentence about records that stay without rows, if there are any or if nobody can tell.
+    pub async fn stuck_records(&self) -> Option<String> {
+        stuck::told(&self.redis).await
+    }
+
+    /// What encrypts the connections to Redis.
+    pub async fn encryption_of_redis(&self) -> String {
+        encryption::of_redis(&self.redis).await
+    }
+
+    /// What encrypts the connections to the database.
+    pub async fn encryption_of_database(&self) -> String {
+        encryption::of_database(&*self.store).await
     }
 }

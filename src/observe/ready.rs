@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Observer;
+use crate::redis::generation::Life;
 use crate::telemetry::health::Report;
 
 /// The answer of `/readyz`.
@@ -20,21 +20,21 @@ pub struct Readiness {
     pub epoch: Option<u32>,
 }
 
-impl Observer {
-    /// Whether this process can issue, and what is unsafe about its servers: what its parts
-    /// reported last. Waits for nobody.
-    pub fn readiness(&self) -> Readiness {
-        let Report { mut reasons, warnings } = self.health.told();
-        let current = self.redis.generation().current();
-        if let Err(reason) = &current {
-            reasons.push(format!("recovering: {reason}"));
+impl Readiness {
+    /// Whether a process can issue whose parts report this and that knows this of Redis, and what
+    /// is unsafe about its servers.
+    pub(super) fn of(told: Report, life: Life) -> Self {
+        let Report { mut reasons, warnings } = told;
+        let proven = life.proven();
+        if let Err(doubt) = &proven {
+            reasons.push(format!("recovering: {doubt}"));
         }
-        Readiness {
+        Self {
             ready: reasons.is_empty(),
             reasons,
             warnings,
-            durability: current.as_ref().map_or("unknown", |known| known.durability.word()),
-            epoch: current.ok().map(|known| known.epoch),
+            durability: proven.as_ref().map_or("unknown", |known| known.durability.word()),
+            epoch: proven.ok().map(|known| known.epoch),
         }
     }
 }

@@ -1,16 +1,14 @@
 //! Records that some persister holds and cannot write, as anybody can see them in Redis.
 
-use super::Observer;
 use crate::domain::limits::ROWS_LATE;
-use crate::redis::stuck::Stuck;
+use crate::redis::Redis;
+use crate::redis::stuck::{self, Stuck};
 
-impl Observer {
-    /// The sentence about them, if there are any or if nobody can tell.
-    pub async fn stuck_records(&self) -> Option<String> {
-        match self.redis.stuck_records(ROWS_LATE).await {
-            Ok(stuck) => stuck.as_ref().map(sentence),
-            Err(error) => Some(format!("it is not known whether records are refused: {error}")),
-        }
+/// The sentence about them, if there are any or if nobody can tell.
+pub(super) async fn told(redis: &Redis) -> Option<String> {
+    match stuck::stuck_records(redis, ROWS_LATE).await {
+        Ok(stuck) => stuck.as_ref().map(sentence),
+        Err(error) => Some(format!("it is not known whether records are refused: {error}")),
     }
 }
 

@@ -1,46 +1,74 @@
 //! One batch: a transaction, then the acknowledgement of exactly its records (P5 steps 3, 4, 6, 7).
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::Persister;
-use super::consume::tickets_of;
+use super::consumer::Consumer;
+use super::contested::Contested;
+use super::pending::Pending;
 use crate::domain::coupon::Shard;
 use crate::domain::record::Record;
 use crate::lua::acknowledge::{self, Args, RECORDS_MAX, Reply};
+use crate::redis::Redis;
 use crate::redis::generation::Accepted;
 use crate::redis::stream::Entry;
-use crate::store;
+use crate::store::{self, Store};
 use crate::telemetry::metrics;
 
 /// The database is away; what was read stays pending.
 #[derive(Debug)]
 pub(super) struct Away;
 
-impl Persister {
+/// Writes batches, and remembers what could not be written.
+pub(super) struct Writer {
+    redis: Redis,
+    store: Arc<dyn Store>,
+    now_ms: fn() -> i64,
+    contested: Contested,
+    /// Since when no transaction ended well, and why the last one did not.
+    away_since: Option<(Instant, String)>,
+}
+
+impl Writer {
+    /// `now_ms` is the clock of the lag.
+    pub(super) fn new(redis: Redis, store: Arc<dyn Store>, now_ms: fn() -> i64) -> Self {
+        Self { redis, store, now_ms, contested: Contested::default(), away_since: None }
+    }
+
+    /// What an operator should know of.
+    pub(super) fn sentences(&self) -> impl Iterator<Item = String> {
+        let away = self.away_since.as_ref().map(|(since, error)| {
+            format!("no row could be written for {} s: {error}", since.elapsed().as_secs())
+        });
+        self.contested.sentence().into_iter().chain(away)
+    }
+
     /// Persists a batch and says how many tickets it acknowledged. When the database refuses the
     /// batch, it is tried again record by record, so that a bad record holds up nobody.
     pub(super) async fn write(
         &mut self,
         accepted: &Accepted,
         batch: Vec<Entry>,
+        consumer: &Consumer,
+        pending: &mut Pending,
     ) -> Result<usize, Away> {
         let mut good = Vec::with_capacity(batch.len());
         for entry in batch {
             match &entry.record {
                 Ok(_) => good.push(entry),
-                Err(malformed) => self.refused.add(&entry, &malformed.to_string()),
+                Err(malformed) => pending.refused.add(&entry, &malformed.to_string()),
             }
         }
         if good.is_empty() {
             return Ok(0);
         }
-        match self.commit(&good).await {
-            Ok(()) => Ok(self.acknowledge(accepted, &good).await),
+        match self.commit(&good, consumer).await {
+            Ok(()) => Ok(self.acknowledge(accepted, &good, pending).await),
             Err(error) if error.is_away() => Err(self.away(&error)),
             Err(error) => {
                 metrics::persist_failed("data");
                 tracing::debug!(%error, records = good.len(), "a batch is tried record by record");
-                self.write_one_by_one(accepted, good).await
+                self.write_one_by_one(accepted, good, consumer, pending).await
             }
         }
     }
@@ -49,27 +77,29 @@ impl Persister {
         &mut self,
         accepted: &Accepted,
         entries: Vec<Entry>,
+        consumer: &Consumer,
+        pending: &mut Pending,
     ) -> Result<usize, Away> {
         let mut persisted = 0;
         for entry in entries {
-            match self.commit(std::slice::from_ref(&entry)).await {
-                Ok(()) => persisted += self.acknowledge(accepted, &[entry]).await,
+            match self.commit(std::slice::from_ref(&entry), consumer).await {
+                Ok(()) => persisted += self.acknowledge(accepted, &[entry], pending).await,
                 Err(error) if error.is_away() => return Err(self.away(&error)),
-                Err(error) => self.refused.add(&entry, &error.to_string()),
+                Err(error) => pending.refused.add(&entry, &error.to_string()),
             }
         }
         Ok(persisted)
     }
 
     /// One transaction. An interrupted commit counts as failed: coming again is a no-op (I9).
-    async fn commit(&mut self, entries: &[Entry]) -> store::Result<()> {
+    async fn commit(&mut self, entries: &[Entry], consumer: &Consumer) -> store::Result<()> {
         let records: Vec<Record> =
             entries.iter().filter_map(|entry| entry.record.as_ref().ok()).cloned().collect();
         let since = Instant::now();
-        let persisted = self.seen_while(self.store.persist(&records)).await?;
+        let persisted = consumer.seen_while(self.store.persist(&records)).await?;
         let committed_at_ms = (self.now_ms)();
         self.away_since = None;
-        metrics::persisted(entries.iter().map(tickets_of).sum(), since.elapsed());
+        metrics::persisted(entries.iter().map(Entry::tickets).sum(), since.elapsed());
         for record in &records {
             let lag_ms = committed_at_ms.saturating_sub(record.issued_at.0).max(0);
             let lag = Duration::from_millis(lag_ms.unsigned_abs());
@@ -86,29 +116,34 @@ impl Persister {
 
     /// Drops the records of a committed batch from their streams. Whatever fails here leaves them
     /// pending, and they come again.
-    async fn acknowledge(&mut self, accepted: &Accepted, entries: &[Entry]) -> usize {
+    async fn acknowledge(
+        &self,
+        accepted: &Accepted,
+        entries: &[Entry],
+        pending: &mut Pending,
+    ) -> usize {
         let mut acknowledged = 0;
         for shard in Shard::all() {
             let of_shard = entries.iter().filter(|entry| entry.shard == shard);
             let records: Vec<(String, usize)> =
-                of_shard.map(|entry| (entry.id.clone(), tickets_of(entry))).collect();
+                of_shard.map(|entry| (entry.id.clone(), entry.tickets())).collect();
             for records in records.chunks(RECORDS_MAX) {
                 let args = Args { accepted, shard, records };
                 match acknowledge::acknowledge(&self.redis, &args).await {
                     Ok(Reply::Acknowledged(tickets)) => acknowledged += tickets as usize,
                     Ok(Reply::OtherGeneration) => {
                         self.redis.generation().doubt();
-                        self.is_pass_due = true;
+                        pending.read_again();
                     }
                     Err(error) => {
                         tracing::warn!(%error, "records could not be acknowledged");
-                        self.is_pass_due = true;
+                        pending.read_again();
                     }
                 }
             }
         }
         for entry in entries {
-            self.refused.remove(entry);
+            pending.refused.remove(entry);
         }
         acknowledged
     }

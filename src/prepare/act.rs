@@ -1,18 +1,52 @@
 //! How an act is carried out: intended, applied, settled. Repeating any step is harmless, so a lost
 //! reply or a crash between two of them is finished by whoever comes next (I8, P9 steps 1-3).
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use super::{Preparer, Refusal, Request};
-use crate::domain::act::{Act, ActResult, Applied, Change};
-use crate::domain::coupon::CouponId;
+use super::diverged::Diverged;
+use super::refusal::Refusal;
+use super::request::Request;
+use crate::domain::act::{Act, ActResult, Applied, Change, NewAct};
+use crate::domain::coupon::{Coupon, CouponId};
 use crate::domain::limits::GIVE_WAY;
+use crate::domain::time::UnixMs;
 use crate::lua::state::{StateChange, change_state};
 use crate::lua::{self, ActArgs, ActReply};
+use crate::redis::Redis;
 use crate::redis::generation::Accepted;
-use crate::store::Intended;
+use crate::store::{Intended, Store};
+use crate::telemetry::health::Health;
 
-impl Preparer {
+/// Carries out acts; cheap to clone.
+#[derive(Clone)]
+pub(super) struct Acts {
+    pub(super) redis: Redis,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) now: fn() -> UnixMs,
+    pub(super) diverged: Diverged,
+    /// Set at start, whenever the database was away, and when an act went to Redis first.
+    pub(super) redis_may_be_ahead: Arc<AtomicBool>,
+}
+
+impl Acts {
+    pub(super) fn new(redis: Redis, store: Arc<dyn Store>, now: fn() -> UnixMs) -> Self {
+        let diverged = Diverged::new(redis.clone(), store.clone());
+        let redis_may_be_ahead = Arc::new(AtomicBool::new(true));
+        Self { redis, store, now, diverged, redis_may_be_ahead }
+    }
+
+    /// Tells this register of coupons that have diverged.
+    pub(super) fn reporting_to(self, health: Health) -> Self {
+        Self { diverged: self.diverged.told_to(health), ..self }
+    }
+
+    /// The coupon's row.
+    pub(super) async fn coupon(&self, id: &CouponId) -> Result<Coupon, Refusal> {
+        self.store.find_coupon(id).await?.ok_or(Refusal::CouponNotFound)
+    }
+
     /// Intends an act and carries it out.
     pub(super) async fn act(
         &self,
@@ -43,6 +77,17 @@ impl Preparer {
         Err(Refusal::ActInProgress)
     }
 
+    fn new_act(&self, id: &CouponId, change: Change, request: &Request) -> NewAct {
+        NewAct {
+            coupon_id: id.clone(),
+            change,
+            idempotency_key: request.idempotency_key.clone(),
+            if_version: request.if_version,
+            who: request.who,
+            at: (self.now)(),
+        }
+    }
+
     /// Finishes somebody else's act. What it came to is its own caller's business.
     pub(super) async fn give_way(&self, other: &Act) -> Result<(), Refusal> {
         match self.carry_out(other).await {
@@ -55,8 +100,8 @@ impl Preparer {
 
     /// Applies an intended act in Redis and settles it in the database.
     pub(super) async fn carry_out(&self, act: &Act) -> Result<Applied, Refusal> {
-        let accepted = self.redis.generation().current().map_err(Refusal::Recovering)?;
-        let recovering = |sentence: &str| Err(Refusal::Recovering(sentence.to_owned()));
+        let accepted = self.redis.generation().proven().map_err(Refusal::Unproven)?;
+        let recovering = |sentence| Err(Refusal::Recovering(sentence));
         match self.apply(&accepted, act).await? {
             ActReply::Settled(result) => {
                 // Others may have settled it meanwhile: each act is logged once, by all processes.
@@ -65,7 +110,7 @@ impl Preparer {
                 }
                 told(&result)
             }
-            ActReply::Diverged(_) => Err(self.diverged_of(&act.coupon_id)),
+            ActReply::Diverged(_) => Err(self.diverged.refusal_of(&act.coupon_id)),
             ActReply::OutOfOrder(last) if last > act.act_no => self.finished_by_others(act).await,
             ActReply::OutOfOrder(_) => recovering("Redis lacks acts that the database has"),
             ActReply::Recovering => recovering("the coupon waits for its recovery"),
@@ -83,7 +128,7 @@ impl Preparer {
         let found = self.store.find_act(&act.coupon_id, act.act_no).await?;
         match found.filter(|found| found.token() == act.token()).and_then(|found| found.result) {
             Some(result) => told(&result),
-            None => Err(self.diverged_of(&act.coupon_id)),
+            None => Err(self.diverged.refusal_of(&act.coupon_id)),
         }
     }
 
@@ -93,7 +138,7 @@ impl Preparer {
         let redis = &self.redis;
         Ok(match &act.change {
             Change::Preload => {
-                let coupon = self.find(&act.coupon_id).await?;
+                let coupon = self.coupon(&act.coupon_id).await?;
                 let args = lua::preload::Args {
                     accepted,
                     definition: &coupon.definition,

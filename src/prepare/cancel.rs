@@ -7,22 +7,37 @@ use std::time::Instant;
 
 use tokio::sync::oneshot::error::TryRecvError;
 
-use super::{Preparer, Refusal};
+use super::act::Acts;
+use super::gathering::Gatherings;
+use super::refusal::Refusal;
 use crate::domain::coupon::CouponId;
 use crate::domain::limits::GIVE_WAY;
 use crate::domain::ticket::{Serial, TicketId};
 use crate::domain::who::Who;
+use crate::redis::holders;
 use crate::store::Cancelled;
 
-impl Preparer {
+/// Cancels tickets; cheap to clone.
+#[derive(Clone)]
+pub(super) struct Cancels {
+    acts: Acts,
+    /// The gatherings that somebody waits in.
+    gatherings: Gatherings,
+}
+
+impl Cancels {
+    pub(super) fn new(acts: &Acts) -> Self {
+        Self { acts: acts.clone(), gatherings: Gatherings::default() }
+    }
+
     /// Cancels a ticket: its row and the return of its stock are one transaction (P9 step 4). Done
     /// before, it changes nothing.
     ///
     /// # Errors
     /// [`Refusal::TicketNotFound`], [`Refusal::InProgress`] while the row is not there, and those
     /// of an act.
-    pub async fn cancel(&self, id: &TicketId, who: Who) -> Result<(), Refusal> {
-        let gathering = self.cancels.of(&id.coupon_id, who);
+    pub(super) async fn cancel(&self, id: &TicketId, who: Who) -> Result<(), Refusal> {
+        let gathering = self.gatherings.of(&id.coupon_id, who);
         let mut told = gathering.join(id.serial)?;
         let _turn = gathering.turn.lock().await;
         loop {
@@ -57,17 +72,17 @@ impl Preparer {
         who: Who,
     ) -> Result<HashSet<Serial>, Refusal> {
         // Before the rows say that they are cancelled, while Redis could not.
-        self.check_not_diverged(id).await?;
+        self.acts.diverged.check(id).await?;
         let since = Instant::now();
         while since.elapsed() < GIVE_WAY {
-            match self.store.cancel_tickets(id, serials, who, (self.now)()).await? {
+            match self.acts.store.cancel_tickets(id, serials, who, (self.acts.now)()).await? {
                 Cancelled::Done { act, unknown } => {
                     if let Some(act) = act {
-                        self.carry_out(&act).await?;
+                        self.acts.carry_out(&act).await?;
                     }
                     return Ok(unknown.into_iter().collect());
                 }
-                Cancelled::Busy(other) => self.give_way(&other).await?,
+                Cancelled::Busy(other) => self.acts.give_way(&other).await?,
             }
         }
         Err(Refusal::ActInProgress)
@@ -75,7 +90,7 @@ impl Preparer {
 
     /// A serial that Redis gave has a row soon; every other one has no ticket.
     async fn why_no_row(&self, id: &TicketId) -> Refusal {
-        match self.redis.last_serial(&id.coupon_id).await {
+        match holders::last_serial(&self.acts.redis, &id.coupon_id).await {
             Ok(Some(last)) if id.serial <= last => Refusal::InProgress,
             Ok(_) => Refusal::TicketNotFound,
             Err(error) => error.into(),

@@ -4,22 +4,38 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures_util::stream::{self, StreamExt as _};
+
+use super::refusal::Refusal;
 use crate::domain::coupon::CouponId;
-use crate::domain::limits::DIVERGED_MAX;
+use crate::domain::limits::{DIVERGED_MAX, PAGE_DEFAULT_ROWS};
+use crate::lua::audit;
+use crate::redis::Redis;
+use crate::store::Store;
 use crate::telemetry::health::{Health, Part, Report};
 use crate::telemetry::metrics;
 
+/// So many coupons are looked at together: a distant database takes its time for each.
+const CHECKS_AT_ONCE: usize = 8;
+
 /// The diverged coupons that this process has met; cheap to clone.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Diverged {
+    redis: Redis,
+    store: Arc<dyn Store>,
     ids: Arc<Mutex<BTreeSet<CouponId>>>,
     health: Health,
 }
 
 impl Diverged {
-    /// None so far, and told to this register.
-    pub(super) fn told_to(health: Health) -> Self {
-        Self { ids: Arc::default(), health }
+    /// None so far.
+    pub(super) fn new(redis: Redis, store: Arc<dyn Store>) -> Self {
+        Self { redis, store, ids: Arc::default(), health: Health::default() }
+    }
+
+    /// The same, told to this register.
+    pub(super) fn told_to(self, health: Health) -> Self {
+        Self { health, ..self }
     }
 
     /// Remembers a coupon, and logs it when it is new. At the bound the others are not remembered.
@@ -59,5 +75,47 @@ impl Diverged {
         metrics::diverged_coupons(ids.len());
         let report = Report { reasons: Vec::new(), warnings: warning.into_iter().collect() };
         self.health.report(Part::Relay, report);
+    }
+
+    /// Fails when the coupon's last act in Redis is no row of the database. Rows come first, so it
+    /// always is one, unless the database lost it.
+    pub(super) async fn check(&self, id: &CouponId) -> Result<(), Refusal> {
+        let audit::Reply::Balance(balance) = audit::audit(&self.redis, id).await? else {
+            return Ok(());
+        };
+        let act = self.store.find_act(id, balance.act_no).await?;
+        if act.is_some_and(|act| act.token() == balance.act_token) {
+            self.remove(id);
+            return Ok(());
+        }
+        Err(self.refusal_of(id))
+    }
+
+    /// Looks at every coupon once, for acts that the database lost; they are told as the relay
+    /// tells them. It writes nothing, and finishes nothing.
+    ///
+    /// # Errors
+    /// When Redis or the database is away. What concerns one coupon only is told by others.
+    pub(super) async fn look_at_all(&self) -> Result<(), Refusal> {
+        let mut after = None;
+        loop {
+            let page = self.store.list_coupons(after.as_ref(), PAGE_DEFAULT_ROWS).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = Some(last.definition.id.clone());
+            let checks = page.iter().map(|coupon| self.check(&coupon.definition.id));
+            let mut checks = stream::iter(checks).buffer_unordered(CHECKS_AT_ONCE);
+            while let Some(checked) = checks.next().await {
+                checked.or_else(|refusal| match refusal.concerns_all() {
+                    true => Err(refusal),
+                    false => Ok(()),
+                })?;
+            }
+        }
+    }
+
+    /// The refusal of an act of this coupon, which is remembered.
+    pub(super) fn refusal_of(&self, id: &CouponId) -> Refusal {
+        self.add(id);
+        Refusal::Diverged
     }
 }

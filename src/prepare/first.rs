@@ -3,7 +3,9 @@
 
 use std::sync::atomic::Ordering;
 
-use super::{Preparer, Refusal, Request, act};
+use super::act::{self, Acts};
+use super::refusal::Refusal;
+use super::request::Request;
 use crate::domain::act::{Applied, Change};
 use crate::domain::coupon::{Coupon, CouponId};
 use crate::domain::limits::ROW_WAIT;
@@ -45,12 +47,22 @@ impl Stop {
         match change_state_first(redis, id, change).await? {
             ActReply::Settled(result) => act::told(&result),
             ActReply::Unknown => Err(Refusal::CouponNotFound),
-            _ => Err(Refusal::Recovering("Redis cannot take the act now".to_owned())),
+            _ => Err(Refusal::Recovering("Redis cannot take the act now")),
         }
     }
 }
 
-impl Preparer {
+/// Changes the state of coupons; cheap to clone.
+#[derive(Clone)]
+pub(super) struct Stops {
+    acts: Acts,
+}
+
+impl Stops {
+    pub(super) fn new(acts: &Acts) -> Self {
+        Self { acts: acts.clone() }
+    }
+
     /// Pauses, resumes or closes. A pause or close goes to Redis first when its row cannot be had
     /// within half a second, when Redis and the database have diverged, or when `redis_first` asks
     /// for it; its act is written afterwards (P9 step 7). A close is for good: with an `If-Match`
@@ -59,7 +71,7 @@ impl Preparer {
     ///
     /// # Errors
     /// [`Refusal::AlreadyClosed`], [`Refusal::Superseded`] and those of an act.
-    pub async fn change_state(
+    pub(super) async fn change_state(
         &self,
         id: &CouponId,
         change: Change,
@@ -72,7 +84,7 @@ impl Preparer {
             if let Err(error) = self.write_what_went_first(id).await {
                 tracing::debug!(%error, coupon.id = %id, "not known whether a pause came first");
             }
-            return self.act(id, change, request).await;
+            return self.acts.act(id, change, request).await;
         };
         let first = if redis_first { Some(self.go_first(id, stop).await?) } else { None };
         // What it had intended when it is given up is carried out by a relay.
@@ -80,7 +92,7 @@ impl Preparer {
             if !redis_first {
                 self.write_what_went_first(id).await?;
             }
-            self.act(id, change, request).await
+            self.acts.act(id, change, request).await
         });
         let row = row.await;
         let refusal = match row.unwrap_or_else(|_| Err(store::Error::late().into())) {
@@ -101,9 +113,9 @@ impl Preparer {
 
     async fn go_first(&self, id: &CouponId, stop: Stop) -> Result<Applied, Refusal> {
         // Before it for a caller that leaves, after it for a relay that looks in between.
-        self.redis_may_be_ahead.store(true, Ordering::Relaxed);
-        let told = stop.go_first(&self.redis, id).await;
-        self.redis_may_be_ahead.store(true, Ordering::Relaxed);
+        self.acts.redis_may_be_ahead.store(true, Ordering::Relaxed);
+        let told = stop.go_first(&self.acts.redis, id).await;
+        self.acts.redis_may_be_ahead.store(true, Ordering::Relaxed);
         told
     }
 
@@ -112,8 +124,8 @@ impl Preparer {
     async fn write_what_went_first(&self, id: &CouponId) -> Result<(), Refusal> {
         // A pause, and a close after it.
         for _ in 0..2 {
-            let coupon = self.find(id).await?;
-            let audit::Reply::Balance(balance) = audit::audit(&self.redis, id).await? else {
+            let coupon = self.acts.coupon(id).await?;
+            let audit::Reply::Balance(balance) = audit::audit(&self.acts.redis, id).await? else {
                 break;
             };
             let Some(change) = balance.unwritten else { break };
@@ -128,8 +140,8 @@ impl Preparer {
     pub(super) async fn write_first(&self, coupon: &Coupon, change: Change) -> Result<(), Refusal> {
         let if_version = Some(coupon.version);
         let request = Request { if_version, ..Request::by(Who::Relay) };
-        self.redis_may_be_ahead.store(true, Ordering::Relaxed);
-        match self.act(&coupon.definition.id, change, &request).await {
+        self.acts.redis_may_be_ahead.store(true, Ordering::Relaxed);
+        match self.acts.act(&coupon.definition.id, change, &request).await {
             Ok(_) | Err(Refusal::AlreadyClosed | Refusal::VersionConflict { .. }) => Ok(()),
             Err(refusal) => Err(refusal),
         }

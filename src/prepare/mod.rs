@@ -7,28 +7,28 @@ mod cancel;
 mod diverged;
 mod first;
 mod gathering;
-mod lost_acts;
 mod refusal;
 mod relay;
 mod request;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
-use crate::domain::act::{Applied, Change, LoggedAct, NewAct};
+use crate::domain::act::{Applied, Change, LoggedAct};
 use crate::domain::code::CodeKeys;
 use crate::domain::coupon::{Coupon, CouponId, Definition, State};
 use crate::domain::limits::TOTAL_MAX;
+use crate::domain::ticket::TicketId;
 use crate::domain::time::UnixMs;
 use crate::domain::who::Who;
 use crate::redis::Redis;
 use crate::store::Store;
 use crate::telemetry::health::Health;
 
+use act::Acts;
 pub use act_body::{ActBody, ActPage};
-use diverged::Diverged;
+use cancel::Cancels;
 pub use first::Stop;
-use gathering::Gatherings;
+use first::Stops;
 pub use refusal::Refusal;
 pub use relay::Relay;
 pub use request::{Patch, Request};
@@ -36,14 +36,12 @@ pub use request::{Patch, Request};
 /// Prepares coupons; cheap to clone.
 #[derive(Clone)]
 pub struct Preparer {
-    redis: Redis,
     store: Arc<dyn Store>,
     keys: Arc<CodeKeys>,
     now: fn() -> UnixMs,
-    /// Set at start, whenever the database was away, and when an act went to Redis first.
-    redis_may_be_ahead: Arc<AtomicBool>,
-    diverged: Diverged,
-    cancels: Gatherings,
+    acts: Acts,
+    stops: Stops,
+    cancels: Cancels,
 }
 
 impl Preparer {
@@ -54,15 +52,15 @@ impl Preparer {
         keys: Arc<CodeKeys>,
         now: fn() -> UnixMs,
     ) -> Self {
-        let redis_may_be_ahead = Arc::new(AtomicBool::new(true));
-        let (diverged, cancels) = (Diverged::default(), Gatherings::default());
-        Self { redis: redis.clone(), store, keys, now, redis_may_be_ahead, diverged, cancels }
+        let acts = Acts::new(redis.clone(), store.clone(), now);
+        Self { store, keys, now, stops: Stops::new(&acts), cancels: Cancels::new(&acts), acts }
     }
 
     /// Tells this register of coupons that have diverged.
     #[must_use]
     pub fn reporting_to(self, health: Health) -> Self {
-        Self { diverged: Diverged::told_to(health), ..self }
+        let acts = self.acts.reporting_to(health);
+        Self { stops: Stops::new(&acts), cancels: Cancels::new(&acts), acts, ..self }
     }
 
     /// Creates a draft.
@@ -177,7 +175,7 @@ impl Preparer {
             };
             // The window was read at this version; moving another one would lose an act in between.
             let if_version = Some(request.if_version.unwrap_or(coupon.version));
-            self.act(id, change, &Request { if_version, ..request.clone() }).await?;
+            self.acts.act(id, change, &Request { if_version, ..request.clone() }).await?;
         }
         if definition.name != before.name {
             self.store.rename_coupon(id, &definition.name).await?;
@@ -191,8 +189,8 @@ impl Preparer {
     /// Those of an act.
     pub async fn preload(&self, id: &CouponId, who: Who) -> Result<Coupon, Refusal> {
         // A Redis that was never proven could not be, once the database had a coupon to look for.
-        self.redis.generation().current().map_err(Refusal::Recovering)?;
-        self.act(id, Change::Preload, &Request::by(who)).await?;
+        self.acts.redis.generation().proven().map_err(Refusal::Unproven)?;
+        self.acts.act(id, Change::Preload, &Request::by(who)).await?;
         self.find(id).await
     }
 
@@ -210,18 +208,41 @@ impl Preparer {
             let detail = format!("must be -{TOTAL_MAX}..={TOTAL_MAX} and not 0");
             return Err(Refusal::Invalid(vec![("/delta", detail)]));
         }
-        self.act(id, Change::Restock { delta }, request).await
+        self.acts.act(id, Change::Restock { delta }, request).await
     }
 
-    fn new_act(&self, id: &CouponId, change: Change, request: &Request) -> NewAct {
-        NewAct {
-            coupon_id: id.clone(),
-            change,
-            idempotency_key: request.idempotency_key.clone(),
-            if_version: request.if_version,
-            who: request.who,
-            at: (self.now)(),
-        }
+    /// Pauses, resumes or closes. A pause or close goes to Redis first when its row cannot be had
+    /// within half a second, when Redis and the database have diverged, or when `redis_first` asks
+    /// for it; its act is written afterwards (P9 step 7).
+    ///
+    /// # Errors
+    /// [`Refusal::AlreadyClosed`], [`Refusal::Superseded`] and those of an act.
+    pub async fn change_state(
+        &self,
+        id: &CouponId,
+        change: Change,
+        request: &Request,
+        redis_first: bool,
+    ) -> Result<Applied, Refusal> {
+        self.stops.change_state(id, change, request, redis_first).await
+    }
+
+    /// Cancels a ticket; done before, it changes nothing (P9 step 4).
+    ///
+    /// # Errors
+    /// [`Refusal::TicketNotFound`], [`Refusal::InProgress`] while the row is not there, and those
+    /// of an act.
+    pub async fn cancel(&self, id: &TicketId, who: Who) -> Result<(), Refusal> {
+        self.cancels.cancel(id, who).await
+    }
+
+    /// Looks at every coupon once, for acts that the database lost; they are told as the relay
+    /// tells them. It writes nothing, and finishes nothing.
+    ///
+    /// # Errors
+    /// When Redis or the database is away. What concerns one coupon only is told by others.
+    pub async fn look_for_diverged(&self) -> Result<(), Refusal> {
+        self.acts.diverged.look_at_all().await
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::domain::act_refusal::ActRefusal;
+use crate::domain::doubt::Doubt;
 use crate::domain::limits::TOTAL_MAX;
 use crate::{redis, store};
 
@@ -71,7 +72,10 @@ pub enum Refusal {
     /// Redis is not proven to have its data. The act may stand as intended; it is then applied as
     /// soon as Redis is proven.
     #[error("Redis is not proven to have its data: {0}")]
-    Recovering(String),
+    Unproven(Doubt),
+    /// Redis is not proven to have all that belongs to this coupon. The act may stand as intended.
+    #[error("Redis is not proven to have its data: {0}")]
+    Recovering(&'static str),
     /// The database did not answer. The act may stand as intended; it is then applied by the relay.
     #[error(transparent)]
     Store(Arc<store::Error>),

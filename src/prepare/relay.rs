@@ -6,15 +6,11 @@ use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use tokio_util::sync::CancellationToken;
-
 use super::{Preparer, Refusal};
 use crate::domain::coupon::{Coupon, CouponId, State};
 use crate::domain::limits::PAGE_DEFAULT_ROWS;
 use crate::lua::audit;
 
-/// How often it looks.
-const EVERY: Duration = Duration::from_millis(500);
 /// Pages of acts that one step carries out, and pages of coupons that it compares.
 const PAGES_A_STEP: usize = 10;
 /// Coupons whose fault is remembered, so that it is logged once.
@@ -55,37 +51,30 @@ impl Relay {
         }
     }
 
-    /// Repeats [`Relay::step`] twice a second until shutdown.
-    pub async fn run(mut self, shutdown: CancellationToken) {
-        while !shutdown.is_cancelled() {
-            tokio::select! {
-                done = self.step() => if let Err(error) = done {
-                    tracing::debug!(%error, "the relay could not finish");
-                    self.preparer.redis_may_be_ahead.store(true, Ordering::Relaxed);
-                },
-                () = shutdown.cancelled() => return,
-            }
-            tokio::select! {
-                () = tokio::time::sleep(EVERY) => {}
-                () = shutdown.cancelled() => {}
-            }
-        }
-    }
-
     /// Finishes the acts that somebody left, and writes those that went to Redis first. Says how
-    /// many.
+    /// many. It takes ten pages of acts and ten pages of coupons at most, and every call has its
+    /// time-out.
     ///
     /// # Errors
     /// When Redis or the database is away; the next step begins anew.
     pub async fn step(&mut self) -> Result<usize, Refusal> {
+        let finished = self.finish().await;
+        if let Err(error) = &finished {
+            tracing::debug!(%error, "the relay could not finish");
+            self.preparer.acts.redis_may_be_ahead.store(true, Ordering::Relaxed);
+        }
+        finished
+    }
+
+    async fn finish(&mut self) -> Result<usize, Refusal> {
         // Without a proven life of Redis nothing can be applied.
-        self.preparer.redis.generation().current().map_err(Refusal::Recovering)?;
+        self.preparer.acts.redis.generation().proven().map_err(Refusal::Unproven)?;
         let mut finished = self.finish_left().await?;
         // What may be ahead by now is another look's, once this one has seen all.
         if self.look.is_none() {
             // Another process may have gone first, so it is looked for now and then in any case.
             let is_due = self.looked_at.is_none_or(|at| at.elapsed() >= LOOK_AHEAD_EVERY);
-            let also_closed = self.preparer.redis_may_be_ahead.swap(false, Ordering::Relaxed);
+            let also_closed = self.preparer.acts.redis_may_be_ahead.swap(false, Ordering::Relaxed);
             if also_closed || is_due {
                 self.looked_at = Some(Instant::now());
                 self.look = Some(Look { after: None, also_closed });
@@ -105,7 +94,7 @@ impl Relay {
             let page = store.unsettled_acts(now, after.as_ref(), PAGE_DEFAULT_ROWS).await?;
             for act in &page {
                 self.after = Some(act.coupon_id.clone());
-                match self.preparer.carry_out(act).await {
+                match self.preparer.acts.carry_out(act).await {
                     Ok(_) => {
                         self.complained.remove(&act.coupon_id);
                         finished += 1;
@@ -128,7 +117,7 @@ impl Relay {
         // part waits for its recovery.
         let is_its_own = match refusal {
             Refusal::Redis(_) | Refusal::Store(_) => true,
-            Refusal::Recovering(_) => self.preparer.redis.generation().current().is_ok(),
+            Refusal::Recovering(_) => self.preparer.acts.redis.generation().proven().is_ok(),
             _ => false,
         };
         if is_its_own
@@ -157,7 +146,7 @@ impl Relay {
             let page = page?;
             for coupon in &page {
                 let id = &coupon.definition.id;
-                let is_over = coupon.state == State::Closed && !self.preparer.diverged.has(id);
+                let is_over = coupon.state == State::Closed && !self.preparer.acts.diverged.has(id);
                 if is_over && !also_closed {
                     continue;
                 }
@@ -178,15 +167,15 @@ impl Relay {
     async fn look_at(&self, coupon: &Coupon) -> Result<bool, Refusal> {
         let (preparer, id) = (&self.preparer, &coupon.definition.id);
         // Also of a draft, which Redis does not have: unless its row went back behind its preload.
-        let audit::Reply::Balance(balance) = audit::audit(&preparer.redis, id).await? else {
+        let audit::Reply::Balance(balance) = audit::audit(&preparer.acts.redis, id).await? else {
             return Ok(false);
         };
         // An act may have come since the row was read, so it is looked at once more.
-        if balance.act_no > coupon.act_no || preparer.diverged.has(id) {
-            preparer.check_not_diverged(id).await?;
+        if balance.act_no > coupon.act_no || preparer.acts.diverged.has(id) {
+            preparer.acts.diverged.check(id).await?;
         }
         match balance.unwritten {
-            Some(change) => preparer.write_first(coupon, change).await.map(|()| true),
+            Some(change) => preparer.stops.write_first(coupon, change).await.map(|()| true),
             None => Ok(false),
         }
     }

@@ -12,6 +12,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 
 use super::counted::Counted;
+use crate::domain::doubt::{Doubt, OLDER_MAY_PASS};
 use crate::domain::limits::{DIRECTORY_LOCK_WAIT, DISK_WAIT};
 use crate::domain::time::UnixMs;
 
@@ -35,17 +36,17 @@ impl Reader {
     /// What is kept; waits for the disk for 5 seconds at most.
     ///
     /// # Errors
-    /// The sentence why it is not known.
-    pub(super) async fn read(&mut self) -> Result<Option<Counted>, String> {
+    /// Why it is not known.
+    pub(super) async fn read(&mut self) -> Result<Option<Counted>, Doubt> {
         let Some(data_dir) = &self.data_dir else { return Ok(None) };
         let dir = data_dir.clone();
         let asked = self.asked.get_or_insert_with(|| spawn_blocking(move || read(&dir)));
         let answer = match timeout(DISK_WAIT, asked).await {
             Ok(answer) => answer.map_err(io::Error::other).flatten(),
-            Err(_) => return Err(cannot("read", data_dir, &hangs())),
+            Err(_) => return Err(unread(data_dir, &hangs())),
         };
         self.asked = None;
-        answer.map_err(|fault| cannot("read", data_dir, &fault))
+        answer.map_err(|fault| unread(data_dir, &fault))
     }
 }
 
@@ -66,13 +67,13 @@ fn parse(text: &str) -> Option<Counted> {
     words.next().is_none().then_some(counted)
 }
 
-/// The sentence about a file that fails.
-pub(super) fn cannot(doing: &str, data_dir: &Path, error: &io::Error) -> String {
-    format!(
-        "cannot {doing} {}: {error}; without it older data of Redis may pass for a restart after \
-         an outage of the database",
-        path(data_dir).display()
-    )
+fn unread(data_dir: &Path, error: &io::Error) -> Doubt {
+    Doubt::CountUnread { file: path(data_dir).display().to_string(), error: error.to_string() }
+}
+
+/// The sentence about a file that is not written.
+pub(super) fn unwritten(data_dir: &Path, error: &io::Error) -> String {
+    format!("cannot write {}: {error}; {OLDER_MAY_PASS}", path(data_dir).display())
 }
 
 fn path(data_dir: &Path) -> PathBuf {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::watch;
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 
 use super::counted::Counted;
@@ -16,6 +16,7 @@ use crate::domain::limits::DISK_WAIT;
 use crate::redis::generation::GenerationWatch;
 use crate::store::Store;
 use crate::telemetry::health::{Health, Part, Report};
+use crate::telemetry::loops::Stepped;
 
 /// The newest count, for those who write it down.
 #[derive(Clone)]
@@ -41,50 +42,88 @@ impl Notes {
         self.overtaken.compare_exchange(generation_no, 0, order, failed).is_ok()
     }
 
+    /// Writes the counts into this data directory, and reports here when it cannot.
+    pub(super) fn file(&self, data_dir: PathBuf, health: Health) -> HeartbeatFile {
+        HeartbeatFile { newest: self.subscribe(), data_dir, health, keeping: None }
+    }
+
+    /// Writes the counts into this database.
+    pub(super) fn row(&self, store: Arc<dyn Store>, generation: GenerationWatch) -> HeartbeatRow {
+        HeartbeatRow {
+            newest: self.subscribe(),
+            overtaken: self.overtaken.clone(),
+            store,
+            generation,
+        }
+    }
+
     /// Whoever writes begins with the count that is there.
     fn subscribe(&self) -> watch::Receiver<Option<Counted>> {
         let mut newest = self.newest.subscribe();
         newest.mark_changed();
         newest
     }
+}
 
-    /// Keeps every count in the data directory. Never ends.
-    pub(super) async fn keep(&self, data_dir: Option<PathBuf>, health: Health) {
-        let Some(data_dir) = data_dir else { return std::future::pending().await };
-        let mut newest = self.subscribe();
-        let tell = |fault: Option<io::Error>| {
-            let warning = fault.map(|fault| kept::cannot("write", &data_dir, &fault));
-            let warnings = warning.into_iter().collect();
-            health.report(Part::Heartbeat, Report { reasons: Vec::new(), warnings });
+/// Keeps the counts in the data directory; its loop is [`HeartbeatFile::step`] repeated.
+pub struct HeartbeatFile {
+    newest: watch::Receiver<Option<Counted>>,
+    data_dir: PathBuf,
+    health: Health,
+    /// A write that the disk has not finished.
+    keeping: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl HeartbeatFile {
+    /// Waits for the next count, however long none comes, and for the disk for 5 seconds at most. A
+    /// disk that hangs is asked once, and the next step goes on waiting for it.
+    pub async fn step(&mut self) -> Stepped {
+        let keeping = match &mut self.keeping {
+            Some(keeping) => keeping,
+            none => {
+                let (counted, dir) = (next(&mut self.newest).await, self.data_dir.clone());
+                none.insert(spawn_blocking(move || kept::keep(&dir, &counted)))
+            }
         };
-        loop {
-            let counted = next(&mut newest).await;
-            let dir = data_dir.clone();
-            let mut keeping = spawn_blocking(move || kept::keep(&dir, &counted));
-            let kept = match timeout(DISK_WAIT, &mut keeping).await {
-                Ok(kept) => kept,
-                Err(_) => {
-                    tell(Some(kept::hangs()));
-                    keeping.await
-                }
-            };
-            tell(kept.map_err(io::Error::other).flatten().err());
-        }
+        let kept = match timeout(DISK_WAIT, keeping).await {
+            Ok(kept) => {
+                self.keeping = None;
+                kept.map_err(io::Error::other).flatten()
+            }
+            Err(_) => Err(kept::hangs()),
+        };
+        let stepped = if kept.is_ok() { Stepped::Done } else { Stepped::Failed };
+        let warning = kept.err().map(|fault| kept::unwritten(&self.data_dir, &fault));
+        let warnings = warning.into_iter().collect();
+        self.health.report(Part::Heartbeat, Report { reasons: Vec::new(), warnings });
+        stepped
     }
+}
 
-    /// Takes every count into the database (P2 step 8). Never ends.
-    pub(super) async fn write(&self, store: &dyn Store, generation: &GenerationWatch) {
-        let mut newest = self.subscribe();
-        loop {
-            let Counted { generation_no, heartbeat, seen_at, .. } = next(&mut newest).await;
-            match store.beat(generation_no, heartbeat, seen_at).await {
-                Ok(true) => {}
-                Ok(false) => {
-                    self.overtaken.store(generation_no, Ordering::Relaxed);
-                    generation.doubt();
-                }
-                // The heartbeat proves old data, never fresh data: missing one is harmless.
-                Err(error) => tracing::debug!(%error, "the heartbeat was not written down"),
+/// Takes the counts into the database (P2 step 8); its loop is [`HeartbeatRow::step`] repeated.
+pub struct HeartbeatRow {
+    newest: watch::Receiver<Option<Counted>>,
+    overtaken: Arc<AtomicU64>,
+    store: Arc<dyn Store>,
+    generation: GenerationWatch,
+}
+
+impl HeartbeatRow {
+    /// Waits for the next count, however long none comes, and writes it with one statement, which
+    /// has its time-out.
+    pub async fn step(&mut self) -> Stepped {
+        let Counted { generation_no, heartbeat, seen_at, .. } = next(&mut self.newest).await;
+        match self.store.beat(generation_no, heartbeat, seen_at).await {
+            Ok(true) => Stepped::Done,
+            Ok(false) => {
+                self.overtaken.store(generation_no, Ordering::Relaxed);
+                self.generation.doubt();
+                Stepped::Done
+            }
+            // The heartbeat proves old data, never fresh data: missing one is harmless.
+            Err(error) => {
+                tracing::debug!(%error, "the heartbeat was not written down");
+                Stepped::Failed
             }
         }
     }

@@ -3,10 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use super::sweep::{Error, named};
+use super::error::Error;
+use super::lost::named;
 use crate::domain::coupon::CouponId;
 use crate::domain::limits::LOST_COUPONS_MAX;
 use crate::redis::Redis;
+use crate::redis::holders;
 use crate::store::Store;
 
 /// The coupons without a row, as far as this process has looked.
@@ -24,7 +26,7 @@ impl Rowless {
     /// Looks for the rows of a page of keys, and of those coupons that had none before.
     pub(super) async fn look(&mut self, redis: &Redis, store: &dyn Store) -> Result<(), Error> {
         // Rows come first: what Redis has is a row by the time at which the row is looked for.
-        let (next, page) = redis.page_of_coupons(self.cursor).await?;
+        let (next, page) = holders::page_of_coupons(redis, self.cursor).await?;
         let page: BTreeSet<CouponId> = page.into_iter().collect();
         let asked: Vec<CouponId> = page.union(&self.told).cloned().collect();
         let mut rowless = store.without_row(&asked).await?;

@@ -1,8 +1,9 @@
 //! Does Redis have every ticket that the database has?
 
-use super::accept::Unproven;
+use super::unproven::Unproven;
 use crate::domain::limits::PAGE_MAX_ROWS;
 use crate::redis::Redis;
+use crate::redis::holders;
 use crate::store::Store;
 
 /// Whether Redis has every coupon that it must have, and no ticket less than the database.
@@ -13,7 +14,7 @@ pub(super) async fn serials_reach(redis: &Redis, store: &dyn Store) -> Result<bo
         let Some((last_id, _)) = page.last() else { return Ok(true) };
         let last_id = last_id.clone();
         for (id, in_store) in page {
-            if redis.last_serial(&id).await?.is_none_or(|in_redis| in_redis < in_store) {
+            if holders::last_serial(redis, &id).await?.is_none_or(|in_redis| in_redis < in_store) {
                 return Ok(false);
             }
         }

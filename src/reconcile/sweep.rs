@@ -4,32 +4,18 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
-
+use super::error::Error;
+use super::lost::named;
 use super::rowless::Rowless;
 use crate::domain::coupon::CouponId;
 use crate::domain::limits::{LOST_COUPONS_MAX, PAGE_MAX_ROWS};
 use crate::redis::Redis;
+use crate::redis::presence;
 use crate::store::Store;
 use crate::telemetry::health::{Health, Part, Report};
+use crate::telemetry::loops::Stepped;
 use crate::telemetry::metrics;
-
-const EVERY: Duration = Duration::from_secs(1);
-/// Ids that a sentence names.
-const NAMED: usize = 5;
-
-/// Why a page could not be looked at. Others report it.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// Redis did not answer.
-    #[error(transparent)]
-    Redis(#[from] crate::redis::Error),
-    /// The database did not answer.
-    #[error(transparent)]
-    Store(#[from] crate::store::Error),
-}
 
 /// Looks for the keys of all coupons, and for their rows; its loop is [`Sweep::step`] repeated.
 pub struct Sweep {
@@ -50,33 +36,24 @@ impl Sweep {
         Self { redis, store, health, after: None, lost, rowless }
     }
 
-    /// Repeats [`Sweep::step`] every second until shutdown.
-    pub async fn run(mut self, shutdown: CancellationToken) {
-        while !shutdown.is_cancelled() {
-            tokio::select! {
-                () = self.step() => {}
-                () = shutdown.cancelled() => return,
-            }
-            tokio::select! {
-                () = tokio::time::sleep(EVERY) => {}
-                () = shutdown.cancelled() => {}
-            }
-        }
-    }
-
-    /// Looks at one page, at those that were lost, and at those that are doubted, and tells.
-    pub async fn step(&mut self) {
+    /// Looks at one page, at those that were lost, and at those that are doubted, and tells. A few
+    /// calls, and one for each of at most 64 doubted coupons; every call has its time-out.
+    pub async fn step(&mut self) -> Stepped {
         // In a life of Redis that is not proven any coupon may be missing, and the prover says so.
-        if self.redis.generation().current().is_err() {
-            return;
+        if self.redis.generation().proven().is_err() {
+            return Stepped::Idle;
         }
+        let mut stepped = Stepped::Done;
         if let Err(error) = self.look().await {
             tracing::debug!(%error, "a page of coupons was not looked at");
+            stepped = Stepped::Failed;
         }
         if let Err(error) = self.rowless.look(&self.redis, &*self.store).await {
             tracing::debug!(%error, "the rows of a page of coupons were not looked for");
+            stepped = Stepped::Failed;
         }
         self.tell();
+        stepped
     }
 
     /// Looks at all pages, and tells; for a process that comes and goes.
@@ -119,7 +96,7 @@ impl Sweep {
         }
         let ids: Vec<CouponId> = ids.into_iter().collect();
         let missing: BTreeSet<CouponId> =
-            self.redis.without_their_keys(&ids).await?.into_iter().collect();
+            presence::without_their_keys(&self.redis, &ids).await?.into_iter().collect();
         self.after = last;
         self.lost = missing.into_iter().take(LOST_COUPONS_MAX).collect();
         metrics::lost_coupons(self.lost.len());
@@ -133,14 +110,4 @@ impl Sweep {
              {ids}"
         ))
     }
-}
-
-/// How many coupons these are and some of their names, for a sentence; `None` of none.
-pub(super) fn named(ids: &BTreeSet<CouponId>) -> Option<(String, String)> {
-    let some: Vec<&str> = ids.iter().take(NAMED).map(CouponId::as_str).collect();
-    let more = if ids.len() < LOST_COUPONS_MAX { "" } else { " or more" };
-    let coupons = if ids.len() == 1 { "coupon" } else { "coupons" };
-    let others = if ids.len() > NAMED { ", …" } else { "" };
-    let named = (format!("{}{more} {coupons}", ids.len()), format!("{}{others}", some.join(", ")));
-    (!ids.is_empty()).then_some(named)
 }

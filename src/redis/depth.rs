@@ -25,49 +25,47 @@ pub struct Depth {
 
 type Answer = std::result::Result<Value, RedisError>;
 
-impl Redis {
-    /// Looks at the streams of all shards, in one round trip, and in a second one at the oldest
-    /// records if there are any.
-    ///
-    /// # Errors
-    /// Those of any call.
-    pub async fn stream_depth(&self) -> Result<Depth> {
-        let mut question = pipe();
-        for shard in Shard::all() {
-            question.cmd("XLEN").arg(self.keys().records(shard));
-            question.cmd("GET").arg(self.keys().unpersisted(shard));
-            // A stream without a group is an error reply, and has nothing pending.
-            question.cmd("XPENDING").arg(self.keys().records(shard)).arg(GROUP);
-        }
-        let mut depth = Depth::default();
-        let mut oldest = pipe();
-        oldest.cmd("TIME");
-        for (shard, answers) in Shard::all().zip(self.ask_all(question).await?.chunks_exact(3)) {
-            let (records, unpersisted) = (count(&answers[0]), count(&answers[1]));
-            if records > 0 {
-                let stream = self.keys().records(shard);
-                oldest.cmd("XRANGE").arg(stream).arg("-").arg("+").arg("COUNT").arg(1);
-            }
-            depth.records += records;
-            depth.unpersisted += unpersisted;
-            depth.fullest_shard = depth.fullest_shard.max(unpersisted);
-            depth.pending += part(&answers[2], 0).map_or(0, count_of);
-        }
-        if depth.records > 0 {
-            let answers = self.ask_all(oldest).await?;
-            let now_ms = answers.first().and_then(|time| part(time, 0)).map_or(0, count_of) * 1_000;
-            let oldest_ms = answers.iter().skip(1).filter_map(first_ms).min();
-            depth.oldest_age =
-                Duration::from_millis(now_ms.saturating_sub(oldest_ms.unwrap_or(now_ms)));
-        }
-        Ok(depth)
+/// Looks at the streams of all shards, in one round trip, and in a second one at the oldest
+/// records if there are any.
+///
+/// # Errors
+/// Those of any call.
+pub async fn stream_depth(redis: &Redis) -> Result<Depth> {
+    let mut question = pipe();
+    for shard in Shard::all() {
+        question.cmd("XLEN").arg(redis.keys().records(shard));
+        question.cmd("GET").arg(redis.keys().unpersisted(shard));
+        // A stream without a group is an error reply, and has nothing pending.
+        question.cmd("XPENDING").arg(redis.keys().records(shard)).arg(GROUP);
     }
+    let mut depth = Depth::default();
+    let mut oldest = pipe();
+    oldest.cmd("TIME");
+    for (shard, answers) in Shard::all().zip(ask_all(redis, question).await?.chunks_exact(3)) {
+        let (records, unpersisted) = (count(&answers[0]), count(&answers[1]));
+        if records > 0 {
+            let stream = redis.keys().records(shard);
+            oldest.cmd("XRANGE").arg(stream).arg("-").arg("+").arg("COUNT").arg(1);
+        }
+        depth.records += records;
+        depth.unpersisted += unpersisted;
+        depth.fullest_shard = depth.fullest_shard.max(unpersisted);
+        depth.pending += part(&answers[2], 0).map_or(0, count_of);
+    }
+    if depth.records > 0 {
+        let answers = ask_all(redis, oldest).await?;
+        let now_ms = answers.first().and_then(|time| part(time, 0)).map_or(0, count_of) * 1_000;
+        let oldest_ms = answers.iter().skip(1).filter_map(first_ms).min();
+        depth.oldest_age =
+            Duration::from_millis(now_ms.saturating_sub(oldest_ms.unwrap_or(now_ms)));
+    }
+    Ok(depth)
+}
 
-    async fn ask_all(&self, mut question: Pipeline) -> Result<Vec<Answer>> {
-        let mut connection = self.pooled().await?;
-        question.ignore_errors();
-        question.query_async(&mut connection).await.map_err(Error::of_call)
-    }
+async fn ask_all(redis: &Redis, mut question: Pipeline) -> Result<Vec<Answer>> {
+    let mut connection = redis.pooled().await?;
+    question.ignore_errors();
+    question.query_async(&mut connection).await.map_err(Error::of_call)
 }
 
 /// A part of an answer that is a list.

@@ -3,6 +3,7 @@
 use ::redis::{Cmd, FromRedisValue, cmd};
 
 use super::{Error, Redis, Result};
+use crate::domain::doubt::Doubt;
 use crate::domain::generation::{Durability, Generation};
 
 /// Scripts say by their first line that they may run without memory, or write nothing.
@@ -76,39 +77,26 @@ impl Facts {
         }
     }
 
-    /// Why nothing may be issued from a server that is run like this, in a sentence.
-    /// `is_replicated` when a failover may put another server in its place.
-    pub fn unfit(&self, is_replicated: bool) -> Option<String> {
+    /// Why nothing may be issued from a server that is run like this. `is_replicated` when a
+    /// failover may put another server in its place.
+    pub fn unfit(&self, is_replicated: bool) -> Option<Doubt> {
         if self.mode == "sentinel" {
-            let sentence = "REDIS_URL leads to a Redis Sentinel: it must lead to the Redis server \
-                            itself; Sentinel is not supported";
-            return Some(sentence.to_owned());
+            return Some(Doubt::Sentinel);
         }
         if self.mode != "standalone" {
-            let sentence = "Redis is a node of a Redis Cluster, which is not supported: use a \
-                            Redis with cluster-enabled no";
-            return Some(sentence.to_owned());
+            return Some(Doubt::ClusterNode);
         }
         if self.major_version < VERSION_MIN {
-            return Some(format!("{} is too old: 7.0 or later is needed", self.version));
+            return Some(Doubt::TooOld(self.version.clone()));
         }
         if !self.is_master {
-            return Some("Redis is a replica: REDIS_URL must lead to its master".to_owned());
+            return Some(Doubt::Replica);
         }
         // Our keys have no time to live, so the volatile policies evict none of them.
         if self.eviction_policy.starts_with("allkeys") {
-            return Some(format!(
-                "maxmemory-policy is {}: an evicted key is lost stock; set it to noeviction",
-                self.eviction_policy
-            ));
+            return Some(Doubt::Evicts(self.eviction_policy.clone()));
         }
-        let is_alone = is_replicated && !self.waits_for_replicas;
-        is_alone.then(|| {
-            "the topology is replicated, and Redis writes without a replica: set \
-             min-replicas-to-write to 1 or more, and min-replicas-max-lag below the time of a \
-             failover"
-                .to_owned()
-        })
+        (is_replicated && !self.waits_for_replicas).then_some(Doubt::WritesAlone)
     }
 
     /// A failover to a replica that is not expected would not always be noticed; the sentence.
@@ -169,79 +157,76 @@ impl Facts {
     }
 }
 
-impl Redis {
-    /// Reads the facts.
-    ///
-    /// # Errors
-    /// Those of any call; [`Error::Malformed`] when INFO lacks a line.
-    pub async fn facts(&self) -> Result<Facts> {
-        let mut connection = self.pooled().await?;
-        let info: String = ask(&mut connection, &cmd("INFO")).await?;
-        let line = |name: &'static str| -> Result<&str> {
-            let found = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-            found.map(str::trim).ok_or(Error::Malformed(name))
-        };
-        // Valkey has a name of its own for it.
-        let mode = line("redis_mode").or_else(|_| line("server_mode"))?;
-        // A Sentinel has no data to tell about.
-        let of_data = |name| if mode == "sentinel" { Ok("") } else { line(name) };
-        let appendfsync = config(&mut connection, "appendfsync").await?;
-        let skips_fsync_on_rewrite = config(&mut connection, "no-appendfsync-on-rewrite").await?;
-        let skips_fsync_on_rewrite = skips_fsync_on_rewrite.map(|value| value == "yes");
-        let durability = match (of_data("aof_enabled")?, appendfsync.as_deref()) {
-            // A rewrite would void the level silently.
-            ("1", Some("always")) if skips_fsync_on_rewrite == Some(true) => Durability::Everysec,
-            ("1", Some("always")) => Durability::Always,
-            ("1", Some("everysec") | None) => Durability::Everysec,
-            _ => Durability::None,
-        };
-        let uptime_s = line("uptime_in_seconds")?.parse();
-        // Not every server of this protocol tells them.
-        let number = |name| line(name).ok().and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
-        // As Redis itself compares them before it refuses a write.
-        let in_use = number("used_memory").saturating_sub(number("mem_not_counted_for_evict"));
-        // Without an append-only file INFO has no line of its size.
-        let whole_file_bytes = line("aof_base_size").unwrap_or("0");
-        Ok(Facts {
-            version: match line("valkey_version") {
-                Ok(version) => format!("Valkey {version}"),
-                Err(_) => format!("Redis {}", line("redis_version")?),
-            },
-            major_version: major_of(line("redis_version")?),
-            mode: mode.to_owned(),
-            run_id: line("run_id")?.to_owned(),
-            replid: of_data("master_replid")?.to_owned(),
-            uptime_s: uptime_s.map_err(|_| Error::Malformed("uptime_in_seconds"))?,
-            replid2_is_zero: of_data("master_replid2")?.bytes().all(|byte| byte == b'0'),
-            // Told only where `min-replicas-to-write` and `min-replicas-max-lag` are set.
-            waits_for_replicas: line("min_slaves_good_slaves").is_ok(),
-            is_master: of_data("role")? == "master",
-            is_loading: of_data("loading")? != "0",
-            durability,
-            is_rewriting: of_data("aof_rewrite_in_progress")? != "0"
-                || of_data("aof_rewrite_scheduled")? != "0"
-                || of_data("aof_last_bgrewrite_status")? != "ok",
-            has_whole_file: whole_file_bytes != "0",
-            connected_replicas: number("connected_slaves"),
-            durability_is_read: appendfsync.is_some(),
-            last_write_ok: of_data("aof_last_write_status")? == "ok",
-            last_snapshot_ok: line("rdb_last_bgsave_status").is_ok_and(|status| status == "ok"),
-            memory_percent: (in_use * 100).checked_div(number("maxmemory")).unwrap_or(0),
-            eviction_policy: of_data("maxmemory_policy")?.to_owned(),
-            skips_fsync_on_rewrite,
-        })
-    }
+/// Reads the facts.
+///
+/// # Errors
+/// Those of any call; [`Error::Malformed`] when INFO lacks a line.
+pub async fn read(redis: &Redis) -> Result<Facts> {
+    let mut connection = redis.pooled().await?;
+    let info: String = ask(&mut connection, &cmd("INFO")).await?;
+    let line = |name: &'static str| -> Result<&str> {
+        let found = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        found.map(str::trim).ok_or(Error::Malformed(name))
+    };
+    // Valkey has a name of its own for it.
+    let mode = line("redis_mode").or_else(|_| line("server_mode"))?;
+    // A Sentinel has no data to tell about.
+    let of_data = |name| if mode == "sentinel" { Ok("") } else { line(name) };
+    let appendfsync = config(&mut connection, "appendfsync").await?;
+    let skips_fsync_on_rewrite = config(&mut connection, "no-appendfsync-on-rewrite").await?;
+    let skips_fsync_on_rewrite = skips_fsync_on_rewrite.map(|value| value == "yes");
+    let durability = match (of_data("aof_enabled")?, appendfsync.as_deref()) {
+        // A rewrite would void the level silently.
+        ("1", Some("always")) if skips_fsync_on_rewrite == Some(true) => Durability::Everysec,
+        ("1", Some("always")) => Durability::Always,
+        ("1", Some("everysec") | None) => Durability::Everysec,
+        _ => Durability::None,
+    };
+    let uptime_s = line("uptime_in_seconds")?.parse();
+    // Not every server of this protocol tells them.
+    let number = |name| line(name).ok().and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+    // As Redis itself compares them before it refuses a write.
+    let in_use = number("used_memory").saturating_sub(number("mem_not_counted_for_evict"));
+    // Without an append-only file INFO has no line of its size.
+    let whole_file_bytes = line("aof_base_size").unwrap_or("0");
+    Ok(Facts {
+        version: match line("valkey_version") {
+            Ok(version) => format!("Valkey {version}"),
+            Err(_) => format!("Redis {}", line("redis_version")?),
+        },
+        major_version: major_of(line("redis_version")?),
+        mode: mode.to_owned(),
+        run_id: line("run_id")?.to_owned(),
+        replid: of_data("master_replid")?.to_owned(),
+        uptime_s: uptime_s.map_err(|_| Error::Malformed("uptime_in_seconds"))?,
+        replid2_is_zero: of_data("master_replid2")?.bytes().all(|byte| byte == b'0'),
+        // Told only where `min-replicas-to-write` and `min-replicas-max-lag` are set.
+        waits_for_replicas: line("min_slaves_good_slaves").is_ok(),
+        is_master: of_data("role")? == "master",
+        is_loading: of_data("loading")? != "0",
+        durability,
+        is_rewriting: of_data("aof_rewrite_in_progress")? != "0"
+            || of_data("aof_rewrite_scheduled")? != "0"
+            || of_data("aof_last_bgrewrite_status")? != "ok",
+        has_whole_file: whole_file_bytes != "0",
+        connected_replicas: number("connected_slaves"),
+        durability_is_read: appendfsync.is_some(),
+        last_write_ok: of_data("aof_last_write_status")? == "ok",
+        last_snapshot_ok: line("rdb_last_bgsave_status").is_ok_and(|status| status == "ok"),
+        memory_percent: (in_use * 100).checked_div(number("maxmemory")).unwrap_or(0),
+        eviction_policy: of_data("maxmemory_policy")?.to_owned(),
+        skips_fsync_on_rewrite,
+    })
+}
 
-    /// The heartbeat of this life; 0 when it has none.
-    ///
-    /// # Errors
-    /// Those of any call.
-    pub async fn heartbeat(&self) -> Result<u64> {
-        let mut connection = self.pooled().await?;
-        let count: Option<u64> =
-            ask(&mut connection, cmd("GET").arg(self.keys().heartbeat())).await?;
-        Ok(count.unwrap_or(0))
-    }
+/// The heartbeat of this life; 0 when it has none.
+///
+/// # Errors
+/// Those of any call.
+pub async fn heartbeat(redis: &Redis) -> Result<u64> {
+    let mut connection = redis.pooled().await?;
+    let count: Option<u64> = ask(&mut connection, cmd("GET").arg(redis.keys().heartbeat())).await?;
+    Ok(count.unwrap_or(0))
 }
 
 /// The first number of a version; 0 for what is none.

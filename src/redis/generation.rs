@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{Notify, watch};
 
+use crate::domain::doubt::Doubt;
 use crate::domain::generation::Durability;
 
 /// The life of Redis that was proven.
@@ -35,32 +36,58 @@ impl Accepted {
     }
 }
 
-/// The accepted generation, or the sentence why there is none; cheap to clone.
+/// What is known about the life of the Redis data. Tickets are issued from a proven one only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Life {
+    /// It is this one.
+    Proven(Arc<Accepted>),
+    /// It may have forgotten something, or nobody can tell.
+    Doubtful(Doubt),
+}
+
+impl Life {
+    /// The accepted generation.
+    ///
+    /// # Errors
+    /// The doubt, when the life is not proven.
+    pub fn proven(self) -> Result<Arc<Accepted>, Doubt> {
+        match self {
+            Self::Proven(accepted) => Ok(accepted),
+            Self::Doubtful(doubt) => Err(doubt),
+        }
+    }
+}
+
+/// The life as the prover of this process knows it; cheap to clone.
 #[derive(Clone)]
 pub struct GenerationWatch {
-    known: Arc<watch::Sender<Result<Arc<Accepted>, String>>>,
+    known: Arc<watch::Sender<Life>>,
     doubt: Arc<Notify>,
     refused: Arc<AtomicBool>,
 }
 
 impl GenerationWatch {
     pub(super) fn new() -> Self {
-        let (known, _) = watch::channel(Err("no generation was proven yet".to_owned()));
+        let (known, _) = watch::channel(Life::Doubtful(Doubt::NotLookedAt));
         Self { known: Arc::new(known), doubt: Arc::new(Notify::new()), refused: Arc::default() }
     }
 
-    /// The accepted generation, or why there is none.
-    ///
-    /// # Errors
-    /// The reason, as a sentence for `/readyz`.
-    pub fn current(&self) -> Result<Arc<Accepted>, String> {
+    /// What is known now.
+    pub fn current(&self) -> Life {
         self.known.borrow().clone()
     }
 
+    /// The accepted generation.
+    ///
+    /// # Errors
+    /// The doubt, when there is none.
+    pub fn proven(&self) -> Result<Arc<Accepted>, Doubt> {
+        self.current().proven()
+    }
+
     /// Tells everybody what the prover found.
-    pub fn publish(&self, known: Result<Accepted, String>) {
+    pub fn publish(&self, known: Life) {
         self.known.send_if_modified(|current| {
-            let known = known.map(Arc::new);
             let changed = *current != known;
             *current = known;
             changed
@@ -89,7 +116,7 @@ impl GenerationWatch {
 
     /// Waits until something else is known than this. Nothing that happens between the look and the
     /// wait is missed.
-    pub async fn differs_from(&self, known: &Result<Arc<Accepted>, String>) {
+    pub async fn differs_from(&self, known: &Life) {
         let mut receiver = self.known.subscribe();
         // The sender lives as long as this handle, so the channel cannot be closed.
         let _ = receiver.wait_for(|current| current != known).await;

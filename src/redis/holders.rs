@@ -46,81 +46,79 @@ fn time_of(digits: &str) -> Option<UnixMs> {
     ms.filter(|_| digits.len() == 7).map(UnixMs)
 }
 
-impl Redis {
-    /// What a user holds of a coupon under these claims; `None` where nothing is held.
-    ///
-    /// # Errors
-    /// Those of any call; [`Error::Malformed`] for a value that no script wrote.
-    pub async fn holdings(
-        &self,
-        coupon_id: &CouponId,
-        user_id: &UserId,
-        claims: &[Claim],
-    ) -> Result<Vec<Option<Holding>>> {
-        let mut connection = self.pooled().await?;
-        let mut question = cmd("HMGET");
-        question.arg(self.keys().holders(coupon_id));
-        for claim in claims {
-            question.arg(holder_field(user_id, *claim));
+/// What a user holds of a coupon under these claims; `None` where nothing is held.
+///
+/// # Errors
+/// Those of any call; [`Error::Malformed`] for a value that no script wrote.
+pub async fn holdings(
+    redis: &Redis,
+    coupon_id: &CouponId,
+    user_id: &UserId,
+    claims: &[Claim],
+) -> Result<Vec<Option<Holding>>> {
+    let mut connection = redis.pooled().await?;
+    let mut question = cmd("HMGET");
+    question.arg(redis.keys().holders(coupon_id));
+    for claim in claims {
+        question.arg(holder_field(user_id, *claim));
+    }
+    let values: Vec<Option<String>> =
+        question.query_async(&mut connection).await.map_err(Error::of_call)?;
+    values
+        .into_iter()
+        .map(|value| value.map(|text| Holding::parse(&text).ok_or(Error::Malformed("holding"))))
+        .map(Option::transpose)
+        .collect()
+}
+
+/// The last serial of a coupon; `None` when Redis does not have the coupon.
+///
+/// # Errors
+/// Those of any call; [`Error::Malformed`] when the stock is damaged.
+pub async fn last_serial(redis: &Redis, coupon_id: &CouponId) -> Result<Option<Serial>> {
+    let mut connection = redis.pooled().await?;
+    let mut question = cmd("HGET");
+    question.arg(redis.keys().holders(coupon_id)).arg("");
+    let stock: Option<String> =
+        question.query_async(&mut connection).await.map_err(Error::of_call)?;
+    let stock = stock.map(|text| Stock::parse(&text).ok_or(Error::Malformed("stock")));
+    Ok(stock.transpose()?.map(|stock| stock.last_serial))
+}
+
+/// Whether any key of ours stands in Redis: a coupon hash of any shard, found by a bounded
+/// scan.
+///
+/// # Errors
+/// Those of any call.
+pub async fn has_coupon(redis: &Redis) -> Result<bool> {
+    let mut cursor = 0;
+    loop {
+        let (next, found) = keys_of_coupons(redis, cursor).await?;
+        if !found.is_empty() {
+            return Ok(true);
         }
-        let values: Vec<Option<String>> =
-            question.query_async(&mut connection).await.map_err(Error::of_call)?;
-        values
-            .into_iter()
-            .map(|value| value.map(|text| Holding::parse(&text).ok_or(Error::Malformed("holding"))))
-            .map(Option::transpose)
-            .collect()
-    }
-
-    /// The last serial of a coupon; `None` when Redis does not have the coupon.
-    ///
-    /// # Errors
-    /// Those of any call; [`Error::Malformed`] when the stock is damaged.
-    pub async fn last_serial(&self, coupon_id: &CouponId) -> Result<Option<Serial>> {
-        let mut connection = self.pooled().await?;
-        let mut question = cmd("HGET");
-        question.arg(self.keys().holders(coupon_id)).arg("");
-        let stock: Option<String> =
-            question.query_async(&mut connection).await.map_err(Error::of_call)?;
-        let stock = stock.map(|text| Stock::parse(&text).ok_or(Error::Malformed("stock")));
-        Ok(stock.transpose()?.map(|stock| stock.last_serial))
-    }
-
-    /// Whether any key of ours stands in Redis: a coupon hash of any shard, found by a bounded
-    /// scan.
-    ///
-    /// # Errors
-    /// Those of any call.
-    pub async fn has_coupon(&self) -> Result<bool> {
-        let mut cursor = 0;
-        loop {
-            let (next, found) = self.keys_of_coupons(cursor).await?;
-            if !found.is_empty() {
-                return Ok(true);
-            }
-            if next == 0 {
-                return Ok(false);
-            }
-            cursor = next;
+        if next == 0 {
+            return Ok(false);
         }
+        cursor = next;
     }
+}
 
-    /// Coupons that stand in Redis: a page of a scan, and where the next one begins; 0 is the first
-    /// page, and behind the last one.
-    ///
-    /// # Errors
-    /// Those of any call.
-    pub async fn page_of_coupons(&self, cursor: u64) -> Result<(u64, Vec<CouponId>)> {
-        let (next, found) = self.keys_of_coupons(cursor).await?;
-        Ok((next, found.iter().filter_map(|key| self.keys().coupon_of(key)).collect()))
-    }
+/// Coupons that stand in Redis: a page of a scan, and where the next one begins; 0 is the first
+/// page, and behind the last one.
+///
+/// # Errors
+/// Those of any call.
+pub async fn page_of_coupons(redis: &Redis, cursor: u64) -> Result<(u64, Vec<CouponId>)> {
+    let (next, found) = keys_of_coupons(redis, cursor).await?;
+    Ok((next, found.iter().filter_map(|key| redis.keys().coupon_of(key)).collect()))
+}
 
-    async fn keys_of_coupons(&self, cursor: u64) -> Result<(u64, Vec<String>)> {
-        let mut connection = self.pooled().await?;
-        let mut scan = cmd("SCAN");
-        scan.arg(cursor).arg("MATCH").arg(self.keys().any_coupon()).arg("COUNT").arg(PAGE_MAX_ROWS);
-        scan.query_async(&mut connection).await.map_err(Error::of_call)
-    }
+async fn keys_of_coupons(redis: &Redis, cursor: u64) -> Result<(u64, Vec<String>)> {
+    let mut connection = redis.pooled().await?;
+    let mut scan = cmd("SCAN");
+    scan.arg(cursor).arg("MATCH").arg(redis.keys().any_coupon()).arg("COUNT").arg(PAGE_MAX_ROWS);
+    scan.query_async(&mut connection).await.map_err(Error::of_call)
 }
 
 #[cfg(test)]

@@ -13,10 +13,11 @@ use ::redis::cmd;
 use futures_util::FutureExt as _;
 use tokio::sync::{Notify, watch};
 
-use super::generation::Accepted;
+use super::generation::{Accepted, Life};
 use super::{Error, Redis, Result};
+use crate::domain::back_off::BackOff;
 
-/// How long to wait before a failed connect or probe is tried again.
+/// How long to wait at most before a failed connect or probe is tried again.
 const RETRY: Duration = Duration::from_millis(50);
 /// How often an open connection is asked whether it still is; so an idle one that died is noticed
 /// before a user is.
@@ -46,6 +47,7 @@ pub struct Supervisor {
     publish: watch::Sender<Option<Open>>,
     lost: Arc<Notify>,
     probes: u64,
+    back_off: BackOff,
 }
 
 /// Makes a hot connection and its supervisor. The supervisor must run on the thread that uses the
@@ -54,7 +56,8 @@ pub fn supervised(redis: Redis) -> (HotConnection, Supervisor) {
     let (publish, published) = watch::channel(None);
     let lost = Arc::new(Notify::new());
     let connection = HotConnection { published, publish: publish.clone(), lost: lost.clone() };
-    (connection, Supervisor { redis, publish, lost, probes: 0 })
+    let back_off = BackOff::new(RETRY, RETRY);
+    (connection, Supervisor { redis, publish, lost, probes: 0, back_off })
 }
 
 impl HotConnection {
@@ -103,23 +106,20 @@ impl Supervisor {
             }
             Err(error) => {
                 tracing::debug!(%error, "the hot connection cannot be opened");
-                tokio::time::sleep(RETRY).await;
+                tokio::time::sleep(self.back_off.pause()).await;
             }
         }
     }
 
     /// A connection that speaks to the accepted generation; `None` when it speaks to another.
-    async fn probe(
-        &mut self,
-        known: &std::result::Result<Arc<Accepted>, String>,
-    ) -> Result<Option<Open>> {
+    async fn probe(&mut self, known: &Life) -> Result<Option<Open>> {
         let mut connection = self.redis.connect().await?;
         let replication: String = cmd("INFO")
             .arg("replication")
             .query_async(&mut connection)
             .await
             .map_err(Error::of_call)?;
-        let Ok(accepted) = known.clone() else { return Ok(None) };
+        let Life::Proven(accepted) = known.clone() else { return Ok(None) };
         self.probes += 1;
         Ok(accepted.is_told_by(&replication).then_some(Open {
             connection,
@@ -131,7 +131,7 @@ impl Supervisor {
     /// Returns when the connection was given back, does not answer, or another generation was
     /// accepted.
     async fn watch_over(&self, open: Open) {
-        let known = Ok(open.accepted);
+        let known = Life::Proven(open.accepted);
         tokio::select! {
             () = self.lost.notified() => {}
             () = self.redis.generation().differs_from(&known) => {}

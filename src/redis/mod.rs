@@ -16,7 +16,7 @@ pub mod stream;
 pub mod stuck;
 pub mod suspects;
 pub mod terms;
-mod tls;
+pub mod tls;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

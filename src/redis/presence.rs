@@ -8,47 +8,45 @@ use super::terms::{Stock, Terms};
 use super::{Error, Redis, Result, text};
 use crate::domain::coupon::{CouponId, Shard};
 
-impl Redis {
-    /// Those of these coupons of which a key is gone or damaged, so that nothing is issued: the
-    /// hash, the holders, or the stream or the count of their shard. Writes nothing; one trip for
-    /// all of them.
-    ///
-    /// # Errors
-    /// Those of any call.
-    pub async fn without_their_keys(&self, ids: &[CouponId]) -> Result<Vec<CouponId>> {
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let shards: BTreeSet<Shard> = ids.iter().map(CouponId::shard).collect();
-        let mut questions = pipe();
-        for shard in &shards {
-            questions.cmd("EXISTS").arg(self.keys().records(*shard));
-            questions.cmd("XLEN").arg(self.keys().records(*shard));
-            questions.cmd("GET").arg(self.keys().unpersisted(*shard));
-        }
-        for id in ids {
-            let [coupon, holders, ..] = self.keys().of_coupon(id);
-            questions.cmd("HMGET").arg(coupon).arg("terms").arg("act_no");
-            questions.cmd("HGET").arg(holders).arg("");
-        }
-        let mut connection = self.pooled().await?;
-        let replies = questions.ignore_errors().query_async(&mut connection).await;
-        let replies: Vec<Value> = replies.map_err(Error::of_call)?;
-        let mut replies = replies.iter();
-        let mut whole = BTreeSet::new();
-        for shard in shards {
-            if are(&mut replies, &[is_one, is_number, is_number])? {
-                whole.insert(shard);
-            }
-        }
-        let mut missing = Vec::new();
-        for id in ids {
-            if !are(&mut replies, &[is_coupon, is_stock])? || !whole.contains(&id.shard()) {
-                missing.push(id.clone());
-            }
-        }
-        Ok(missing)
+/// Those of these coupons of which a key is gone or damaged, so that nothing is issued: the
+/// hash, the holders, or the stream or the count of their shard. Writes nothing; one trip for
+/// all of them.
+///
+/// # Errors
+/// Those of any call.
+pub async fn without_their_keys(redis: &Redis, ids: &[CouponId]) -> Result<Vec<CouponId>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
     }
+    let shards: BTreeSet<Shard> = ids.iter().map(CouponId::shard).collect();
+    let mut questions = pipe();
+    for shard in &shards {
+        questions.cmd("EXISTS").arg(redis.keys().records(*shard));
+        questions.cmd("XLEN").arg(redis.keys().records(*shard));
+        questions.cmd("GET").arg(redis.keys().unpersisted(*shard));
+    }
+    for id in ids {
+        let [coupon, holders, ..] = redis.keys().of_coupon(id);
+        questions.cmd("HMGET").arg(coupon).arg("terms").arg("act_no");
+        questions.cmd("HGET").arg(holders).arg("");
+    }
+    let mut connection = redis.pooled().await?;
+    let replies = questions.ignore_errors().query_async(&mut connection).await;
+    let replies: Vec<Value> = replies.map_err(Error::of_call)?;
+    let mut replies = replies.iter();
+    let mut whole = BTreeSet::new();
+    for shard in shards {
+        if are(&mut replies, &[is_one, is_number, is_number])? {
+            whole.insert(shard);
+        }
+    }
+    let mut missing = Vec::new();
+    for id in ids {
+        if !are(&mut replies, &[is_coupon, is_stock])? || !whole.contains(&id.shard()) {
+            missing.push(id.clone());
+        }
+    }
+    Ok(missing)
 }
 
 /// Whether the next replies are all as they are to be. A key of another type is not.

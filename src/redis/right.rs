@@ -4,6 +4,7 @@ use ::redis::RedisError;
 
 use super::error::failed_line;
 use super::script::Script;
+use crate::domain::doubt::Doubt;
 
 /// What a reply says that we may not do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,8 +15,8 @@ pub(crate) enum Right {
     Keys,
     /// The server does not have this command, or it was renamed.
     Unknown(String),
-    /// What it cannot run for another reason, and the reason.
-    Broken(String),
+    /// What it cannot run for another reason: a command or the file of a script, and the reason.
+    Broken(String, String),
 }
 
 /// Codes of a server that cannot write now, and may soon.
@@ -50,36 +51,30 @@ pub(crate) fn missing_right(
         return None;
     }
     let name = script.map_or(command, |script| format!("{}.lua", script.name()));
-    Some(Right::Broken(format!("Redis cannot run {name}: {error}")))
+    Some(Right::Broken(name, error.to_string()))
 }
 
-/// What this user may not do, and how to allow it, in a sentence.
-pub(crate) fn sentence(missing: &[Right], user: &str, prefix: &str) -> String {
-    if let Some(Right::Broken(sentence)) = missing.first() {
-        return sentence.clone();
+/// What this user may not do; nothing is issued before it is allowed.
+pub(crate) fn doubt(missing: &[Right], user: &str, prefix: &str) -> Doubt {
+    if let Some(Right::Broken(name, error)) = missing.first() {
+        return Doubt::CannotRun { name: name.clone(), error: error.clone() };
     }
-    let commands: Vec<&str> = missing
-        .iter()
-        .filter_map(|right| match right {
-            Right::Command(command) => Some(command.as_str()),
-            _ => None,
-        })
-        .collect();
     let unknown = missing.iter().find_map(|right| match right {
         Right::Unknown(command) => Some(command.to_uppercase()),
         _ => None,
     });
     if let Some(command) = unknown {
-        return format!("Redis does not have the command {command}, or it was renamed");
+        return Doubt::LacksCommand(command);
     }
+    let user = user.to_owned();
     if missing.contains(&Right::Keys) {
-        return format!(
-            "Redis user {user} may not use the keys of this service: grant ~{prefix}:*"
-        );
+        return Doubt::KeysDenied { user, prefix: prefix.to_owned() };
     }
-    let names = commands.join(", ").to_uppercase().replace('|', " ");
-    let rules: Vec<String> = commands.iter().map(|command| format!("+{command}")).collect();
-    format!("Redis user {user} may not run {names}: grant {}", rules.join(" "))
+    let commands = missing.iter().filter_map(|right| match right {
+        Right::Command(command) => Some(command.clone()),
+        _ => None,
+    });
+    Doubt::CommandsDenied { user, commands: commands.collect() }
 }
 
 #[cfg(test)]

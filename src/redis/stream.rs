@@ -23,6 +23,13 @@ pub struct Entry {
     pub record: std::result::Result<Record, Malformed>,
 }
 
+impl Entry {
+    /// Its tickets; an undecodable entry counts as one.
+    pub fn tickets(&self) -> usize {
+        self.record.as_ref().map_or(1, |record| record.holders.len())
+    }
+}
+
 /// A reader of the shards' streams under one consumer name, with a connection of its own.
 pub struct Reader {
     redis: Redis,

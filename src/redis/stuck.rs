@@ -26,37 +26,35 @@ pub struct Stuck {
 /// Id, consumer, time since it was handed out, and how often it was.
 type Pending = (String, Value, Value, Value);
 
-impl Redis {
-    /// Records that were issued longer ago than this, were read by a persister, and still stand in
-    /// the stream; `None` when there are none. Reads, and takes nothing from anybody.
-    ///
-    /// # Errors
-    /// Those of any call.
-    pub async fn stuck_records(&self, older_than: Duration) -> Result<Option<Stuck>> {
-        let mut connection = self.pooled().await?;
-        let (seconds, _): (u64, u64) =
-            cmd("TIME").query_async(&mut connection).await.map_err(Error::of_call)?;
-        let until_ms = seconds.saturating_sub(older_than.as_secs()) * 1_000;
-        let mut question = pipe();
-        for shard in Shard::all() {
-            let stream = self.keys().records(shard);
-            question.cmd("XPENDING").arg(stream).arg(GROUP);
-            question.arg("-").arg(until_ms).arg(STUCK_MAX_OF_SHARD);
-        }
-        // A stream without a group is an error reply, and has nothing pending.
-        question.ignore_errors();
-        let answers: Vec<std::result::Result<Vec<Pending>, RedisError>> =
-            question.query_async(&mut connection).await.map_err(Error::of_call)?;
-        let (mut held, mut are_more) = (Vec::new(), false);
-        for (shard, answer) in Shard::all().zip(answers) {
-            are_more |= answer.as_ref().is_ok_and(|held| held.len() >= STUCK_MAX_OF_SHARD);
-            held.extend(answer.into_iter().flatten().map(|(id, ..)| (shard, id)));
-        }
-        let Some((shard, id)) = held.first() else { return Ok(None) };
-        let mut read = cmd("XRANGE");
-        read.arg(self.keys().records(*shard)).arg(id).arg(id);
-        let rows: Value = read.query_async(&mut connection).await.map_err(Error::of_call)?;
-        let example = entry_of(*shard, id, &rows);
-        Ok(Some(Stuck { records: held.len(), are_more, example }))
+/// Records that were issued longer ago than this, were read by a persister, and still stand in
+/// the stream; `None` when there are none. Reads, and takes nothing from anybody.
+///
+/// # Errors
+/// Those of any call.
+pub async fn stuck_records(redis: &Redis, older_than: Duration) -> Result<Option<Stuck>> {
+    let mut connection = redis.pooled().await?;
+    let (seconds, _): (u64, u64) =
+        cmd("TIME").query_async(&mut connection).await.map_err(Error::of_call)?;
+    let until_ms = seconds.saturating_sub(older_than.as_secs()) * 1_000;
+    let mut question = pipe();
+    for shard in Shard::all() {
+        let stream = redis.keys().records(shard);
+        question.cmd("XPENDING").arg(stream).arg(GROUP);
+        question.arg("-").arg(until_ms).arg(STUCK_MAX_OF_SHARD);
     }
+    // A stream without a group is an error reply, and has nothing pending.
+    question.ignore_errors();
+    let answers: Vec<std::result::Result<Vec<Pending>, RedisError>> =
+        question.query_async(&mut connection).await.map_err(Error::of_call)?;
+    let (mut held, mut are_more) = (Vec::new(), false);
+    for (shard, answer) in Shard::all().zip(answers) {
+        are_more |= answer.as_ref().is_ok_and(|held| held.len() >= STUCK_MAX_OF_SHARD);
+        held.extend(answer.into_iter().flatten().map(|(id, ..)| (shard, id)));
+    }
+    let Some((shard, id)) = held.first() else { return Ok(None) };
+    let mut read = cmd("XRANGE");
+    read.arg(redis.keys().records(*shard)).arg(id).arg(id);
+    let rows: Value = read.query_async(&mut connection).await.map_err(Error::of_call)?;
+    let example = entry_of(*shard, id, &rows);
+    Ok(Some(Stuck { records: held.len(), are_more, example }))
 }

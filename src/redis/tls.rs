@@ -12,29 +12,27 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
 use super::Redis;
 
-impl Redis {
-    /// The version of TLS that the server and this process agree on, such as `TLSv1.3`; `None`
-    /// where the connection is not encrypted. It shakes hands on a connection of its own.
-    ///
-    /// # Errors
-    /// When they do not agree, or the server does not answer within the response time-out.
-    pub async fn tls_version(&self) -> io::Result<Option<String>> {
-        let (host, port) = match self.client.get_connection_info().addr() {
-            ConnectionAddr::TcpTls { host, port, .. } => (host.clone(), *port),
-            _ => return Ok(None),
-        };
-        let (authorities, limit) = (self.authorities_pem.clone(), self.response_timeout);
-        let shake = move || shake_hands(&host, port, authorities.as_deref(), limit);
-        let version = tokio::task::spawn_blocking(shake).await.map_err(io::Error::other)??;
-        Ok(Some(version))
-    }
+/// The version of TLS that the server and this process agree on, such as `TLSv1.3`; `None`
+/// where the connection is not encrypted. It shakes hands on a connection of its own.
+///
+/// # Errors
+/// When they do not agree, or the server does not answer within the response time-out.
+pub async fn tls_version(redis: &Redis) -> io::Result<Option<String>> {
+    let (host, port) = match redis.client.get_connection_info().addr() {
+        ConnectionAddr::TcpTls { host, port, .. } => (host.clone(), *port),
+        _ => return Ok(None),
+    };
+    let (authorities, limit) = (redis.authorities_pem.clone(), redis.response_timeout);
+    let shake = move || shake_hands(&host, port, authorities.as_deref(), limit);
+    let version = tokio::task::spawn_blocking(shake).await.map_err(io::Error::other)??;
+    Ok(Some(version))
+}
 
-    /// The host to which its password goes unencrypted.
-    pub fn host_told_in_the_clear(&self) -> Option<String> {
-        let info = self.client.get_connection_info();
-        let ConnectionAddr::Tcp(host, _) = info.addr() else { return None };
-        info.redis_settings().password().is_some().then(|| host.clone())
-    }
+/// The host to which its password goes unencrypted.
+pub fn host_told_in_the_clear(redis: &Redis) -> Option<String> {
+    let info = redis.client.get_connection_info();
+    let ConnectionAddr::Tcp(host, _) = info.addr() else { return None };
+    info.redis_settings().password().is_some().then(|| host.clone())
 }
 
 fn shake_hands(

@@ -11,7 +11,7 @@ use crate::domain::issued_ticket::IssuedTicket;
 use crate::domain::ticket::{Serial, Status, Ticket, TicketId};
 use crate::domain::time::UnixMs;
 use crate::domain::user::{Claim, UserId};
-use crate::redis::Redis;
+use crate::redis::{Redis, holders};
 use crate::store::{Store, TicketRow};
 
 pub use crate::store::UserCursor;
@@ -112,7 +112,7 @@ impl Settler {
     ) -> Result<IssuedTicket, Error> {
         let claims: Vec<Claim> =
             (1..=crate::domain::limits::PER_USER_LIMIT_MAX).filter_map(Claim::new).collect();
-        let holdings = self.redis.holdings(&id.coupon_id, user_id, &claims).await?;
+        let holdings = holders::holdings(&self.redis, &id.coupon_id, user_id, &claims).await?;
         let held = claims.iter().zip(holdings).find_map(|(claim, holding)| {
             holding.filter(|holding| holding.serial == id.serial).map(|holding| (*claim, holding))
         });

@@ -83,6 +83,7 @@ pub fn install() -> Result<PrometheusHandle, String> {
         .install_recorder()
         .map_err(|error| error.to_string())?;
     describe();
+    super::loops::describe();
     Ok(handle)
 }
 

@@ -10,8 +10,6 @@ use crate::layers;
 use crate::tokens::{self, Mention};
 use crate::tree::{self, Finding, Source, Tree};
 
-/// The folders that still have circles.
-const NOT_YET: [&str; 2] = ["src/persist/", "src/reconcile/"];
 /// Longer chains of names that are handed on would be a circle of their own.
 const HANDED_ON_MAX: usize = 8;
 
@@ -32,13 +30,7 @@ impl<'a> Files<'a> {
             let mentions = mentions.filter(|mention| !mention.place.in_test).collect();
             (layers::modules_of(&source.path), File { source, mentions })
         };
-        Self(
-            tree.under("src/", "rs")
-                .into_iter()
-                .filter(|source| !NOT_YET.iter().any(|folder| source.path.starts_with(folder)))
-                .map(file)
-                .collect(),
-        )
+        Self(tree.under("src/", "rs").into_iter().map(file).collect())
     }
 
     /// The path from the crate's root of what is mentioned in this module.

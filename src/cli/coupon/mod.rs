@@ -18,7 +18,7 @@ use crate::domain::coupon::{CouponId, State};
 use crate::domain::idempotency_key::IdempotencyKey;
 use crate::domain::who::Who;
 use crate::prepare::{Patch, Request};
-use crate::settle::Format;
+use crate::settle::{Export, Format};
 
 /// What can be done with coupons.
 #[derive(Subcommand)]
@@ -189,7 +189,7 @@ async fn change_state(
 
 async fn winners(house: &House, id: &CouponId, format: Format) -> Result<(), Failure> {
     let coupon = house.preparer.find(id).await?;
-    let mut export = house.settler.export(coupon, format);
+    let mut export = Export::of(house.settler.clone(), coupon, format);
     let mut output = std::io::stdout().lock();
     while let Some(bytes) = export.next_page().await? {
         if let Err(error) = output.write_all(&bytes) {

@@ -172,7 +172,7 @@ impl Verdicts {
     }
 
     /// Waits until a coupon may need a filter.
-    pub(super) async fn unfiltered(&self) {
+    pub async fn unfiltered(&self) {
         self.unfiltered.notified().await;
     }
 

@@ -57,7 +57,8 @@ impl DatabaseGauge {
         }
     }
 
-    pub(super) async fn step(&mut self) {
+    /// Asks, and reports. Whether it got an answer.
+    pub(super) async fn step(&mut self) -> bool {
         let store = self.store.clone();
         let is_due = self.everything_at <= Instant::now();
         let look = || async move {
@@ -70,7 +71,9 @@ impl DatabaseGauge {
                 answered => answered,
             }
         };
-        match self.question.ask(|| look().boxed()).await {
+        let answer = self.question.ask(|| look().boxed()).await;
+        let is_there = answer.is_some();
+        match answer {
             Some(Answer::Everything(everything)) => self.learn(everything),
             Some(Answer::Unsuited(sentence)) => {
                 self.known.warnings = vec![format!("the database does not suit: {sentence}")];
@@ -78,6 +81,7 @@ impl DatabaseGauge {
             Some(Answer::Here) | None => {}
         }
         self.report();
+        is_there
     }
 
     fn learn(&mut self, everything: Everything) {

@@ -6,20 +6,15 @@ mod question;
 mod redis;
 
 use std::sync::Arc;
-use std::time::Duration;
-
-use tokio_util::sync::CancellationToken;
 
 use crate::domain::code::CodeKeys;
 use crate::observe::Observer;
 use crate::redis::depth::Depth;
+use crate::telemetry::loops::Stepped;
 use crate::telemetry::metrics;
 
 use database::DatabaseGauge;
 use redis::RedisGauge;
-
-/// How often they look.
-const EVERY: Duration = Duration::from_secs(1);
 
 /// Watches both servers; its loop is [`Gauges::step`] repeated.
 pub struct Gauges {
@@ -59,25 +54,15 @@ impl Gauges {
         lines
     }
 
-    /// Repeats [`Gauges::step`] every second until shutdown.
-    pub async fn run(mut self, shutdown: CancellationToken) {
-        while !shutdown.is_cancelled() {
-            self.step().await;
-            tokio::select! {
-                () = tokio::time::sleep(EVERY) => {}
-                () = shutdown.cancelled() => {}
-            }
-        }
-    }
-
     /// Looks once, at both at the same time, and reports. Takes half a second at most.
-    pub async fn step(&mut self) {
+    pub async fn step(&mut self) -> Stepped {
         let (used, idle) = self.observer.redis.pool_connections();
         metrics::pool("redis", used, idle);
         let (used, idle) = self.observer.store.pool_connections();
         metrics::pool("database", used, idle);
-        tokio::join!(self.redis.step(), self.database.step());
+        let (has_redis, has_database) = tokio::join!(self.redis.step(), self.database.step());
         let readiness = self.observer.readiness();
         metrics::readiness(readiness.reasons.len(), readiness.warnings.len());
+        if has_redis && has_database { Stepped::Done } else { Stepped::Failed }
     }
 }

@@ -5,8 +5,11 @@ use futures_util::FutureExt as _;
 use super::question::Question;
 use crate::domain::limits::ROWS_LATE;
 use crate::observe::encryption::password_in_the_clear;
+use crate::redis::depth;
 use crate::redis::depth::Depth;
+use crate::redis::facts;
 use crate::redis::facts::Facts;
+use crate::redis::tls;
 use crate::redis::{self, Redis};
 use crate::telemetry::health::{Health, Part, Report};
 use crate::telemetry::metrics;
@@ -34,7 +37,8 @@ impl RedisGauge {
         Self { redis, backlog_max_tickets, health, question: Question::to("Redis"), seen: None }
     }
 
-    pub(super) async fn step(&mut self) {
+    /// Asks, and reports. Whether it got an answer.
+    pub(super) async fn step(&mut self) -> bool {
         let redis = self.redis.clone();
         let look = || async move {
             match look(&redis).await {
@@ -42,11 +46,13 @@ impl RedisGauge {
                 looked => looked.map(|(facts, depth)| Answer::Told(facts, depth)),
             }
         };
-        match self.question.ask(|| look().boxed()).await {
+        let answer = self.question.ask(|| look().boxed()).await;
+        let is_there = answer.is_some();
+        match answer {
             Some(Answer::Told(facts, depth)) => {
                 let (reasons, mut warnings) = (facts.faults(), facts.unsafe_settings());
                 warnings.extend(facts.strains());
-                let host = self.redis.host_told_in_the_clear().into_iter();
+                let host = tls::host_told_in_the_clear(&self.redis).into_iter();
                 warnings.extend(password_in_the_clear("Redis", host, "rediss://"));
                 self.health.report(Part::Redis, Report { reasons, warnings });
                 self.report_depth(&depth);
@@ -55,6 +61,7 @@ impl RedisGauge {
             Some(Answer::Refused(sentence)) => self.report_away(sentence),
             None => self.question.silence().into_iter().for_each(|told| self.report_away(told)),
         }
+        is_there
     }
 
     /// Without Redis nothing is issued; what waited when it told it last is said no longer.
@@ -86,5 +93,5 @@ impl RedisGauge {
 }
 
 async fn look(redis: &Redis) -> redis::Result<(Facts, Depth)> {
-    Ok((redis.facts().await?, redis.stream_depth().await?))
+    Ok((facts::read(redis).await?, depth::stream_depth(redis).await?))
 }

@@ -1,6 +1,7 @@
-//! Is this life of Redis the one that the database knows? Pure: facts in, verdict out (P2 steps
+//! Is this life of Redis the one that the database knows? Pure: facts in, judgement out (P2 steps
 //! 4-7).
 
+use crate::domain::doubt::Doubt;
 use crate::domain::generation::{Durability, Generation};
 use crate::domain::limits::{BENIGN_PROBE_MAX_AGE, CLOCK_SKEW_MAX};
 use crate::domain::time::UnixMs;
@@ -20,7 +21,7 @@ pub enum Topology {
     Replicated,
 }
 
-/// What the verdict needs besides the facts.
+/// What the judgement needs besides the facts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Evidence {
     /// How Redis is run.
@@ -36,7 +37,7 @@ pub(super) struct Evidence {
     /// Whether this process counted more in an earlier life than a later one was accepted with.
     pub(super) is_older: bool,
     /// Why it is not known what this process's data directory keeps.
-    pub(super) kept_unread: Option<String>,
+    pub(super) kept_unread: Option<Doubt>,
     /// The server's clock.
     pub(super) now: UnixMs,
     /// When the process of Redis started, by the server's clock; not earlier than it did.
@@ -52,128 +53,104 @@ impl Evidence {
 
 /// What may be done with this life of Redis.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum Judgement {
     /// It is the last generation.
     Same,
     /// It is a new generation of the same data, for this reason.
     Next(&'static str),
-    /// It may have forgotten something: recover. The sentence says why.
-    Doubtful(String),
+    /// It may have forgotten something: recover.
+    Doubtful(Doubt),
     /// Doubtful, and all others must be told: they may not see why, or not for long.
-    Refused(String),
+    Refused(Doubt),
 }
-
-fn doubtful(sentence: &str) -> Verdict {
-    Verdict::Doubtful(sentence.to_owned())
-}
-
-const LACKS_TICKETS: &str = "Redis lacks tickets that the database has";
-const FLUSHED: &str = "Redis was flushed while it ran: its heartbeat is behind what was counted";
 
 /// Judges a master that has loaded its data.
-pub(super) fn judge(facts: &Facts, last: Option<&Generation>, evidence: &Evidence) -> Verdict {
+pub(super) fn judge(facts: &Facts, last: Option<&Generation>, evidence: &Evidence) -> Judgement {
     let Some(last) = last else {
         return match evidence.nothing_to_lose() {
-            true => Verdict::Next("first"),
-            false => doubtful("Redis holds coupons that this database does not know"),
+            true => Judgement::Next("first"),
+            false => Judgement::Doubtful(Doubt::UnknownCoupons),
         };
     };
     let is_same = facts.is_life(last);
     if evidence.nothing_to_lose() {
         return match is_same && evidence.heartbeat >= last.heartbeat {
             true => judge_level(facts, last),
-            false => Verdict::Next(EMPTY),
+            false => Judgement::Next(EMPTY),
         };
     }
-    let verdict = match (is_same, facts.run_id == last.run_id) {
-        _ if evidence.is_older => Verdict::Refused(
-            "Redis came back with older data, and a server accepted it that had not counted as \
-             much as this one"
-                .to_owned(),
-        ),
-        (true, _) if evidence.heartbeat < last.heartbeat => doubtful(FLUSHED),
+    let judgement = match (is_same, facts.run_id == last.run_id) {
+        _ if evidence.is_older => Judgement::Refused(Doubt::OlderAccepted),
+        (true, _) if evidence.heartbeat < last.heartbeat => Judgement::Doubtful(Doubt::Flushed),
         (true, _) => judge_level(facts, last),
         (false, true) => judge_new_replid(facts, last, evidence),
         (false, false) => judge_new_process(facts, last, evidence),
     };
-    match verdict {
-        verdict if last.refused_run_id.as_ref() != Some(&facts.run_id) => verdict,
+    match judgement {
+        judgement if last.refused_run_id.as_ref() != Some(&facts.run_id) => judgement,
         // It is written down already.
-        Verdict::Doubtful(sentence) | Verdict::Refused(sentence) => Verdict::Doubtful(sentence),
-        Verdict::Same | Verdict::Next(_) => doubtful(
-            "this process of Redis was refused before: it may be a replica that was promoted, or \
-             have older data; the log of that server says why",
-        ),
+        Judgement::Doubtful(doubt) | Judgement::Refused(doubt) => Judgement::Doubtful(doubt),
+        Judgement::Same | Judgement::Next(_) => Judgement::Doubtful(Doubt::RefusedBefore),
     }
 }
 
 /// The same process with the same data goes on.
-fn judge_level(facts: &Facts, last: &Generation) -> Verdict {
+fn judge_level(facts: &Facts, last: &Generation) -> Judgement {
     // A level that is only assumed, because CONFIG is refused, replaces none that was read.
     let level = facts.level_after(Some(last.durability));
     match level == last.durability || !facts.durability_is_read {
-        true => Verdict::Same,
+        true => Judgement::Same,
         // Written down, so that a later restart is not judged by a level that was left.
-        false => Verdict::Next("durability_changed"),
+        false => Judgement::Next("durability_changed"),
     }
 }
 
 /// The same process tells another history of its data: its first replica came, or it was one.
-fn judge_new_replid(facts: &Facts, last: &Generation, evidence: &Evidence) -> Verdict {
-    const REPLACED: &str = "the data of Redis was replaced while it ran";
+fn judge_new_replid(facts: &Facts, last: &Generation, evidence: &Evidence) -> Judgement {
     // Redis forgets the master that it followed when it has had no replica for a while.
     if !facts.replid2_is_zero {
-        return Verdict::Refused(REPLACED.to_owned());
+        return Judgement::Refused(Doubt::Replaced);
     }
     let age_ms = evidence.now.0.saturating_sub(last.seen_at.0);
     if age_ms >= BENIGN_PROBE_MAX_AGE.as_millis() as i64 {
-        return doubtful(REPLACED);
+        return Judgement::Doubtful(Doubt::Replaced);
     }
     if evidence.heartbeat < last.heartbeat {
-        return doubtful(FLUSHED);
+        return Judgement::Doubtful(Doubt::Flushed);
     }
     match (&evidence.kept_unread, evidence.serials_reach) {
-        (Some(sentence), _) => doubtful(sentence),
-        (None, false) => doubtful(LACKS_TICKETS),
-        (None, true) => Verdict::Next("replica_attached"),
+        (Some(doubt), _) => Judgement::Doubtful(doubt.clone()),
+        (None, false) => Judgement::Doubtful(Doubt::LacksTickets),
+        (None, true) => Judgement::Next("replica_attached"),
     }
 }
 
 /// Another process is there: the last one restarted, or it is another server.
-fn judge_new_process(facts: &Facts, last: &Generation, evidence: &Evidence) -> Verdict {
+fn judge_new_process(facts: &Facts, last: &Generation, evidence: &Evidence) -> Judgement {
     if evidence.topology == Topology::Replicated {
-        return doubtful("Redis restarted or failed over, and its topology is replicated");
+        return Judgement::Doubtful(Doubt::FailedOver);
     }
     // Redis forgets the master that it once followed when it loads its append-only file, and
     // remembers it when it loads an RDB file: neither is a plain restart at `always`. It forgets it
     // as well when it has had no replica for a while.
     if !facts.replid2_is_zero {
-        return Verdict::Refused(
-            "a replica may have been promoted, or Redis loaded an RDB file only: its \
-             master_replid2 is set; put the old primary back, with its append-only file"
-                .to_owned(),
-        );
+        return Judgement::Refused(Doubt::Promoted);
     }
     let skew_ms = CLOCK_SKEW_MAX.as_millis() as i64;
     let is_known = evidence.topology == Topology::Private;
     if !is_known && evidence.started_at.0.saturating_add(skew_ms) < last.seen_at.0 {
-        return doubtful(
-            "a replica may have been promoted: this Redis was there before the other one was \
-             counted last; if it is the right one, a clock was wrong: start it once more",
-        );
+        return Judgement::Doubtful(Doubt::RanBefore);
     }
     if last.durability != Durability::Always || facts.level_after(None) != Durability::Always {
-        return doubtful("Redis restarted, and appendfsync was or is not always");
+        return Judgement::Doubtful(Doubt::Restarted);
     }
     if evidence.heartbeat < last.heartbeat {
-        return doubtful(
-            "Redis came back with older data: its heartbeat is behind what was counted",
-        );
+        return Judgement::Doubtful(Doubt::Older);
     }
     match (&evidence.kept_unread, evidence.serials_reach) {
-        (Some(sentence), _) => doubtful(sentence),
-        (None, false) => doubtful(LACKS_TICKETS),
-        (None, true) => Verdict::Next("restart"),
+        (Some(doubt), _) => Judgement::Doubtful(doubt.clone()),
+        (None, false) => Judgement::Doubtful(Doubt::LacksTickets),
+        (None, true) => Judgement::Next("restart"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Every verdict by its facts.
+//! Every judgement by its facts.
 
 use super::*;
 
@@ -56,17 +56,21 @@ fn evidence() -> Evidence {
     }
 }
 
-fn is_doubtful(verdict: &Verdict) -> bool {
-    matches!(verdict, Verdict::Doubtful(_))
+fn unread() -> Doubt {
+    Doubt::CountUnread { file: "heartbeat".to_owned(), error: "cannot read".to_owned() }
 }
 
-fn is_refused(verdict: &Verdict) -> bool {
-    matches!(verdict, Verdict::Refused(_))
+fn is_doubtful(judgement: &Judgement) -> bool {
+    matches!(judgement, Judgement::Doubtful(_))
+}
+
+fn is_refused(judgement: &Judgement) -> bool {
+    matches!(judgement, Judgement::Refused(_))
 }
 
 #[test]
 fn the_same_process_with_the_same_data_goes_on() {
-    assert_eq!(judge(&facts("run", "repl"), Some(&last()), &evidence()), Verdict::Same);
+    assert_eq!(judge(&facts("run", "repl"), Some(&last()), &evidence()), Judgement::Same);
 }
 
 #[test]
@@ -74,21 +78,21 @@ fn the_same_process_without_its_data_is_doubtful_unless_there_was_nothing_to_los
     let flushed = Evidence { heartbeat: 99, has_coupon: false, ..evidence() };
     assert!(is_doubtful(&judge(&facts("run", "repl"), Some(&last()), &flushed)));
     let unused = Evidence { was_preloaded: false, ..flushed.clone() };
-    let verdict = judge(&facts("run", "repl"), Some(&last()), &unused);
-    assert_eq!(verdict, Verdict::Next(EMPTY));
+    let judgement = judge(&facts("run", "repl"), Some(&last()), &unused);
+    assert_eq!(judgement, Judgement::Next(EMPTY));
 }
 
 #[test]
 fn a_restart_on_its_own_complete_data_goes_on() {
-    let verdict = judge(&facts("new", "new"), Some(&last()), &evidence());
-    assert_eq!(verdict, Verdict::Next("restart"));
+    let judgement = judge(&facts("new", "new"), Some(&last()), &evidence());
+    assert_eq!(judgement, Judgement::Next("restart"));
 }
 
 #[test]
 fn a_first_replica_is_benign_only_while_the_last_proof_is_recent() {
     let attached = facts("run", "new");
-    let verdict = judge(&attached, Some(&last()), &evidence());
-    assert_eq!(verdict, Verdict::Next("replica_attached"));
+    let judgement = judge(&attached, Some(&last()), &evidence());
+    assert_eq!(judgement, Judgement::Next("replica_attached"));
     let late = Evidence { now: UnixMs(1_000_000 + 30 * 60 * 1_000), ..evidence() };
     assert!(is_doubtful(&judge(&attached, Some(&last()), &late)));
     let promoted = Facts { replid2_is_zero: false, ..attached };
@@ -100,10 +104,10 @@ fn a_first_replica_excuses_no_data_that_were_lost_i3_i5() {
     for evidence in [
         Evidence { heartbeat: 99, ..evidence() },
         Evidence { serials_reach: false, ..evidence() },
-        Evidence { kept_unread: Some("cannot read".to_owned()), ..evidence() },
+        Evidence { kept_unread: Some(unread()), ..evidence() },
     ] {
-        let verdict = judge(&facts("run", "new"), Some(&last()), &evidence);
-        assert!(is_doubtful(&verdict), "{evidence:?}");
+        let judgement = judge(&facts("run", "new"), Some(&last()), &evidence);
+        assert!(is_doubtful(&judgement), "{evidence:?}");
     }
 }
 
@@ -113,10 +117,10 @@ fn a_process_that_ran_before_the_other_one_was_counted_last_is_another_server_i3
     let restarted = facts("new", "new");
     let judged = |evidence| judge(&restarted, Some(&last()), &evidence);
     assert!(is_doubtful(&judged(started(997_999))));
-    assert_eq!(judged(started(998_000)), Verdict::Next("restart"), "clocks differ");
+    assert_eq!(judged(started(998_000)), Judgement::Next("restart"), "clocks differ");
     // A machine without a clock of its own may start its own Redis in the past.
     let own = Evidence { topology: Topology::Private, ..started(0) };
-    assert_eq!(judged(own), Verdict::Next("restart"));
+    assert_eq!(judged(own), Judgement::Next("restart"));
 }
 
 #[test]
@@ -128,19 +132,19 @@ fn what_was_refused_once_or_lost_what_this_process_counted_is_not_accepted_later
         let older = Evidence { is_older: true, ..evidence() };
         assert!(is_refused(&judge(&facts, Some(&last()), &older)), "{run_id} {replid}");
         let nothing = Evidence { was_preloaded: false, has_coupon: false, ..older };
-        let verdict = judge(&facts, Some(&refused), &nothing);
-        assert!(matches!(verdict, Verdict::Same | Verdict::Next(EMPTY)), "{verdict:?}");
+        let judgement = judge(&facts, Some(&refused), &nothing);
+        assert!(matches!(judgement, Judgement::Same | Judgement::Next(EMPTY)), "{judgement:?}");
     }
 }
 
 #[test]
 fn a_file_that_cannot_be_read_makes_a_new_life_doubtful_and_not_the_one_that_goes_on_i3() {
-    let unread = Evidence { kept_unread: Some("cannot read".to_owned()), ..evidence() };
-    assert_eq!(judge(&facts("run", "repl"), Some(&last()), &unread), Verdict::Same);
+    let unread = Evidence { kept_unread: Some(unread()), ..evidence() };
+    assert_eq!(judge(&facts("run", "repl"), Some(&last()), &unread), Judgement::Same);
     assert!(is_doubtful(&judge(&facts("new", "new"), Some(&last()), &unread)));
     let nothing = Evidence { was_preloaded: false, has_coupon: false, ..unread };
-    let verdict = judge(&facts("new", "new"), Some(&last()), &nothing);
-    assert_eq!(verdict, Verdict::Next(EMPTY));
+    let judgement = judge(&facts("new", "new"), Some(&last()), &nothing);
+    assert_eq!(judgement, Judgement::Next(EMPTY));
 }
 
 #[test]
@@ -169,22 +173,22 @@ fn a_level_rises_when_the_rewrite_that_makes_it_true_has_ended_and_falls_at_once
     let rewriting = Facts { is_rewriting: true, ..facts("run", "repl") };
     let before = |durability| Generation { durability, ..last() };
     let none = before(Durability::None);
-    assert_eq!(judge(&rewriting, Some(&none), &evidence()), Verdict::Same);
+    assert_eq!(judge(&rewriting, Some(&none), &evidence()), Judgement::Same);
     let ended = judge(&facts("run", "repl"), Some(&none), &evidence());
-    assert_eq!(ended, Verdict::Next("durability_changed"));
+    assert_eq!(ended, Judgement::Next("durability_changed"));
     // A rewrite of a file that is whole voids nothing.
-    assert_eq!(judge(&rewriting, Some(&last()), &evidence()), Verdict::Same);
+    assert_eq!(judge(&rewriting, Some(&last()), &evidence()), Judgement::Same);
     let restarted = Facts { is_rewriting: true, ..facts("new", "new") };
-    assert_eq!(judge(&restarted, Some(&last()), &evidence()), Verdict::Next("restart"));
+    assert_eq!(judge(&restarted, Some(&last()), &evidence()), Judgement::Next("restart"));
     let weaker = Facts { durability: Durability::Everysec, ..rewriting };
-    let verdict = judge(&weaker, Some(&last()), &evidence());
-    assert_eq!(verdict, Verdict::Next("durability_changed"));
+    let judgement = judge(&weaker, Some(&last()), &evidence());
+    assert_eq!(judgement, Judgement::Next("durability_changed"));
 }
 
 #[test]
 fn without_a_generation_only_an_empty_redis_is_trusted() {
     let empty = Evidence { was_preloaded: false, has_coupon: false, ..evidence() };
-    assert_eq!(judge(&facts("run", "repl"), None, &empty), Verdict::Next("first"));
+    assert_eq!(judge(&facts("run", "repl"), None, &empty), Judgement::Next("first"));
     for evidence in
         [Evidence { has_coupon: true, ..empty.clone() }, Evidence { was_preloaded: true, ..empty }]
     {
@@ -201,7 +205,10 @@ fn a_server_before_7_0_is_unfit() {
     };
     assert_eq!(of("Valkey 8.1.0", 7).unfit(false), None);
     let told = of("Redis 6.2.14", 6).unfit(false);
-    assert_eq!(told.as_deref(), Some("Redis 6.2.14 is too old: 7.0 or later is needed"));
+    assert_eq!(
+        told.map(|doubt| doubt.to_string()).as_deref(),
+        Some("Redis 6.2.14 is too old: 7.0 or later is needed")
+    );
 }
 
 /// What a server says otherwise than a careful one.

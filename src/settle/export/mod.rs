@@ -67,15 +67,13 @@ pub struct Export {
     finished: Option<(Finished, Room)>,
 }
 
-impl Settler {
-    /// Begins an export of this coupon's winners.
-    pub fn export(&self, coupon: Coupon, format: Format) -> Export {
-        let pages = Pages { settler: self.clone(), coupon, after: Some(Serial(0)) };
-        Export { pages, format, finished: None }
-    }
-}
-
 impl Export {
+    /// An export of this coupon's winners that begins now.
+    pub fn of(settler: Settler, coupon: Coupon, format: Format) -> Self {
+        let pages = Pages { settler, coupon, after: Some(Serial(0)) };
+        Self { pages, format, finished: None }
+    }
+
     /// The next bytes, of at most 1,000 winners; `None` after the last one. A workbook is written
     /// to a nameless file first, because its index stands at its end: its first bytes come late.
     ///

@@ -6,12 +6,13 @@ use crate::support::eventually::eventually_holds;
 use crate::support::server::{Answer, Server};
 
 /// Every metric of the design.
-const METRICS: [&str; 12] = [
+const METRICS: [&str; 13] = [
     "firstcome_issue_requests_total",
     "firstcome_issue_wait_seconds",
     "firstcome_issue_call_seconds",
     "firstcome_issue_queue_requests",
     "firstcome_issue_group_requests",
+    "firstcome_loop_steps_total",
     "firstcome_persist_lag_seconds",
     "firstcome_persist_batch_rows",
     "firstcome_persist_seconds",
@@ -42,6 +43,14 @@ async fn after_some_traffic_every_metric_is_there_and_none_names_a_coupon_or_a_u
         let series = format!("firstcome_issue_requests_total{{outcome=\"{outcome}\"}}");
         let counted = server.metric(&series).await;
         assert!((counted - count).abs() < f64::EPSILON, "{outcome}: {counted}");
+    }
+    for name in ["prover", "heartbeat_file", "heartbeat_row", "gauges", "sweep", "persister"] {
+        let series = format!("firstcome_loop_steps_total{{loop=\"{name}\",outcome=\"done\"}}");
+        eventually_holds(name, async || server.metric(&series).await >= 1.0).await;
+        let text = server.get_as_admin("/metrics").await.body;
+        for outcome in ["idle", "failed", "interrupted"] {
+            assert!(text.contains(&series.replace("done", outcome)), "{name} {outcome}");
+        }
     }
     eventually_holds("the rows", async || {
         server.metric("firstcome_persist_lag_seconds_count").await >= 2.0

@@ -2,6 +2,7 @@
 
 use firstcome::lua::heartbeat::{Args, Reply, heartbeat};
 use firstcome::redis::Error;
+use firstcome::redis::facts;
 
 use crate::support::stage::Stage;
 
@@ -15,7 +16,7 @@ async fn every_beat_counts_one_more_also_after_script_flush_i3() {
     for count in 1..=4 {
         stage.flush_scripts().await;
         assert_eq!(beat(&stage, 0).await.unwrap(), Reply::Beat(count));
-        assert_eq!(stage.redis().heartbeat().await.unwrap(), count);
+        assert_eq!(facts::heartbeat(stage.redis()).await.unwrap(), count);
     }
     stage.private.ask::<()>(redis::cmd("SET").arg("fc:heartbeat").arg(1_u64 << 40)).await;
     let reply = beat(&stage, 0).await.unwrap();

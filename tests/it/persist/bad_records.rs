@@ -1,6 +1,7 @@
 //! A record that nobody can write holds up nobody, and is not lost (I3 I9).
 
 use firstcome::persist::Step;
+use firstcome::redis::depth;
 use firstcome::telemetry::health::{Health, Report};
 use redis::Cmd;
 
@@ -100,7 +101,7 @@ async fn bad_records_are_counted_and_a_server_goes_on_exactly_i1_i3() {
     assert_exactly(&server, "summer", 200, &crowd.told()).await;
     let refused = async || server.metric("firstcome_persist_refused_records").await;
     eventually_holds("both are counted", async || refused().await == 2.0).await;
-    let depth = site.redis.redis.stream_depth().await.unwrap();
+    let depth = depth::stream_depth(&site.redis.redis).await.unwrap();
     assert_eq!((depth.records, depth.pending), (2, 2));
 }
 

@@ -3,8 +3,10 @@
 use std::time::{Duration, Instant};
 
 use firstcome::domain::coupon::Shard;
+use firstcome::domain::doubt::Doubt;
 use firstcome::domain::limits::READ_FIRST_RECORDS;
 use firstcome::persist::{Bounds, Step};
+use firstcome::redis::generation::Life;
 use firstcome::redis::keys::Keys;
 use firstcome::telemetry::health::Health;
 use redis::cmd;
@@ -13,7 +15,7 @@ use sqlx::{Connection as _, raw_sql};
 use tokio_util::sync::CancellationToken;
 
 use super::bad_records::{forged_into, malformed};
-use super::{BOUNDS, Ground, stream, summer, until_empty};
+use super::{BOUNDS, Ground, run, stream, summer, until_empty};
 use crate::support::eventually::eventually_holds;
 use crate::support::site::Dialect;
 
@@ -98,11 +100,11 @@ async fn refused_records_are_one_warning_with_their_number_and_a_reason_i3() {
 async fn a_stop_while_this_life_of_redis_is_not_proven_waits_for_nothing() {
     let ground = Ground::start(Dialect::Sqlite).await;
     ground.issue(0..10).await;
-    ground.site.redis.redis.generation().publish(Err("not proven".to_owned()));
+    ground.site.redis.redis.generation().publish(Life::Doubtful(Doubt::Loading));
     let stopped = CancellationToken::new();
     stopped.cancel();
     let since = Instant::now();
-    ground.persister("one").run(stopped, Duration::from_secs(30)).await;
+    run(ground.persister("one"), stopped).await;
     assert!(since.elapsed() < Duration::from_secs(15), "{:?}", since.elapsed());
     assert_eq!(ground.depth().await.unpersisted, 10);
 }

@@ -9,11 +9,9 @@ use firstcome::persist::{Bounds, Persister, Step};
 use firstcome::redis::depth::Depth;
 use firstcome::redis::stream::Reader;
 
-use super::{BOUNDS, Ground, stream, summer, until_empty};
+use super::{BOUNDS, Ground, run, stream, summer, until_empty};
 use crate::support::eventually::eventually_holds;
 use crate::support::site::Dialect;
-
-const GRACE: Duration = Duration::from_secs(20);
 
 /// Reads everything that is new, as a persister with this name, and dies.
 async fn read_and_die(ground: &Ground, consumer: &str) -> Vec<firstcome::domain::record::Record> {
@@ -138,7 +136,7 @@ async fn a_persister_that_is_told_to_stop_drains_and_retires_i3() {
     }
     let stopped = CancellationToken::new();
     stopped.cancel();
-    ground.persister("late").run(stopped, GRACE).await;
+    run(ground.persister("late"), stopped).await;
     ground.assert_rows(1_000).await;
     assert_eq!(consumers(&ground).await, [""; 0]);
 
@@ -152,7 +150,7 @@ async fn a_persister_that_is_told_to_stop_drains_and_retires_i3() {
         ground.issue(2_000..2_010).await;
         shutdown.cancel();
     };
-    tokio::join!(ground.persister("early").run(shutdown.clone(), GRACE), stop);
+    tokio::join!(run(ground.persister("early"), shutdown.clone()), stop);
     ground.assert_rows(2_010).await;
     assert_eq!(consumers(&ground).await, [""; 0]);
 }
@@ -180,6 +178,6 @@ async fn a_persister_with_refused_records_does_not_retire_because_that_would_dro
     let _: String = ground.site.redis.ask(&super::bad_records::malformed()).await;
     let stopped = CancellationToken::new();
     stopped.cancel();
-    ground.persister("one").run(stopped, GRACE).await;
+    run(ground.persister("one"), stopped).await;
     assert_eq!((consumers(&ground).await.len(), ground.depth().await.pending), (1, 1));
 }

@@ -1,8 +1,10 @@
 //! What another life of Redis gives is nobody's here (I9).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use firstcome::persist::{Bounds, Step};
+use firstcome::redis::generation::Life;
 use redis::cmd;
 
 use super::{BOUNDS, Ground};
@@ -13,7 +15,7 @@ async fn records_of_a_life_that_is_not_proven_become_no_rows_i9() {
     let ground = Ground::start(Dialect::Sqlite).await;
     let accepted = ground.site.redis.accepted().await;
     let generation = ground.site.redis.redis.generation();
-    generation.publish(Ok(accepted));
+    generation.publish(Life::Proven(Arc::new(accepted)));
     ground.issue(0..1).await;
     // It looks at the shards once: only the read itself can notice what comes after it.
     let bounds = Bounds { take_over_every: Duration::from_secs(3_600), ..BOUNDS };

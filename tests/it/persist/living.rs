@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use firstcome::domain::limits::TAKE_OVER_EVERY;
 use firstcome::embedded::LocalRedis;
 use firstcome::persist::{Bounds, Step};
+use firstcome::redis::depth;
 use firstcome::redis::keys::GROUP;
 use redis::aio::MultiplexedConnection;
 use redis::{cmd, pipe};
@@ -68,7 +69,7 @@ async fn what_a_killed_persister_had_in_hand_is_written_by_another_soon_i3() {
     let mut database = PgConnection::connect(&site.database_url).await.unwrap();
     raw_sql("BEGIN; SELECT 1 FROM coupons FOR UPDATE").execute(&mut database).await.unwrap();
     server.issue("summer", "ada").await;
-    let is_held = async || site.redis.redis.stream_depth().await.unwrap().pending == 1;
+    let is_held = async || depth::stream_depth(&site.redis.redis).await.unwrap().pending == 1;
     eventually_holds("the record in the worker's hands", is_held).await;
     let _heir = site.worker(&[]);
     crate::support::processes::signal(killed.id(), rustix::process::Signal::KILL);

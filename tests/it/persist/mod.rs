@@ -26,9 +26,11 @@ use firstcome::domain::who::Who;
 use firstcome::lua::issue::{Answer, Args, Reply, issue};
 use firstcome::persist::{Bounds, Persister, Step};
 use firstcome::prepare::Preparer;
+use firstcome::redis::depth;
 use firstcome::redis::depth::Depth;
 use firstcome::redis::keys::Keys;
 use firstcome::store::{Counts, Store};
+use tokio_util::sync::CancellationToken;
 
 use crate::support::server::CODE_KEYS;
 use crate::support::site::{Dialect, Site};
@@ -106,7 +108,7 @@ impl Ground {
     }
 
     async fn depth(&self) -> Depth {
-        self.site.redis.redis.stream_depth().await.unwrap()
+        depth::stream_depth(&self.site.redis.redis).await.unwrap()
     }
 
     /// Exactly this many rows, of as many holders, with serials up to it; nothing waits, and
@@ -119,6 +121,20 @@ impl Ground {
         let coupon = self.store.find_coupon(&summer()).await.unwrap().unwrap();
         assert_eq!(coupon.persisted, rows);
     }
+}
+
+/// How long a drain may take.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// Steps until it is told to stop, then drains, as a server does.
+async fn run(mut persister: Persister, stopped: CancellationToken) {
+    while !stopped.is_cancelled() {
+        tokio::select! {
+            _ = persister.step() => {}
+            () = stopped.cancelled() => {}
+        }
+    }
+    tokio::time::timeout(GRACE, persister.drain()).await.expect("drained in time");
 }
 
 /// Steps until nothing waits any more; what was persisted on the way.

@@ -1,5 +1,6 @@
 //! The database is away: tickets wait in the stream, up to a bound, and none is lost (I3).
 
+use firstcome::redis::depth;
 use firstcome::telemetry::health::Health;
 use reqwest::StatusCode;
 
@@ -23,7 +24,7 @@ async fn issuing_goes_on_while_the_database_is_away_and_every_ticket_becomes_a_r
         server.metric("firstcome_persist_failures_total{reason=\"unavailable\"}").await > 1.0
     };
     eventually_holds("the persister tries again", failures).await;
-    let unpersisted = site.redis.redis.stream_depth().await.unwrap().unpersisted;
+    let unpersisted = depth::stream_depth(&site.redis.redis).await.unwrap().unpersisted;
     assert!(unpersisted >= 300, "acknowledged without a row: {unpersisted} wait");
     postgres::open_to_all(&site.database_url).await;
     let told = crowd.told();

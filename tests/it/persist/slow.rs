@@ -9,6 +9,7 @@ use crate::support::eventually::eventually_holds;
 use crate::support::processes::signal;
 use crate::support::site::{Dialect, Site};
 use firstcome::persist::Bounds;
+use firstcome::redis::depth;
 use firstcome::redis::depth::Depth;
 
 /// A row takes 16 ms, so that 400 of them take longer than a statement may, and 200 do not.
@@ -60,7 +61,8 @@ async fn a_persister_that_hangs_in_its_transaction_does_not_hold_up_the_others_i
     // It wakes, and what it had in hand is neither a second row nor counted a second time.
     signal(hung.id(), Signal::CONT);
     server.issue("summer", "bob").await;
-    let is_done = async || site.redis.redis.stream_depth().await.unwrap() == Depth::default();
+    let is_done =
+        async || depth::stream_depth(&site.redis.redis).await.unwrap() == Depth::default();
     eventually_holds("an empty stream", is_done).await;
     let stats = server.stats("summer").await;
     assert_eq!((&stats["rows"], &stats["persisted"]), (&2.into(), &2.into()), "{stats}");

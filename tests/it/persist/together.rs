@@ -22,7 +22,7 @@ async fn several_persisters_write_every_ticket_once_whoever_takes_over_from_whom
                 ..super::BOUNDS
             };
             let persister = ground.persister_with(consumer, eager);
-            persister.run(shutdown.clone(), Duration::from_secs(20))
+            super::run(persister, shutdown.clone())
         };
         let issue = async {
             for call in 0..200 {

@@ -1,6 +1,9 @@
 //! Shards that cannot be read for a moment: what was in hand is written once they can (I3).
 
+use std::sync::Arc;
+
 use firstcome::persist::{Persister, Step};
+use firstcome::redis::generation::Life;
 use firstcome::telemetry::health::Health;
 use redis::cmd;
 
@@ -76,7 +79,7 @@ async fn what_another_life_of_redis_interrupted_is_written_in_it_i3() {
     let generation = ground.site.redis.redis.generation();
     let mut other = ground.site.redis.accepted().await;
     other.replid = "0".repeat(40);
-    generation.publish(Ok(other));
+    generation.publish(Life::Proven(Arc::new(other)));
     for _ in 0..5 {
         persister.step().await;
     }

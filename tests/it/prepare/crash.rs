@@ -11,6 +11,7 @@ use firstcome::domain::time::UnixMs;
 use firstcome::domain::who::Who;
 use firstcome::embedded::LocalRedis;
 use firstcome::lua::{ActArgs, ActReply, restock};
+use firstcome::redis::facts;
 use firstcome::redis::generation::Accepted;
 use firstcome::store::{Intended, Store};
 use reqwest::StatusCode;
@@ -98,7 +99,7 @@ async fn an_act_whose_reply_was_lost_is_settled_as_it_was_applied_and_not_applie
     server.prepare("summer", 100).await;
     let store = database_of(dir.path()).await;
     let redis = handle(&LocalRedis::attach(dir.path()).await.unwrap());
-    let facts = redis.facts().await.unwrap();
+    let facts = facts::read(&redis).await.unwrap();
     let accepted = Accepted {
         generation_no: 1,
         epoch: 1,

@@ -159,7 +159,7 @@ async fn a_redis_without_memory_is_paused_and_closed_i8() {
 async fn a_pause_and_a_close_need_no_database_and_no_proven_life_of_redis_i8() {
     let place = Place::start().await;
     let redis = handle(place.redis.url());
-    redis.generation().current().unwrap_err();
+    redis.generation().proven().unwrap_err();
     let id = CouponId::parse("summer").unwrap();
     for (stop, change, code) in
         [(Stop::Pause, Change::Pause, "paused"), (Stop::Close, Change::Close, "closed")]

@@ -3,6 +3,7 @@
 use reqwest::StatusCode;
 
 use firstcome::domain::coupon::CouponId;
+use firstcome::redis::facts;
 use firstcome::redis::keys::Keys;
 
 use super::{assert_fails_closed, assert_recovering, words};
@@ -103,8 +104,8 @@ async fn a_database_that_was_swapped_with_another_is_refused_until_it_is_back_i1
             words(&format!("COPY {key} {key} DB 1")).query_async(&mut redis).await.unwrap();
         assert!(copied, "{key}");
     }
-    let old = site.redis.redis.heartbeat().await.unwrap();
-    let beat = async || site.redis.redis.heartbeat().await.unwrap() > old;
+    let old = facts::heartbeat(&site.redis.redis).await.unwrap();
+    let beat = async || facts::heartbeat(&site.redis.redis).await.unwrap() > old;
     eventually_holds("a beat that the copy lacks", beat).await;
     assert_eq!(server.issue("summer", "bob").await.status, StatusCode::OK);
     let mut server = server;

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use firstcome::redis::facts;
 use reqwest::StatusCode;
 use rustix::process::Signal;
 
@@ -21,11 +22,11 @@ async fn lose_tickets_behind_an_outage(site: &Site, server: &Server) -> tempfile
     close_to_all(&site.database_url).await;
     let kept = tempfile::tempdir().unwrap();
     copy(&site.redis.files(), kept.path());
-    let old = site.redis.redis.heartbeat().await.unwrap();
+    let old = facts::heartbeat(&site.redis.redis).await.unwrap();
     for user in ["bob", "eve"] {
         assert_eq!(server.issue("summer", user).await.status, StatusCode::OK);
     }
-    let beat = async || site.redis.redis.heartbeat().await.unwrap() > old + 1;
+    let beat = async || facts::heartbeat(&site.redis.redis).await.unwrap() > old + 1;
     eventually_holds("beats that the copy lacks", beat).await;
     kept
 }
@@ -88,8 +89,8 @@ async fn the_seconds_are_counted_on_time_also_while_the_database_hangs_i3() {
     let server = site.server(&[("DATABASE_URL", &postgres.url())]).await;
     postgres.hang();
     let hung_at = Instant::now();
-    let first = site.redis.redis.heartbeat().await.unwrap();
-    let counted = async || site.redis.redis.heartbeat().await.unwrap() >= first + 6;
+    let first = facts::heartbeat(&site.redis.redis).await.unwrap();
+    let counted = async || facts::heartbeat(&site.redis.redis).await.unwrap() >= first + 6;
     eventually_holds("six beats", counted).await;
     assert!(hung_at.elapsed() < Duration::from_secs(14), "{:?} for six beats", hung_at.elapsed());
     // Whoever doubts is heard meanwhile, too.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use firstcome::app::now;
 use firstcome::domain::act::{Change, NewAct};
 use firstcome::domain::coupon::{Coupon, CouponId, Definition, Kind, State, Supply};
+use firstcome::domain::doubt::Doubt;
 use firstcome::domain::generation::Durability;
 use firstcome::domain::who::Who;
 use firstcome::reconcile::{Prover, Topology};
@@ -14,6 +15,11 @@ use super::words;
 use crate::support::eventually::eventually_holds;
 use crate::support::redis::{PrivateRedis, handle};
 use crate::support::store::open;
+
+/// Whether a doubt says this.
+fn says(words: &str) -> impl FnOnce(&Doubt) -> bool {
+    move |doubt| doubt.to_string().contains(words)
+}
 
 /// A database with this many coupons whose preload is only intended.
 async fn store_with_intended(dir: &std::path::Path, coupons: usize) -> Arc<dyn Store> {
@@ -62,13 +68,13 @@ async fn however_many_preloads_met_a_dead_redis_a_restart_on_its_own_data_is_pro
     let store = store_with_intended(dir.path(), 0).await;
     let first = handle(redis.url());
     Prover::new(&first, store.clone(), Topology::Single, now).step().await;
-    assert!(first.generation().current().is_ok());
+    assert!(first.generation().proven().is_ok());
     store.close().await;
     let store = store_with_intended(dir.path(), 1_100).await;
     redis.crash_and_restart().await;
     let second = handle(redis.url());
     Prover::new(&second, store.clone(), Topology::Single, now).step().await;
-    let accepted = second.generation().current().unwrap();
+    let accepted = second.generation().proven().unwrap();
     assert_eq!(accepted.generation_no, 2);
     store.close().await;
 }
@@ -98,10 +104,10 @@ async fn a_flush_between_the_look_and_the_count_is_not_the_new_truth_i3() {
         tokio::join!(second.step(), resume)
     };
     tokio::join!(flush, then_step);
-    let told = of_second.generation().current();
-    assert!(told.as_ref().is_err_and(|reason| reason.contains("heartbeat is behind")), "{told:?}");
+    let told = of_second.generation().proven();
+    assert!(told.as_ref().is_err_and(says("heartbeat is behind")), "{told:?}");
     second.step().await;
-    assert!(of_second.generation().current().is_err(), "the flushed count became the truth");
+    assert!(of_second.generation().proven().is_err(), "the flushed count became the truth");
     store.close().await;
 }
 
@@ -114,7 +120,7 @@ async fn always_is_claimed_when_the_first_rewrite_has_ended_and_not_while_it_run
     let mut prover = Prover::new(&ours, store.clone(), Topology::Single, now);
     let () = redis.ask(&words("CONFIG SET appendonly no")).await;
     prover.step().await;
-    let level = || ours.generation().current().unwrap().durability;
+    let level = || ours.generation().proven().unwrap().durability;
     assert_eq!(level(), Durability::None);
     for number in 0..100 {
         let () = redis.ask(&words(&format!("SET other:{number} 1"))).await;
@@ -140,7 +146,7 @@ async fn restarted(redis: &mut PrivateRedis, dir: &std::path::Path) -> Arc<dyn S
     let store = store_with_intended(dir, 0).await;
     let visitor = handle(redis.url());
     Prover::new(&visitor, store.clone(), Topology::Single, now).visiting().step().await;
-    let accepted = visitor.generation().current().unwrap();
+    let accepted = visitor.generation().proven().unwrap();
     assert_eq!(accepted.generation_no, 1, "nothing could be lost");
     store.close().await;
     let store = store_with_intended(dir, 1).await;
@@ -158,14 +164,14 @@ async fn a_command_accepts_no_restart_before_a_server_did_and_who_only_looks_wri
     let as_it_is = || Prover::new(&redis.redis, store.clone(), Topology::Single, now);
     for mut prover in [as_it_is().visiting(), as_it_is().only_looking()] {
         prover.step().await;
-        let told = redis.redis.generation().current();
-        assert!(told.as_ref().is_err_and(|told| told.contains("a server must")), "{told:?}");
+        let told = redis.redis.generation().proven();
+        assert!(told.as_ref().is_err_and(says("a server must")), "{told:?}");
         assert_eq!(store.last_generation().await.unwrap(), known);
     }
     as_it_is().step().await;
-    assert_eq!(redis.redis.generation().current().unwrap().generation_no, 2);
+    assert_eq!(redis.redis.generation().proven().unwrap().generation_no, 2);
     as_it_is().visiting().step().await;
-    assert!(redis.redis.generation().current().is_ok());
+    assert!(redis.redis.generation().proven().is_ok());
     store.close().await;
 }
 
@@ -176,7 +182,7 @@ async fn who_only_looks_finds_a_fresh_redis_well_and_leaves_it_and_the_database_
     let store = store_with_intended(dir.path(), 0).await;
     let ours = handle(redis.url());
     Prover::new(&ours, store.clone(), Topology::Single, now).only_looking().step().await;
-    assert!(ours.generation().current().is_ok());
+    assert!(ours.generation().proven().is_ok());
     assert_eq!(store.last_generation().await.unwrap(), None);
     assert_eq!(redis.world().await, []);
     store.close().await;
@@ -193,18 +199,18 @@ async fn a_server_that_counted_more_than_a_restart_was_accepted_with_stops_all_o
     std::fs::write(dir.path().join("heartbeat"), text).unwrap();
     let without_file = handle(redis.url());
     Prover::new(&without_file, store.clone(), Topology::Single, now).step().await;
-    assert_eq!(without_file.generation().current().unwrap().generation_no, 2);
+    assert_eq!(without_file.generation().proven().unwrap().generation_no, 2);
 
     let with_file = handle(redis.url());
     let keeping = Prover::new(&with_file, store.clone(), Topology::Single, now);
     keeping.keeping_in(dir.path().to_owned()).step().await;
-    let told = with_file.generation().current();
-    assert!(told.as_ref().is_err_and(|told| told.contains("older data")), "{told:?}");
+    let told = with_file.generation().proven();
+    assert!(told.as_ref().is_err_and(says("older data")), "{told:?}");
     // The others learn it with their next count, or when they look anew.
     assert!(!store.beat(2, 1, now()).await.unwrap());
     Prover::new(&without_file, store.clone(), Topology::Single, now).step().await;
-    let told = without_file.generation().current();
-    assert!(told.as_ref().is_err_and(|told| told.contains("was refused before")), "{told:?}");
+    let told = without_file.generation().proven();
+    assert!(told.as_ref().is_err_and(says("was refused before")), "{told:?}");
     store.close().await;
 }
 
@@ -219,11 +225,10 @@ async fn a_damaged_count_makes_a_restart_doubtful_and_is_named_i3() {
     let mut prover =
         Prover::new(&ours, store.clone(), Topology::Single, now).keeping_in(dir.path().to_owned());
     prover.step().await;
-    let told = ours.generation().current();
-    let names = |told: &String| told.contains(heartbeat.to_str().unwrap());
-    assert!(told.as_ref().is_err_and(names), "{told:?}");
+    let told = ours.generation().proven();
+    assert!(told.as_ref().is_err_and(says(heartbeat.to_str().unwrap())), "{told:?}");
     std::fs::remove_file(&heartbeat).unwrap();
     prover.step().await;
-    assert!(ours.generation().current().is_ok());
+    assert!(ours.generation().proven().is_ok());
     store.close().await;
 }

@@ -12,6 +12,7 @@ use crate::support::plain_redis::PlainRedis;
 use crate::support::redis::{PrivateRedis, info_of};
 use crate::support::server::Server;
 use crate::support::site::{Dialect, Site};
+use firstcome::redis::facts;
 
 /// A server with a coupon of which one ticket was told and is a row.
 pub(super) async fn tell_a_ticket(server: &Server) {
@@ -45,8 +46,8 @@ async fn an_older_copy_in_its_place_is_refused_i1_i3() {
     tell_a_ticket(&server).await;
     let kept = tempfile::tempdir().unwrap();
     copy(&site.redis.files(), kept.path());
-    let old = site.redis.redis.heartbeat().await.unwrap();
-    let beat = async || site.redis.redis.heartbeat().await.unwrap() > old;
+    let old = facts::heartbeat(&site.redis.redis).await.unwrap();
+    let beat = async || facts::heartbeat(&site.redis.redis).await.unwrap() > old;
     eventually_holds("a beat that the copy lacks", beat).await;
     assert_eq!(server.issue("summer", "bob").await.status, StatusCode::OK);
     let put_back = |files: &Path| {

@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 
+use firstcome::redis::tls;
 use firstcome::redis::{Redis, Settings};
 
 use crate::support::certificates::Certificates;
@@ -82,7 +83,7 @@ async fn a_password_that_crosses_the_network_in_the_clear_is_known() {
             response_timeout: std::time::Duration::from_secs(1),
             pool_max_connections: 2,
         });
-        redis.unwrap().host_told_in_the_clear()
+        tls::host_told_in_the_clear(&redis.unwrap())
     };
     assert_eq!(told("redis://:secret@10.0.0.1:6379").unwrap(), "10.0.0.1");
     assert_eq!(told("redis://me:secret@redis.example:6379").unwrap(), "redis.example");

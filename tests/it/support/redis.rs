@@ -1,11 +1,13 @@
 //! A private Redis for one test: the same child that the embedded set-up starts.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use firstcome::domain::generation::Durability;
 use firstcome::embedded::LocalRedis;
-use firstcome::redis::generation::Accepted;
+use firstcome::redis::facts;
+use firstcome::redis::generation::{Accepted, Life};
 use firstcome::redis::{Redis, Settings};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Cmd, FromRedisValue};
@@ -46,7 +48,7 @@ impl PrivateRedis {
 
     /// The generation that it lives now, as a prover would accept it.
     pub async fn accepted(&self) -> Accepted {
-        let facts = self.redis.facts().await.unwrap();
+        let facts = facts::read(&self.redis).await.unwrap();
         Accepted {
             generation_no: 1,
             epoch: 1,
@@ -58,7 +60,7 @@ impl PrivateRedis {
 
     /// Publishes the generation that it lives now.
     pub async fn accept(&self) {
-        self.redis.generation().publish(Ok(self.accepted().await));
+        self.redis.generation().publish(Life::Proven(Arc::new(self.accepted().await)));
     }
 
     /// The folder of its append-only file.

@@ -6,6 +6,7 @@ use firstcome::domain::record::{FIELD, Record, SOURCE_ISSUE};
 use firstcome::domain::ticket::{Serial, Ticket};
 use firstcome::domain::user::{Claim, UserId};
 use firstcome::lua::issue::{Answer, Answered};
+use firstcome::redis::holders;
 use firstcome::redis::stream::Reader;
 use redis::Value;
 
@@ -94,7 +95,8 @@ async fn a_later_epoch_is_told_held_and_recorded_i5_i10() {
     assert_eq!((holding.epoch, holding.serial), (37, Serial(5_001)));
     assert_eq!(stage.issue("ada").await, Answer::Replayed(holding));
     let user = UserId::parse("ada").unwrap();
-    let held = stage.redis().holdings(&stage.coupon_id, &user, &[Claim::FIRST]).await.unwrap();
+    let held =
+        holders::holdings(stage.redis(), &stage.coupon_id, &user, &[Claim::FIRST]).await.unwrap();
     assert_eq!(held, [Some(holding)]);
     let record = records(&stage).await.remove(0);
     assert_eq!((record.epoch, record.first_serial), (37, Serial(5_001)));

@@ -1,40 +1,23 @@
-//! Accepting a life of Redis: what the database, this process and its data directory know is put
-//! together and judged, and what came of it is written down (P2 steps 4-8).
+//! The acceptance of a life of Redis: what the database, this process and its data directory know
+//! is put together and judged, and what came of it is written down (P2 steps 4-8).
 
 use std::sync::Arc;
 
 use super::counted::{Counted, Said};
-use super::judge::{Evidence, Topology, Verdict, judge};
+use super::judge::{Evidence, Judgement, Topology, judge};
 use super::kept;
 use super::serials::serials_reach;
+use super::unproven::Unproven;
+use crate::domain::doubt::Doubt;
 use crate::domain::generation::Generation;
 use crate::domain::limits::PAGE_MAX_ROWS;
 use crate::domain::time::UnixMs;
 use crate::redis::Redis;
+use crate::redis::facts;
 use crate::redis::facts::Facts;
 use crate::redis::generation::Accepted;
-use crate::store::{self, Store};
-
-/// Why this life of Redis cannot be accepted now.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Unproven {
-    #[error("{}", of_redis(.0))]
-    Redis(#[from] crate::redis::Error),
-    #[error("this life of Redis cannot be proven without the database: {0}")]
-    Store(#[from] store::Error),
-    #[error("{0}")]
-    Doubtful(String),
-    #[error("another server is proving this life of Redis")]
-    Overtaken,
-}
-
-/// A Redis that answers is not called silent.
-fn of_redis(error: &crate::redis::Error) -> String {
-    match error.is_reply() {
-        true => error.to_string(),
-        false => format!("Redis is not reachable: {error}"),
-    }
-}
+use crate::redis::holders;
+use crate::store::Store;
 
 /// What a process may write down about a life of Redis that is new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,8 +30,8 @@ pub(super) enum Standing {
     Onlooker,
 }
 
-/// Who accepts.
-pub(super) struct Acceptor {
+/// Accepts, or says why not.
+pub(super) struct Acceptance {
     pub(super) redis: Redis,
     pub(super) store: Arc<dyn Store>,
     pub(super) topology: Topology,
@@ -57,7 +40,7 @@ pub(super) struct Acceptor {
     pub(super) kept: kept::Reader,
 }
 
-impl Acceptor {
+impl Acceptance {
     /// Compares what Redis said of itself at this instant with what is known, and writes a new
     /// generation of the same data down by compare-and-set. The second value is the count of a life
     /// that is written down.
@@ -82,13 +65,13 @@ impl Acceptor {
             ..self.evidence(facts, last.as_ref()).await?
         };
         let reason = match judge(facts, last.as_ref(), &evidence) {
-            Verdict::Doubtful(sentence) => return Err(Unproven::Doubtful(sentence)),
-            Verdict::Refused(sentence) => {
+            Judgement::Doubtful(doubt) => return Err(Unproven::Doubtful(doubt)),
+            Judgement::Refused(doubt) => {
                 self.remember(last.as_ref(), &facts.run_id).await?;
-                return Err(Unproven::Doubtful(sentence));
+                return Err(Unproven::Doubtful(doubt));
             }
-            Verdict::Same => None,
-            Verdict::Next(reason) => Some(reason),
+            Judgement::Same => None,
+            Judgement::Next(reason) => Some(reason),
         };
         let life = self.life(facts, last.as_ref(), &evidence, reason);
         let is_written = match reason {
@@ -141,14 +124,14 @@ impl Acceptor {
         facts: &Facts,
         last: Option<&Generation>,
     ) -> Result<Evidence, Unproven> {
-        // What cannot change the verdict is not looked for.
+        // What cannot change the judgement is not looked for.
         let is_same = last.is_some_and(|last| facts.is_life(last));
         let was_preloaded = self.store.has_preloaded_coupon().await?;
         Ok(Evidence {
             topology: self.topology,
             was_preloaded,
-            has_coupon: was_preloaded || self.redis.has_coupon().await?,
-            heartbeat: self.redis.heartbeat().await?,
+            has_coupon: was_preloaded || holders::has_coupon(&self.redis).await?,
+            heartbeat: facts::heartbeat(&self.redis).await?,
             serials_reach: is_same || serials_reach(&self.redis, &*self.store).await?,
             now: (self.now)(),
             started_at: UnixMs(0),
@@ -186,22 +169,19 @@ impl Acceptor {
     async fn write_down(
         &self,
         life: &Generation,
-        reason: &str,
+        reason: &'static str,
         nothing_to_lose: bool,
     ) -> Result<bool, Unproven> {
         // Nobody else counts in a private Redis.
         let knows_all = self.standing == Standing::Resident || self.topology == Topology::Private;
         if !knows_all && !nothing_to_lose {
-            return Err(Unproven::Doubtful(format!(
-                "a server must accept this life of Redis first ({reason}); one that runs does so \
-                 within a second, or says why not"
-            )));
+            return Err(Unproven::Doubtful(Doubt::NotAccepted { reason }));
         }
         if self.standing == Standing::Onlooker {
             return Ok(false);
         }
         if !self.store.append_generation(life).await? {
-            return Err(Unproven::Overtaken);
+            return Err(Unproven::Changed(Doubt::Overtaken));
         }
         let (generation, epoch) = (life.generation_no, life.epoch);
         tracing::info!(generation, epoch, reason, "accepted");

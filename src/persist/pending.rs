@@ -1,37 +1,98 @@
 //! What is read next: own pending entries first, then new ones (P5 step 1). A read is about one
 //! batch, whatever waits, so that other persisters find work too.
 
-use super::{Persister, from_the_beginning};
+use super::bounds::Bounds;
+use super::consumer::Consumer;
+use super::refused::Refused;
 use crate::domain::coupon::Shard;
 use crate::domain::limits::{READ_FIRST_RECORDS, READ_MAX_RECORDS};
 use crate::redis;
 use crate::redis::generation::Accepted;
-use crate::redis::stream::Entry;
+use crate::redis::stream::{Entry, Reader};
 
 /// The id after which there are only entries that nobody has read.
 const NEW: &str = ">";
 
-/// Tickets of an entry; an undecodable one counts as one.
-pub(super) fn tickets_of(entry: &Entry) -> usize {
-    entry.record.as_ref().map_or(1, |record| record.holders.len())
+/// An id of an entry for each shard.
+type Ids = Vec<String>;
+
+/// What one consumer has in hand, and how far it has read.
+pub(super) struct Pending {
+    reader: Reader,
+    bounds: Bounds,
+    /// While own pending entries are read: after which id of each shard. They come first at the
+    /// start, after a failure and after a take-over.
+    pending_after: Option<Ids>,
+    /// After which id of each shard the last read began.
+    read_after: Ids,
+    /// Whether pending entries wait that are no refused ones: taken over, not acknowledged, or not
+    /// written. They are read again with the next look, so that they hold up nobody meanwhile.
+    is_pass_due: bool,
+    pub(super) refused: Refused,
 }
 
-fn tickets_in(entries: &[Entry]) -> usize {
-    entries.iter().map(tickets_of).sum()
-}
+impl Pending {
+    /// Own pending entries come first.
+    pub(super) fn new(reader: Reader, bounds: &Bounds) -> Self {
+        Self {
+            reader,
+            bounds: bounds.clone(),
+            pending_after: Some(from_the_beginning()),
+            read_after: from_the_beginning(),
+            is_pass_due: false,
+            refused: Refused::new(bounds.refused_retry),
+        }
+    }
 
-impl Persister {
-    /// The next entries, none when there is nothing to do now.
+    /// The own pending entries are read next, all of them.
+    pub(super) fn begin_anew(&mut self) {
+        self.pending_after = Some(from_the_beginning());
+    }
+
+    /// The own pending entries behind these are read next.
+    pub(super) fn go_on_behind(&mut self, after: Ids) {
+        self.pending_after = Some(after);
+    }
+
+    /// Some of the pending entries wait to be read again.
+    pub(super) fn read_again(&mut self) {
+        self.is_pass_due = true;
+    }
+
+    /// Whether pending entries wait that are no refused ones.
+    pub(super) fn is_pass_due(&self) -> bool {
+        self.is_pass_due
+    }
+
+    /// After which id of each shard the last read began.
+    pub(super) fn read_after(&self) -> Ids {
+        self.read_after.clone()
+    }
+
+    /// After each look at the shards: begins a pass over the pending entries when one is due.
+    pub(super) fn begin_due_pass(&mut self, consumer: &Consumer) {
+        let is_due = self.is_pass_due || self.refused.is_due(|shard| consumer.is_unreadable(shard));
+        if self.pending_after.is_none() && is_due {
+            self.is_pass_due = false;
+            self.begin_anew();
+        }
+    }
+
+    /// The next entries, none when there is nothing to do now; about as many as make a batch of so
+    /// many tickets.
     pub(super) async fn read(
         &mut self,
         accepted: &Accepted,
+        consumer: &Consumer,
+        batch_tickets: usize,
         block: bool,
     ) -> redis::Result<Vec<Entry>> {
+        let shards = consumer.readable();
         while let Some(after) = self.pending_after.clone() {
-            let entries = self.gather(accepted, &after, false).await?;
+            let entries = self.gather(accepted, shards, &after, batch_tickets, false).await?;
             if entries.is_empty() {
                 self.pending_after = None;
-                self.refused.forget_the_gone(|shard| self.unreadable.contains_key(&shard));
+                self.refused.forget_the_gone(|shard| consumer.is_unreadable(shard));
                 break;
             }
             self.pending_after = Some(advanced(after.clone(), &entries));
@@ -43,12 +104,12 @@ impl Persister {
         }
         self.read_after = from_the_beginning();
         let new = vec![NEW.to_owned(); Shard::all().count()];
-        let mut entries = self.gather(accepted, &new, block).await?;
+        let mut entries = self.gather(accepted, shards, &new, batch_tickets, block).await?;
         let tickets = tickets_in(&entries);
         if block && tickets > 0 && tickets < self.bounds.batch_max_tickets / 2 {
             // A batch by age: a transaction costs the same for one ticket and for a hundred.
             tokio::time::sleep(self.bounds.batch_max_age).await;
-            entries.extend(self.gather(accepted, &new, false).await?);
+            entries.extend(self.gather(accepted, shards, &new, batch_tickets, false).await?);
         }
         Ok(entries)
     }
@@ -59,11 +120,13 @@ impl Persister {
     async fn gather(
         &mut self,
         accepted: &Accepted,
+        shards: &[Shard],
         after: &[String],
+        batch_tickets: usize,
         block: bool,
     ) -> redis::Result<Vec<Entry>> {
         let mut after = after.to_vec();
-        let mut shards = self.readable.clone();
+        let mut shards = shards.to_vec();
         let mut entries = Vec::new();
         let mut count = READ_FIRST_RECORDS;
         let mut block = block;
@@ -80,8 +143,8 @@ impl Persister {
                 after = advanced(after, &read);
             }
             entries.extend(read);
-            let room = self.batch_tickets.saturating_sub(tickets_in(&entries));
-            let largest = entries.iter().map(tickets_of).max().unwrap_or(1).max(1);
+            let room = batch_tickets.saturating_sub(tickets_in(&entries));
+            let largest = entries.iter().map(Entry::tickets).max().unwrap_or(1).max(1);
             if room < largest || shards.is_empty() {
                 break;
             }
@@ -92,8 +155,16 @@ impl Persister {
     }
 }
 
+fn from_the_beginning() -> Ids {
+    vec!["0".to_owned(); Shard::all().count()]
+}
+
+fn tickets_in(entries: &[Entry]) -> usize {
+    entries.iter().map(Entry::tickets).sum()
+}
+
 /// The ids after which the next pending entries are read.
-pub(super) fn advanced(mut after: Vec<String>, entries: &[Entry]) -> Vec<String> {
+pub(super) fn advanced(mut after: Ids, entries: &[Entry]) -> Ids {
     for entry in entries {
         after[usize::from(entry.shard.number())].clone_from(&entry.id);
     }
@@ -105,7 +176,7 @@ pub(super) fn cut(entries: Vec<Entry>, max_tickets: usize) -> Vec<Vec<Entry>> {
     let mut batches: Vec<Vec<Entry>> = Vec::new();
     let mut tickets = 0;
     for entry in entries {
-        let more = tickets_of(&entry);
+        let more = entry.tickets();
         if batches.is_empty() || tickets + more > max_tickets {
             batches.push(Vec::new());
             tickets = 0;
