@@ -1,5 +1,5 @@
-//! What every request meets first: its id, the fast ways to a ticket and to the page of a coupon, and
-//! the answers for paths and methods that do not exist.
+//! What every request meets first: its id, the fast ways to a ticket and to the page of a coupon,
+//! and the answers for paths and methods that do not exist.
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
