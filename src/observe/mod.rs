@@ -150,7 +150,8 @@ impl Observer {
         self.states(std::slice::from_ref(coupon)).await[0].state
     }
 
-    /// As [`Observer::state`], of each coupon and with its stock; Redis is asked once for all of them.
+    /// As [`Observer::state`], of each coupon and with its stock; Redis is asked once for all of
+    /// them.
     pub async fn states(&self, coupons: &[Coupon]) -> Vec<CouponState> {
         state::of_all(&self.redis, coupons).await
     }
