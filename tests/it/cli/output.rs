@@ -101,9 +101,12 @@ async fn a_person_is_shown_a_table_with_the_stock_and_told_acts_in_sentences() {
     assert!(list.lines().all(|line| line.len() > 50), "aligned: {list}");
     for (words, sentence) in [
         ("coupon pause summer", "summer is paused (version 2); 514 of 514 remain\n"),
+        ("coupon pause summer", "summer was paused already (version 2); 514 of 514 remain\n"),
         ("coupon resume summer", "summer is resumed (version 3); 514 of 514 remain\n"),
+        ("coupon resume summer", "summer was not paused (version 3); 514 of 514 remain\n"),
         ("coupon restock summer -4", "summer is restocked (version 4); 510 of 510 remain\n"),
         ("coupon close summer --yes", "summer is closed (version 5); 510 of 510 remain\n"),
+        ("coupon close summer -y", "summer was closed already (version 5); 510 of 510 remain\n"),
     ] {
         assert_eq!(seen(dir, words), sentence);
     }
