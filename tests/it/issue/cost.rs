@@ -13,7 +13,13 @@ use crate::support::line::Line;
 use crate::support::server::Server;
 use crate::support::site::{Dialect, Site};
 
-const ISSUE: &str = include_str!("../../../lua/issue.lua");
+/// The script as the program joins it.
+const ISSUE: &str = concat!(
+    include_str!("../../../lua/parts/generation.lua"),
+    include_str!("../../../lua/parts/terms.lua"),
+    include_str!("../../../lua/parts/stock.lua"),
+    include_str!("../../../lua/issue.lua"),
+);
 const END: &str = "end-of-the-watch";
 
 /// What clients sent while something happened; what scripts do inside is not counted.
