@@ -2,7 +2,7 @@
 --! PARTS generation
 --! KEYS 1 records stream
 --! ARGV 1 generation replid  2 group name  3 consumer name
---! REPLY retired | holding records | other_generation
+--! REPLY retired | busy records | other_generation
 --! KEEPS I3
 --
 -- Deleting a consumer drops what it holds, for good; so the look and the deletion are one step.
@@ -14,7 +14,7 @@ local group, consumer = ARGV[2], ARGV[3]
 if not is_accepted then return {'other_generation'} end
 if redis.call('EXISTS', records) == 0 then return {'retired'} end
 local held = redis.call('XPENDING', records, group, '-', '+', 1, consumer)
-if #held > 0 then return {'holding', #held} end
+if #held > 0 then return {'busy', #held} end
 
 redis.call('XGROUP', 'DELCONSUMER', records, group, consumer)
 return {'retired'}

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::{Failure, House};
+use super::{Context, Failure};
 use crate::domain::limits::CONNECTION_WAIT;
 use crate::observe::Readiness;
 
@@ -35,34 +35,34 @@ type Look = Result<Option<String>, String>;
 impl Examination {
     /// Asks Redis and the database at the same time; each question waits 4 seconds at most. Then
     /// what is stored in them is looked at, as far as 6 seconds in all suffice.
-    pub async fn of(house: &House) -> Self {
+    pub async fn of(context: &Context) -> Self {
         let until = Instant::now() + EXAMINATION_WAIT;
         let redis = async {
-            house.redis.ping().await?;
-            Ok(house.observer.encryption_of_redis().await)
+            context.redis.ping().await?;
+            Ok(context.observer.encryption_of_redis().await)
         };
         let database = async {
-            house.store.ping().await?;
-            Ok(house.observer.encryption_of_database().await)
+            context.store.ping().await?;
+            Ok(context.observer.encryption_of_database().await)
         };
-        let mut prover = house.prover().only_looking();
+        let mut prover = context.prover().only_looking();
         let (redis, database, _) = tokio::join!(
             reached("Redis", redis),
             reached("the database", database),
             tokio::time::timeout(WAIT, prover.step()),
         );
-        let told = house.gauges().await.told();
+        let told = context.gauges().await.told();
         // In a life of Redis that is not proven any coupon may be missing, and it says so.
-        let is_known = house.redis.generation().proven().is_ok();
+        let is_known = context.redis.generation().proven().is_ok();
         let (stuck, contested, lost) = tokio::join!(
-            when(redis.is_ok(), in_time(until, "refused records", stuck_records(house))),
-            when(database.is_ok(), in_time(until, "contested tickets", contested(house))),
+            when(redis.is_ok(), in_time(until, "refused records", stuck_records(context))),
+            when(database.is_ok(), in_time(until, "contested tickets", contested(context))),
             when(
                 redis.is_ok() && database.is_ok() && is_known,
-                in_time(until, "lost keys and lost acts", lost_parts(house))
+                in_time(until, "lost keys and lost acts", lost_parts(context))
             ),
         );
-        let mut readiness = house.observer.readiness();
+        let mut readiness = context.observer.readiness();
         let mut unseen = Vec::new();
         for look in [stuck, contested, lost] {
             match look {
@@ -74,19 +74,19 @@ impl Examination {
     }
 }
 
-async fn stuck_records(house: &House) -> Look {
-    Ok(house.observer.stuck_records().await)
+async fn stuck_records(context: &Context) -> Look {
+    Ok(context.observer.stuck_records().await)
 }
 
-async fn contested(house: &House) -> Look {
-    house.observer.contested().await.map_err(|error| error.to_string())
+async fn contested(context: &Context) -> Look {
+    context.observer.contested().await.map_err(|error| error.to_string())
 }
 
 /// Looks at every coupon, as sweep and relay of a server do in turn, and writes nothing. What
 /// they find is in the readiness.
-async fn lost_parts(house: &House) -> Look {
-    let mut sweep = house.sweep();
-    let (swept, compared) = tokio::join!(sweep.whole(), house.preparer.look_for_diverged());
+async fn lost_parts(context: &Context) -> Look {
+    let mut sweep = context.sweep();
+    let (swept, compared) = tokio::join!(sweep.whole(), context.preparer.look_for_diverged());
     swept.map_err(|error| error.to_string())?;
     compared.map_err(|refusal| refusal.to_string())?;
     Ok(None)

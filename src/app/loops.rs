@@ -11,7 +11,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use super::repeat::{Pause, Steps, Wake, exactly, repeat};
-use super::{Failure, House, now_ms};
+use super::{Context, Failure, now_ms};
 use crate::config::Settings;
 use crate::domain::back_off::BackOff;
 use crate::embedded::LocalRedis;
@@ -160,7 +160,7 @@ impl Loops {
     /// Starts what every process needs. `fallen` is cancelled when any of the loops ends.
     pub(super) fn start(
         settings: &Settings,
-        house: &House,
+        context: &Context,
         prover: Prover,
         gauges: Gauges,
         metrics: PrometheusHandle,
@@ -176,10 +176,10 @@ impl Loops {
             loops.repeat(Loop::HeartbeatFile, file, Wake::Never);
         }
         loops.repeat(Loop::HeartbeatRow, prover.heartbeat_row(), Wake::Never);
-        loops.repeat(Loop::Prover, prover, Wake::Doubt(house.redis.generation().clone()));
-        loops.repeat(Loop::Relay, Relay::new(&house.preparer), Wake::Never);
+        loops.repeat(Loop::Prover, prover, Wake::Doubt(context.redis.generation().clone()));
+        loops.repeat(Loop::Relay, Relay::new(&context.preparer), Wake::Never);
         loops.repeat(Loop::Gauges, gauges, Wake::Never);
-        loops.repeat(Loop::Sweep, house.sweep(), Wake::Never);
+        loops.repeat(Loop::Sweep, context.sweep(), Wake::Never);
         loops.repeat(Loop::Upkeep, metrics, Wake::Never);
         loops
     }
@@ -205,9 +205,13 @@ impl Loops {
     }
 
     /// Starts a persister too. At the end it drains the stream, as long as the grace lasts.
-    pub(super) fn persist(&mut self, settings: &Settings, house: &House) -> Result<(), Failure> {
-        let mut persister = persister(settings, house)?;
-        let wake = Wake::Preloaded(house.redis.preloaded().new_ones());
+    pub(super) fn persist(
+        &mut self,
+        settings: &Settings,
+        context: &Context,
+    ) -> Result<(), Failure> {
+        let mut persister = persister(settings, context)?;
+        let wake = Wake::Preloaded(context.redis.preloaded().new_ones());
         let (shutdown, grace) = (self.shutdown.clone(), self.grace);
         self.spawn(async move {
             repeat(Loop::Persister, &mut persister, wake, &shutdown).await;
@@ -226,8 +230,8 @@ impl Loops {
     }
 }
 
-fn persister(settings: &Settings, house: &House) -> Result<Persister, Failure> {
-    let consumer = match house.local {
+fn persister(settings: &Settings, context: &Context) -> Result<Persister, Failure> {
+    let consumer = match context.local {
         Some(_) => OWNER.to_owned(),
         None => {
             let mut bytes = [0; 4];
@@ -240,8 +244,9 @@ fn persister(settings: &Settings, house: &House) -> Result<Persister, Failure> {
         batch_max_age: Duration::from_millis(settings.bounds.batch_max_age_ms),
         ..persist::Bounds::default()
     };
-    let persister = Persister::new(&house.redis, house.store.clone(), &consumer, bounds, now_ms);
-    Ok(persister.reporting_to(house.health.clone()))
+    let persister =
+        Persister::new(&context.redis, context.store.clone(), &consumer, bounds, now_ms);
+    Ok(persister.reporting_to(context.health.clone()))
 }
 
 /// Keeps the private Redis alive until shutdown, then gives it back. `_alive` is dropped when this

@@ -1,18 +1,18 @@
 //! Wires everything: machines first, then verbs, then the door; and stops in reverse.
 
 mod banner;
+mod context;
 mod examine;
 mod failure;
-mod house;
 mod loops;
 mod open_files;
 mod repeat;
 mod serve;
 mod signals;
 
+pub use context::{Context, Database};
 pub use examine::Examination;
 pub use failure::Failure;
-pub use house::{Database, House};
 pub use serve::{serve, work};
 
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -13,7 +13,7 @@ use super::banner::{DEMO_COUPON, Ready};
 use super::loops::{Loops, keep_alive};
 use super::open_files::{check_worker, shares};
 use super::signals::told_to_stop;
-use super::{Database, Failure, House};
+use super::{Context, Database, Failure};
 use crate::auth::{AdminToken, Users};
 use crate::config::{Auth, Settings, Switch};
 use crate::domain::coupon::{CouponId, Definition, Kind, Supply};
@@ -40,25 +40,25 @@ pub async fn serve(settings: &Settings, demo_tickets: Option<u64>) -> Result<(),
 async fn open_server(settings: &Settings, demo_tickets: Option<u64>) -> Result<Opened, Failure> {
     let metrics = metrics::install().map_err(Failure::Missing)?;
     let shares = shares(settings)?;
-    let house = House::own(settings, Database::MayBeAway).await?;
-    let (admin_token, token_text) = house.admin_token()?;
-    let mut prover = house.prover();
+    let context = Context::of_server(settings, Database::MayBeAway).await?;
+    let (admin_token, token_text) = context.admin_token()?;
+    let mut prover = context.prover();
     prover.step().await;
-    let gauges = house.gauges().await;
+    let gauges = context.gauges().await;
     let has_demo = match demo_tickets {
         None => false,
-        Some(total) => demo(&house, total).await.unwrap_or_else(|error| {
+        Some(total) => demo(&context, total).await.unwrap_or_else(|error| {
             tracing::warn!(%error, "the demo's coupon is not made");
             false
         }),
     };
 
-    let services = services(settings, &house, admin_token, metrics);
-    let shared = Shared { health: house.health.clone(), ..Shared::default() };
+    let services = services(settings, &context, admin_token, metrics);
+    let shared = Shared { health: context.health.clone(), ..Shared::default() };
     let verdicts = shared.verdicts.clone();
-    let filters = FilterBuilder::new(&house.redis, verdicts.clone());
+    let filters = FilterBuilder::new(&context.redis, verdicts.clone());
     let fallen = CancellationToken::new();
-    let issuer = issuer(settings, &house, shared, &fallen);
+    let issuer = issuer(settings, &context, shared, &fallen);
     let bounds = http_bounds(settings);
     let (public, public_at) =
         http::serve_public(settings.listen, shares, bounds, services.clone(), issuer)
@@ -68,22 +68,22 @@ async fn open_server(settings: &Settings, demo_tickets: Option<u64>) -> Result<O
         http::serve_admin(admin_listen, Some(public_at), bounds, services.clone())
             .map_err(|error| cannot_listen(admin_listen, &error))?;
     let mut loops =
-        Loops::start(settings, &house, prover, gauges, services.metrics, fallen.clone());
+        Loops::start(settings, &context, prover, gauges, services.metrics, fallen.clone());
     loops.build_filters(filters, verdicts);
     if settings.persister == Switch::On {
-        loops.persist(settings, &house)?;
+        loops.persist(settings, &context)?;
     }
     let ready = Ready {
         settings,
         public: public_at,
         admin: admin_at,
         admin_token: &token_text,
-        dialect: house.store.dialect(),
-        durability: durability(&house),
+        dialect: context.store.dialect(),
+        durability: durability(&context),
         has_demo,
     };
     let text = ready.text();
-    Ok(Opened { house, loops, doors: vec![public, admin], text, fallen })
+    Ok(Opened { context, loops, doors: vec![public, admin], text, fallen })
 }
 
 /// Persists, and serves admins, until it is told to stop ([`told_to_stop`]).
@@ -102,25 +102,25 @@ pub async fn work(settings: &Settings) -> Result<(), Failure> {
 async fn open_worker(settings: &Settings) -> Result<Opened, Failure> {
     let metrics = metrics::install().map_err(Failure::Missing)?;
     check_worker(settings)?;
-    let house = House::visit(settings, Database::MayBeAway).await?;
-    let (admin_token, _) = house.admin_token()?;
-    let services = services(settings, &house, admin_token, metrics);
+    let context = Context::of_verb(settings, Database::MayBeAway).await?;
+    let (admin_token, _) = context.admin_token()?;
+    let services = services(settings, &context, admin_token, metrics);
     let (admin, admin_at) =
         http::serve_admin(settings.admin_listen, None, http_bounds(settings), services.clone())
             .map_err(|error| cannot_listen(settings.admin_listen, &error))?;
     let fallen = CancellationToken::new();
-    let (prover, gauges) = (house.prover(), house.gauges().await);
+    let (prover, gauges) = (context.prover(), context.gauges().await);
     let metrics = services.metrics;
-    let mut loops = Loops::start(settings, &house, prover, gauges, metrics, fallen.clone());
-    loops.persist(settings, &house)?;
+    let mut loops = Loops::start(settings, &context, prover, gauges, metrics, fallen.clone());
+    loops.persist(settings, &context)?;
     let version = env!("CARGO_PKG_VERSION");
     let text = format!("firstcome {version} worker is ready\n\n  admins  http://{admin_at}");
-    Ok(Opened { house, loops, doors: vec![admin], text, fallen })
+    Ok(Opened { context, loops, doors: vec![admin], text, fallen })
 }
 
 /// A process that has started, before it opens its doors.
 struct Opened {
-    house: House,
+    context: Context,
     loops: Loops,
     doors: Vec<Server>,
     /// What it tells people.
@@ -134,16 +134,16 @@ fn stopped_early() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Opens the doors, says so, waits for the signal, and stops in reverse: the doors, the loops, the
-/// house. A process of which a part has fallen stops in the same way, and says so by its exit code:
-/// whatever started it can start it again, and nothing is lost in between.
+/// Opens the listeners, says so, waits for the signal, and stops in reverse: the listeners, the
+/// loops, the context. A process of which a part has fallen stops in the same way, and says so by
+/// its exit code: whatever started it can start it again, and nothing is lost in between.
 async fn until_told_to_stop(
     opened: Opened,
     signals: Pin<&mut impl Future<Output = ()>>,
 ) -> Result<(), Failure> {
-    let Opened { mut house, loops, doors, text, fallen } = opened;
+    let Opened { mut context, loops, doors, text, fallen } = opened;
     let shutdown = CancellationToken::new();
-    let local = house.local.take().map(|local| {
+    let local = context.local.take().map(|local| {
         let (shutdown, alive) = (shutdown.clone(), fallen.clone().drop_guard());
         tokio::spawn(keep_alive(local, shutdown, alive))
     });
@@ -172,9 +172,9 @@ async fn until_told_to_stop(
     loops.stop().await;
     shutdown.cancel();
     if let Some(local) = local {
-        house.local = local.await.ok();
+        context.local = local.await.ok();
     }
-    house.close().await;
+    context.close().await;
     tracing::info!("stopped");
     match has_fallen {
         true => Err(Failure::Fallen),
@@ -184,14 +184,14 @@ async fn until_told_to_stop(
 
 fn services(
     settings: &Settings,
-    house: &House,
+    context: &Context,
     admin_token: AdminToken,
     metrics: PrometheusHandle,
 ) -> Services {
     Services {
-        preparer: house.preparer.clone(),
-        settler: house.settler.clone(),
-        observer: house.observer.clone(),
+        preparer: context.preparer.clone(),
+        settler: context.settler.clone(),
+        observer: context.observer.clone(),
         users: users(settings).into(),
         admin_token,
         metrics,
@@ -201,7 +201,7 @@ fn services(
 /// Makes an issuer on the worker's thread that calls it.
 fn issuer(
     settings: &Settings,
-    house: &House,
+    context: &Context,
     shared: Shared,
     fallen: &CancellationToken,
 ) -> impl Fn() -> Issuer + Clone + Send + 'static {
@@ -212,7 +212,7 @@ fn issuer(
         queue_max_wait: settings.bounds.queue_max_wait(),
         reopen_wait: Duration::from_millis(settings.bounds.reopen_wait_ms),
     };
-    let (redis, store, keys) = (house.redis.clone(), house.store.clone(), house.keys.clone());
+    let (redis, store, keys) = (context.redis.clone(), context.store.clone(), context.keys.clone());
     let fallen = fallen.clone();
     move || {
         let (store, shared, keys) = (store.clone(), shared.clone(), keys.clone());
@@ -232,8 +232,8 @@ fn http_bounds(settings: &Settings) -> http::Bounds {
     http::Bounds { keep_alive, grace: settings.grace() }
 }
 
-fn durability(house: &House) -> String {
-    match house.redis.generation().current() {
+fn durability(context: &Context) -> String {
+    match context.redis.generation().current() {
         Life::Proven(accepted) => accepted.durability.word().to_owned(),
         Life::Doubtful(doubt) => format!("unknown (recovering: {doubt})"),
     }
@@ -241,9 +241,9 @@ fn durability(house: &House) -> String {
 
 /// Creates and preloads the demo's coupon when the database has no coupon at all. Says whether the
 /// demo's coupon is there.
-async fn demo(house: &House, total: u64) -> Result<bool, Failure> {
+async fn demo(context: &Context, total: u64) -> Result<bool, Failure> {
     let Some(id) = CouponId::parse(DEMO_COUPON) else { return Ok(false) };
-    let first = house.preparer.list(None, 1).await?;
+    let first = context.preparer.list(None, 1).await?;
     if first.is_empty() {
         let definition = Definition {
             id: id.clone(),
@@ -256,13 +256,13 @@ async fn demo(house: &House, total: u64) -> Result<bool, Failure> {
             kind: Kind::FirstCome,
             supply: Supply::Counter,
         };
-        house.preparer.create(definition).await?;
+        context.preparer.create(definition).await?;
     }
-    if house.preparer.find(&id).await.is_err() {
+    if context.preparer.find(&id).await.is_err() {
         return Ok(false);
     }
     // A crash between creating and preloading is finished here; done before, it changes nothing.
-    if let Err(error) = house.preparer.preload(&id, Who::Demo).await {
+    if let Err(error) = context.preparer.preload(&id, Who::Demo).await {
         tracing::warn!(%error, "the demo's coupon is not ready yet");
     }
     Ok(true)

@@ -1,7 +1,7 @@
 //! `firstcome doctor`: is this set-up safe to issue from?
 
 use super::output::say;
-use crate::app::{Database, Examination, Failure, House};
+use crate::app::{Context, Database, Examination, Failure};
 use crate::config::Settings;
 use crate::embedded::secrets;
 
@@ -16,10 +16,10 @@ pub(super) fn print_new_key() -> Result<(), Failure> {
 /// Prints what is wrong, and what could be better; fails when something is wrong. A server that is
 /// not reached is told in its place, and what the other one says is told too.
 pub(super) async fn examine(settings: &Settings) -> Result<(), Failure> {
-    let house = House::visit(settings, Database::Unasked).await?;
-    let Examination { redis, database, told, readiness, unseen } = Examination::of(&house).await;
-    let is_started_here = house.has_started_redis();
-    house.close().await;
+    let context = Context::of_verb(settings, Database::Unasked).await?;
+    let Examination { redis, database, told, readiness, unseen } = Examination::of(&context).await;
+    let is_started_here = context.has_started_redis();
+    context.close().await;
     for (name, reached) in [("Redis", &redis), ("database", &database)] {
         match reached {
             Ok(encryption) => say(format_args!("{name}: {encryption}"))?,

@@ -16,7 +16,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::CompleteEnv;
 
-use crate::app::{self, Database, Failure, House};
+use crate::app::{self, Context, Database, Failure};
 use crate::config::{LogFormat, Settings};
 use crate::domain::coupon::CouponId;
 use crate::domain::limits::{HUNG_WAIT, TOTAL_MAX};
@@ -177,37 +177,37 @@ async fn perform(cli: Cli) -> Result<(), Failure> {
         Verb::Worker => app::work(settings).await,
         Verb::Doctor { new_key: true } => doctor::print_new_key(),
         Verb::Doctor { new_key: false } => doctor::examine(settings).await,
-        Verb::Migrate => House::migrate(settings).await,
+        Verb::Migrate => Context::migrate(settings).await,
         Verb::Settings => show_settings(),
         Verb::Man { folder } => write_man_pages(&folder),
         Verb::Coupon(verb) => {
             verb.confirm()?;
-            let house = visit_with(settings, verb.database()).await?;
-            let done = coupon::perform(&house, verb).await;
-            house.close().await;
+            let context = context_with(settings, verb.database()).await?;
+            let done = coupon::perform(&context, verb).await;
+            context.close().await;
             done
         }
         Verb::Ticket(TicketVerb::Cancel { id, yes }) => {
             confirm(&format!("Cancel {id} for good? Its user cannot get another one."), yes)?;
-            let house = visit(settings).await?;
-            let done = house.preparer.cancel(&id, Who::Cli).await;
-            house.close().await;
+            let context = context_of(settings).await?;
+            let done = context.preparer.cancel(&id, Who::Cli).await;
+            context.close().await;
             done?;
             say(format_args!("{id} is cancelled"))
         }
         Verb::Audit { id, output } => {
-            let house = visit(settings).await?;
-            let done = audit(&house, &id, output).await;
-            house.close().await;
+            let context = context_of(settings).await?;
+            let done = audit(&context, &id, output).await;
+            context.close().await;
             done
         }
     }
 }
 
-async fn audit(house: &House, id: &CouponId, output: Output) -> Result<(), Failure> {
-    let audit = match house.observer.audit(id).await {
+async fn audit(context: &Context, id: &CouponId, output: Output) -> Result<(), Failure> {
+    let audit = match context.observer.audit(id).await {
         Ok(audit) => audit,
-        Err(error) => return Err(of_draft(house, id, error.into()).await),
+        Err(error) => return Err(of_draft(context, id, error.into()).await),
     };
     output::show(output.form(), &audit)?;
     match audit.ok {
@@ -228,17 +228,17 @@ fn write_man_pages(folder: &Path) -> Result<(), Failure> {
     Ok(clap_mangen::generate_to(command(&[]), folder)?)
 }
 
-/// The house for a single command that needs Redis too.
-async fn visit(settings: &Settings) -> Result<House, Failure> {
-    visit_with(settings, Database::Needed).await
+/// The context for a single command that needs Redis too.
+async fn context_of(settings: &Settings) -> Result<Context, Failure> {
+    context_with(settings, Database::Needed).await
 }
 
-async fn visit_with(settings: &Settings, database: Database) -> Result<House, Failure> {
-    let house = House::visit(settings, database).await?;
-    match house.reach_redis().await {
-        Ok(()) => Ok(house),
+async fn context_with(settings: &Settings, database: Database) -> Result<Context, Failure> {
+    let context = Context::of_verb(settings, database).await?;
+    match context.reach_redis().await {
+        Ok(()) => Ok(context),
         Err(failure) => {
-            house.close().await;
+            context.close().await;
             Err(failure)
         }
     }

@@ -19,7 +19,7 @@ const SERIAL_MASK: u64 = (1 << SERIAL_BITS) - 1;
 
 /// What is told with a ticket, and can be made again from its fields at any time.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Proof {
+pub struct CodeAndReceipt {
     /// `7QK4-M2XD-9TPA-3HZE-C`.
     pub code: String,
     /// 32 hexadecimal digits.
@@ -61,7 +61,7 @@ impl CodeKey {
     }
 
     /// The code and the receipt of a ticket.
-    pub fn proof(&self, ticket: &Ticket) -> Proof {
+    pub fn code_and_receipt(&self, ticket: &Ticket) -> CodeAndReceipt {
         let Ticket { coupon_id, epoch, serial, user_id, claim, issued_at } = ticket;
         let mut numbers = [Buffer::new(); 4];
         let [epoch_text, serial_text, claim_text, issued_at_text] = &mut numbers;
@@ -85,7 +85,7 @@ impl CodeKey {
         mac.update(fields.as_bytes());
         let bytes = mac.finalize().into_bytes();
         let proof_bits = bytes[16..21].iter().fold(0, |sum, b| sum << 8 | u64::from(*b));
-        Proof {
+        CodeAndReceipt {
             code: code_text(self.permute(ticket.serial), proof_bits),
             receipt: HEXLOWER.encode(&bytes[..16]),
         }
@@ -238,7 +238,7 @@ mod tests {
         let mut mac = Hmac::<Sha256>::new_from_slice(&secret).unwrap();
         mac.update(b"summer\x001\x004812\0u_991\x001\x001764558001482\0");
         let expected = HEXLOWER.encode(&mac.finalize().into_bytes()[..16]);
-        assert_eq!(keys.newest().proof(&ticket(4812, "u_991")).receipt, expected);
+        assert_eq!(keys.newest().code_and_receipt(&ticket(4812, "u_991")).receipt, expected);
     }
 
     #[test]
@@ -246,7 +246,7 @@ mod tests {
         let keys = CodeKeys::parse(KEYS).unwrap();
         let mut seen = std::collections::HashSet::new();
         for serial in (1..3_000).chain([999_999_999, 1_000_000_000, (1 << 40) - 1]) {
-            let code = keys.newest().proof(&ticket(serial, "u")).code;
+            let code = keys.newest().code_and_receipt(&ticket(serial, "u")).code;
             let groups: Vec<usize> = code.split('-').map(str::len).collect();
             assert_eq!(groups, [4, 4, 4, 4, 1], "{code}");
             assert_eq!(serial_of(keys.newest(), &code), Some(Serial(serial)), "{code}");
@@ -257,7 +257,7 @@ mod tests {
     #[test]
     fn a_mistyped_code_is_noticed() {
         let keys = CodeKeys::parse(KEYS).unwrap();
-        let code = keys.newest().proof(&ticket(4812, "u_991")).code;
+        let code = keys.newest().code_and_receipt(&ticket(4812, "u_991")).code;
         for position in (0..code.len()).filter(|position| code.as_bytes()[*position] != b'-') {
             for symbol in ALPHABET.iter().filter(|symbol| **symbol != code.as_bytes()[position]) {
                 let mut typed = code.clone().into_bytes();

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::code::Proof;
+use super::code::CodeAndReceipt;
 use super::coupon::CouponId;
 use super::ticket::{Serial, Status, Ticket, TicketId};
 use super::time::UnixMs;
@@ -13,7 +13,7 @@ pub struct IssuedTicket {
     /// What was issued.
     pub ticket: Ticket,
     /// Its code and receipt.
-    pub proof: Proof,
+    pub code_and_receipt: CodeAndReceipt,
     /// When it stops being valid.
     pub expires_at: Option<UnixMs>,
     /// Where it stands. `None` at the issue: what a user is told there never changes, and a status
@@ -24,15 +24,15 @@ pub struct IssuedTicket {
 impl IssuedTicket {
     /// Its form on the wire.
     pub fn body(&self) -> TicketBody<'_> {
-        let Self { ticket, proof, expires_at, status } = self;
+        let Self { ticket, code_and_receipt, expires_at, status } = self;
         TicketBody {
             id: ticket.id(),
             coupon_id: &ticket.coupon_id,
             user_id: ticket.user_id.as_str(),
             serial: ticket.serial,
             claim: ticket.claim.number(),
-            code: &proof.code,
-            receipt: &proof.receipt,
+            code: &code_and_receipt.code,
+            receipt: &code_and_receipt.receipt,
             issued_at: ticket.issued_at,
             expires_at: *expires_at,
             status: *status,

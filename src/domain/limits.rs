@@ -45,7 +45,7 @@ pub const QUEUE_MAX_REQUESTS: usize = 8_192;
 /// Tickets of one shard that may wait for the database; beyond it the answer is `backlog_full`.
 pub const BACKLOG_MAX_TICKETS: u64 = 5_000_000;
 /// Stock that comes back to a sold-out coupon is held for this long (P1 step 2, I8).
-pub const HOLD_MS: u64 = 150;
+pub const EMBARGO_MS: u64 = 150;
 /// A verdict from a reply may be trusted for at most this long (P1 step 4).
 pub const LEASE_MAX_MS: u64 = 100;
 /// Verdicts that a process remembers; one lives as long as its coupon is asked for.
@@ -77,7 +77,7 @@ pub const READ_FIRST_RECORDS: usize = 2;
 /// Records that one further read of the persister asks for, over all shards: at most 36 MiB.
 pub const READ_MAX_RECORDS: usize = 512;
 /// Refused records that a persister remembers: about 10 MB.
-pub const REFUSED_MAX_RECORDS: usize = 100_000;
+pub const POISON_MAX_RECORDS: usize = 100_000;
 /// Contested tickets that a persister remembers.
 pub const CONTESTED_MAX: usize = 1_000;
 /// Returns of tickets that one act may carry.
@@ -180,7 +180,7 @@ const _: () = assert!(
     "a first read is at most two batches"
 );
 const _: () = assert!(READ_MAX_RECORDS <= 512, "Lua unpacks the ids that are taken over");
-const _: () = assert!(LEASE_MAX_MS < HOLD_MS);
+const _: () = assert!(LEASE_MAX_MS < EMBARGO_MS);
 const _: () = assert!(TURN.as_millis() + TURN_ASK_AGAIN_MAX.as_millis() < TURN_LEASE.as_millis());
 const _: () = assert!(GROUP_MAX_REQUESTS <= BATCH_MAX_TICKETS);
 const _: () = assert!(TOTAL_MAX < 1 << 40, "a serial must fit in the 40 bits of a code");

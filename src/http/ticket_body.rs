@@ -33,9 +33,9 @@ pub(super) fn ticket_body(issued: &IssuedTicket) -> String {
         r#","claim":"#,
         claim.format(ticket.claim.number()),
         r#","code":""#,
-        &issued.proof.code,
+        &issued.code_and_receipt.code,
         r#"","receipt":""#,
-        &issued.proof.receipt,
+        &issued.code_and_receipt.receipt,
         r#"","issued_at":""#,
         &ticket.issued_at.to_string(),
         r#"","expires_at":"#,
@@ -51,7 +51,7 @@ mod tests {
     use serde::Serialize;
 
     use super::*;
-    use crate::domain::code::Proof;
+    use crate::domain::code::CodeAndReceipt;
     use crate::domain::coupon::CouponId;
     use crate::domain::issued_ticket::TicketBody;
     use crate::domain::ticket::{Serial, Ticket};
@@ -82,12 +82,12 @@ mod tests {
                 claim: Claim::new(claim).unwrap(),
                 issued_at: UnixMs(issued_at),
             };
-            let proof = Proof {
+            let code_and_receipt = CodeAndReceipt {
                 code: "7QK4-M2XD-9TPA-3HZE-C".to_owned(),
                 receipt: "000102030405060708090a0b0c0d0e0f".to_owned(),
             };
             let expires_at = expires_at.map(UnixMs);
-            let issued = IssuedTicket { ticket, proof, expires_at, status: None };
+            let issued = IssuedTicket { ticket, code_and_receipt, expires_at, status: None };
             let expected = Body { error: None, ticket: issued.body() };
             let expected = serde_json::to_string(&expected).unwrap();
             prop_assert_eq!(ticket_body(&issued), expected);

@@ -8,7 +8,7 @@ use crate::domain::outcome::Outcome;
 use crate::domain::ticket::Ticket;
 use crate::domain::user::{Claim, UserId};
 use crate::lua::issue::{Answer, Answered};
-use crate::redis::holders::Holding;
+use crate::redis::holders::HeldTicket;
 
 /// The script's answer to one user as an outcome. Code and receipt are made here, before the user
 /// is told, from the fields that the record carries too (I10, P3 step 2).
@@ -20,22 +20,22 @@ pub(super) fn of_answer(
     (user_id, claim): (UserId, Claim),
     durability: Durability,
 ) -> Outcome {
-    let told = |holding: Holding| {
+    let told = |held: HeldTicket| {
         let ticket = Ticket {
             coupon_id: coupon_id.clone(),
-            epoch: holding.epoch,
-            serial: holding.serial,
+            epoch: held.epoch,
+            serial: held.serial,
             user_id,
             claim,
-            issued_at: holding.issued_at,
+            issued_at: held.issued_at,
         };
-        let proof = key.proof(&ticket);
+        let code_and_receipt = key.code_and_receipt(&ticket);
         let expires_at = ticket.expires_at(answered.valid_for);
-        Box::new(IssuedTicket { ticket, proof, expires_at, status: None })
+        Box::new(IssuedTicket { ticket, code_and_receipt, expires_at, status: None })
     };
     match answer {
-        Answer::Issued(holding) => Outcome::Issued { ticket: told(holding), durability },
-        Answer::Replayed(holding) => Outcome::Replayed { ticket: told(holding), durability },
+        Answer::Issued(held) => Outcome::Issued { ticket: told(held), durability },
+        Answer::Replayed(held) => Outcome::Replayed { ticket: told(held), durability },
         Answer::Cancelled(_) => Outcome::TicketCancelled,
         Answer::SoldOut => Outcome::SoldOut { total: answered.total },
         Answer::NotOpen => {

@@ -13,7 +13,7 @@ use super::holders_filter::HoldersFilter;
 use super::verdicts::{Stock, Verdicts};
 use crate::domain::coupon::CouponId;
 use crate::domain::limits::{
-    HOLD_MS, PAGE_PAUSE_FACTOR, PAGE_PAUSE_MAX, PAGE_PAUSE_MIN, TURN, TURN_ASK_AGAIN,
+    EMBARGO_MS, PAGE_PAUSE_FACTOR, PAGE_PAUSE_MAX, PAGE_PAUSE_MIN, TURN, TURN_ASK_AGAIN,
     TURN_ASK_AGAIN_MAX,
 };
 use crate::lookups::Moment;
@@ -26,7 +26,7 @@ use crate::telemetry::loops::Stepped;
 /// A coupon whose filter has no room, or whose holders cannot be read, is left alone for this long.
 const LATER: Duration = Duration::from_secs(1);
 /// A coupon that could be won when its holders were read is looked at again after the hold.
-const AFTER_HOLD: Duration = Duration::from_millis(HOLD_MS);
+const AFTER_EMBARGO: Duration = Duration::from_millis(EMBARGO_MS);
 /// Looking through all verdicts for coupons without a filter happens this often at most.
 const GATHER_EVERY: Duration = Duration::from_millis(100);
 
@@ -196,7 +196,7 @@ impl FilterBuilder {
         let args = Args { accepted, coupon_id, epoch, stock_version, cursor };
         let page: Page = match holders_page(&self.redis, &args).await {
             Ok(Reply::Page(page)) => page,
-            Ok(Reply::Stale) => return Err(AFTER_HOLD),
+            Ok(Reply::Stale) => return Err(AFTER_EMBARGO),
             Err(error) => {
                 tracing::debug!(%error, coupon.id = %coupon_id, "the holders cannot be read");
                 return Err(LATER);

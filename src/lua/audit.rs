@@ -48,7 +48,7 @@ pub struct Balance {
     /// Stock that nobody has: what is available and what is still held back.
     pub remaining: u64,
     /// Stock that came back and is held back, 0 once its time is over.
-    pub held: u64,
+    pub embargoed: u64,
     /// Tickets ever issued.
     pub issued: u64,
     /// Tickets whose stock went back.
@@ -140,7 +140,7 @@ fn balance(reply: &[Value]) -> Option<Balance> {
         total: terms.total,
         available,
         remaining,
-        held: remaining.saturating_sub(available),
+        embargoed: remaining.saturating_sub(available),
         issued: stock.issued,
         returned: stock.returned,
         last_serial: stock.last_serial.0,

@@ -12,7 +12,7 @@ use crate::domain::ticket::Serial;
 use crate::domain::time::{UnixMs, ValidFor};
 use crate::domain::user::{Claim, UserId};
 use crate::redis::generation::Accepted;
-use crate::redis::holders::Holding;
+use crate::redis::holders::HeldTicket;
 use crate::redis::keys::Keys;
 use crate::redis::script::Script;
 use crate::redis::terms::Terms;
@@ -96,11 +96,11 @@ impl Answered {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
     /// A new ticket.
-    Issued(Holding),
+    Issued(HeldTicket),
     /// The ticket that the user holds already.
-    Replayed(Holding),
+    Replayed(HeldTicket),
     /// The user's ticket was cancelled; the claim is spent.
-    Cancelled(Holding),
+    Cancelled(HeldTicket),
     /// No stock.
     SoldOut,
     /// The window is not open yet.
@@ -165,9 +165,9 @@ fn parse(reply: &Value, users: usize) -> Option<Reply> {
     (lines == users || lines == 1).then_some(())?;
     let mut answers = Vec::with_capacity(users);
     for line in words.split('\n').cycle().take(users) {
-        let holding =
-            Holding { serial: Serial(next_serial), issued_at: now, epoch, is_cancelled: false };
-        let answer = answer(line, holding)?;
+        let held =
+            HeldTicket { serial: Serial(next_serial), issued_at: now, epoch, is_cancelled: false };
+        let answer = answer(line, held)?;
         next_serial += u64::from(matches!(answer, Answer::Issued(_)));
         answers.push(answer);
     }
@@ -198,11 +198,11 @@ fn refusal(words: &str) -> Option<Reply> {
     }
 }
 
-fn answer(line: &str, next: Holding) -> Option<Answer> {
+fn answer(line: &str, next: HeldTicket) -> Option<Answer> {
     match line.split_once(' ').unwrap_or((line, "")) {
         ("issued", "") => Some(Answer::Issued(next)),
-        ("replayed", holding) => Some(Answer::Replayed(Holding::parse(holding)?)),
-        ("cancelled", holding) => Some(Answer::Cancelled(Holding::parse(holding)?)),
+        ("replayed", held) => Some(Answer::Replayed(HeldTicket::parse(held)?)),
+        ("cancelled", held) => Some(Answer::Cancelled(HeldTicket::parse(held)?)),
         ("sold_out", "") => Some(Answer::SoldOut),
         ("not_open", "") => Some(Answer::NotOpen),
         ("closed", "") => Some(Answer::Closed),

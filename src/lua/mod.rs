@@ -43,7 +43,7 @@ pub struct ActArgs<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ActReply {
     /// `applied` or `refused`; the same words again when the act is repeated.
-    Settled(ActResult),
+    Decided(ActResult),
     /// The coupon's act of this number is another one; nothing was written.
     Diverged(u64),
     /// The coupon's last act is this one, so this number cannot be the next.
@@ -61,7 +61,7 @@ pub enum ActReply {
 impl ActReply {
     fn parse(text: &str) -> Option<Self> {
         if let Some(result) = ActResult::parse(text) {
-            return Some(Self::Settled(result));
+            return Some(Self::Decided(result));
         }
         match text.split_once(' ').unwrap_or((text, "")) {
             ("diverged", act_no) => Some(Self::Diverged(act_no.parse().ok()?)),

@@ -30,7 +30,7 @@ pub(super) fn joined(parts: &[Part], script: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::limits::{HOLD_MS, LEASE_MAX_MS};
+    use crate::domain::limits::{EMBARGO_MS, LEASE_MAX_MS};
 
     #[test]
     fn flags_stay_in_the_first_line() {
@@ -41,7 +41,7 @@ mod tests {
 
     #[test]
     fn the_scripts_wait_as_long_as_the_program_believes() {
-        assert!(STOCK.0.contains(&format!("EMBARGO_MS = {HOLD_MS}\n")));
+        assert!(STOCK.0.contains(&format!("EMBARGO_MS = {EMBARGO_MS}\n")));
         let issue = include_str!("../../lua/issue.lua");
         assert!(issue.contains(&format!("LEASE_MAX_MS = {LEASE_MAX_MS}\n")));
     }

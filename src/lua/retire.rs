@@ -32,7 +32,7 @@ pub enum Reply {
     /// It is no consumer of the group any more.
     Retired,
     /// It holds records and stays; others take them over.
-    Holding,
+    Busy,
     /// Redis lives another life; nothing was written.
     OtherGeneration,
 }
@@ -50,7 +50,7 @@ pub async fn retire(redis: &Redis, args: &Args<'_>) -> Result<Reply> {
     };
     match reply.first().and_then(text) {
         Some("retired") => Ok(Reply::Retired),
-        Some("holding") => Ok(Reply::Holding),
+        Some("busy") => Ok(Reply::Busy),
         Some("other_generation") => Ok(Reply::OtherGeneration),
         _ => Err(Error::Malformed("retire")),
     }

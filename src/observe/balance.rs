@@ -28,7 +28,7 @@ pub struct Audit {
     /// Stock that nobody has, with what is held back.
     pub remaining: u64,
     /// Stock that came back and is held back for 150 ms.
-    pub held: u64,
+    pub embargoed: u64,
     /// (user, claim) pairs that ever got a ticket.
     pub holders: u64,
     /// The last serial.
@@ -81,7 +81,7 @@ impl Audit {
             issued: balance.issued,
             returned: balance.returned,
             remaining: balance.remaining,
-            held: balance.held,
+            embargoed: balance.embargoed,
             holders: balance.holders,
             last_serial: balance.last_serial,
             persisted,
@@ -130,7 +130,7 @@ pub(super) mod tests {
             total: 100,
             available: 61,
             remaining: 61,
-            held: 0,
+            embargoed: 0,
             issued: 40,
             returned: 1,
             last_serial: 40,

@@ -7,7 +7,7 @@ mod consumer;
 mod contested;
 mod pace;
 mod pending;
-mod refused;
+mod poison;
 mod write;
 
 use std::sync::Arc;
@@ -119,14 +119,14 @@ impl Persister {
 
     async fn step_with(&mut self, block: bool) -> Step {
         let step = self.try_step(block).await;
-        self.pending.refused.log();
+        self.pending.poison.log();
         self.report();
         step
     }
 
     fn report(&self) {
         let mut warnings: Vec<String> = self.consumer.sentences().cloned().collect();
-        warnings.extend(self.pending.refused.sentence());
+        warnings.extend(self.pending.poison.sentence());
         warnings.extend(self.writer.sentences());
         self.health.report(Part::Persister, Report { reasons: Vec::new(), warnings });
     }

@@ -3,7 +3,7 @@
 
 use super::bounds::Bounds;
 use super::consumer::Consumer;
-use super::refused::Refused;
+use super::poison::Poison;
 use crate::domain::coupon::Shard;
 use crate::domain::limits::{READ_FIRST_RECORDS, READ_MAX_RECORDS};
 use crate::redis;
@@ -28,7 +28,7 @@ pub(super) struct Pending {
     /// Whether pending entries wait that are no refused ones: taken over, not acknowledged, or not
     /// written. They are read again with the next look, so that they hold up nobody meanwhile.
     is_pass_due: bool,
-    pub(super) refused: Refused,
+    pub(super) poison: Poison,
 }
 
 impl Pending {
@@ -40,7 +40,7 @@ impl Pending {
             pending_after: Some(from_the_beginning()),
             read_after: from_the_beginning(),
             is_pass_due: false,
-            refused: Refused::new(bounds.refused_retry),
+            poison: Poison::new(bounds.refused_retry),
         }
     }
 
@@ -71,7 +71,7 @@ impl Pending {
 
     /// After each look at the shards: begins a pass over the pending entries when one is due.
     pub(super) fn begin_due_pass(&mut self, consumer: &Consumer) {
-        let is_due = self.is_pass_due || self.refused.is_due(|shard| consumer.is_unreadable(shard));
+        let is_due = self.is_pass_due || self.poison.is_due(|shard| consumer.is_unreadable(shard));
         if self.pending_after.is_none() && is_due {
             self.is_pass_due = false;
             self.begin_anew();
@@ -92,12 +92,12 @@ impl Pending {
             let entries = self.gather(accepted, shards, &after, batch_tickets, false).await?;
             if entries.is_empty() {
                 self.pending_after = None;
-                self.refused.forget_the_gone(|shard| consumer.is_unreadable(shard));
+                self.poison.forget_the_gone(|shard| consumer.is_unreadable(shard));
                 break;
             }
             self.pending_after = Some(advanced(after.clone(), &entries));
             self.read_after = after;
-            let due = self.refused.due(entries);
+            let due = self.poison.due(entries);
             if !due.is_empty() {
                 return Ok(due);
             }

@@ -56,7 +56,7 @@ impl Writer {
         for entry in batch {
             match &entry.record {
                 Ok(_) => good.push(entry),
-                Err(malformed) => pending.refused.add(&entry, &malformed.to_string()),
+                Err(malformed) => pending.poison.add(&entry, &malformed.to_string()),
             }
         }
         if good.is_empty() {
@@ -85,7 +85,7 @@ impl Writer {
             match self.commit(std::slice::from_ref(&entry), consumer).await {
                 Ok(()) => persisted += self.acknowledge(accepted, &[entry], pending).await,
                 Err(error) if error.is_away() => return Err(self.away(&error)),
-                Err(error) => pending.refused.add(&entry, &error.to_string()),
+                Err(error) => pending.poison.add(&entry, &error.to_string()),
             }
         }
         Ok(persisted)
@@ -143,7 +143,7 @@ impl Writer {
             }
         }
         for entry in entries {
-            pending.refused.remove(entry);
+            pending.poison.remove(entry);
         }
         acknowledged
     }

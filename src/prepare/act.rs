@@ -103,9 +103,9 @@ impl Acts {
         let accepted = self.redis.generation().proven().map_err(Refusal::Unproven)?;
         let recovering = |sentence| Err(Refusal::Recovering(sentence));
         match self.apply(&accepted, act).await? {
-            ActReply::Settled(result) => {
+            ActReply::Decided(result) => {
                 // Others may have settled it meanwhile: each act is logged once, by all processes.
-                if self.store.settle_act(act, &result).await? {
+                if self.store.record_act(act, &result).await? {
                     log(act, &result);
                 }
                 told(&result)

@@ -45,7 +45,7 @@ impl Stop {
             Self::Close => StateChange::Close,
         };
         match change_state_first(redis, id, change).await? {
-            ActReply::Settled(result) => act::told(&result),
+            ActReply::Decided(result) => act::told(&result),
             ActReply::Unknown => Err(Refusal::CouponNotFound),
             _ => Err(Refusal::Recovering("Redis cannot take the act now")),
         }

@@ -13,7 +13,7 @@ use crate::domain::user::{Claim, UserId, holder_field};
 /// A value of the holders hash: `<serial>:<time>[:<epoch>]`, with `x` before it once the ticket was
 /// cancelled. The time is in seven digits of base 64, from `;` to `z`. `issue.lua` writes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Holding {
+pub struct HeldTicket {
     /// The ticket's serial.
     pub serial: Serial,
     /// When it was issued.
@@ -24,7 +24,7 @@ pub struct Holding {
     pub is_cancelled: bool,
 }
 
-impl Holding {
+impl HeldTicket {
     /// Reads a value of the holders hash.
     pub fn parse(text: &str) -> Option<Self> {
         let (is_cancelled, text) = match text.strip_prefix('x') {
@@ -50,12 +50,12 @@ fn time_of(digits: &str) -> Option<UnixMs> {
 ///
 /// # Errors
 /// Those of any call; [`Error::Malformed`] for a value that no script wrote.
-pub async fn holdings(
+pub async fn held_tickets(
     redis: &Redis,
     coupon_id: &CouponId,
     user_id: &UserId,
     claims: &[Claim],
-) -> Result<Vec<Option<Holding>>> {
+) -> Result<Vec<Option<HeldTicket>>> {
     let mut connection = redis.pooled().await?;
     let mut question = cmd("HMGET");
     question.arg(redis.keys().holders(coupon_id));
@@ -66,7 +66,7 @@ pub async fn holdings(
         question.query_async(&mut connection).await.map_err(Error::of_call)?;
     values
         .into_iter()
-        .map(|value| value.map(|text| Holding::parse(&text).ok_or(Error::Malformed("holding"))))
+        .map(|value| value.map(|text| HeldTicket::parse(&text).ok_or(Error::Malformed("held"))))
         .map(Option::transpose)
         .collect()
 }
@@ -127,14 +127,14 @@ mod tests {
 
     #[test]
     fn a_holding_is_read_as_issue_lua_writes_it() {
-        let holding = Holding::parse("4812:UIfAaGV").unwrap();
-        assert_eq!((holding.serial, holding.epoch), (Serial(4812), 1));
-        let cancelled = Holding::parse("x7:UIfAaGV:3").unwrap();
+        let held = HeldTicket::parse("4812:UIfAaGV").unwrap();
+        assert_eq!((held.serial, held.epoch), (Serial(4812), 1));
+        let cancelled = HeldTicket::parse("x7:UIfAaGV:3").unwrap();
         assert!(cancelled.is_cancelled && cancelled.epoch == 3);
         for text in
             ["", "7", "7:", "0:UIfAaGV", "7:UIfAaG", "7:UIfAaG9", "7:UIfAaGV:b", "xx7:UIfAaGV"]
         {
-            assert_eq!(Holding::parse(text), None, "{text}");
+            assert_eq!(HeldTicket::parse(text), None, "{text}");
         }
     }
 }

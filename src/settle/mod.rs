@@ -100,8 +100,8 @@ impl Settler {
             Status::Accepted if is_over => Status::Expired,
             status => status,
         };
-        let proof = key.proof(&row.ticket);
-        Ok(IssuedTicket { ticket: row.ticket, proof, expires_at, status: Some(status) })
+        let code_and_receipt = key.code_and_receipt(&row.ticket);
+        Ok(IssuedTicket { ticket: row.ticket, code_and_receipt, expires_at, status: Some(status) })
     }
 
     async fn find_in_progress(
@@ -112,22 +112,23 @@ impl Settler {
     ) -> Result<IssuedTicket, Error> {
         let claims: Vec<Claim> =
             (1..=crate::domain::limits::PER_USER_LIMIT_MAX).filter_map(Claim::new).collect();
-        let holdings = holders::holdings(&self.redis, &id.coupon_id, user_id, &claims).await?;
-        let held = claims.iter().zip(holdings).find_map(|(claim, holding)| {
-            holding.filter(|holding| holding.serial == id.serial).map(|holding| (*claim, holding))
+        let held_tickets =
+            holders::held_tickets(&self.redis, &id.coupon_id, user_id, &claims).await?;
+        let found = claims.iter().zip(held_tickets).find_map(|(claim, held)| {
+            held.filter(|held| held.serial == id.serial).map(|held| (*claim, held))
         });
-        let (claim, holding) = held.ok_or(Error::NotFound)?;
+        let (claim, held) = found.ok_or(Error::NotFound)?;
         // Between the look at the database and the look at Redis the row may have come.
         if let Some(row) = self.store.find_ticket(id).await? {
             return self.show(row, coupon);
         }
         let ticket = Ticket {
             coupon_id: id.coupon_id.clone(),
-            epoch: holding.epoch,
-            serial: holding.serial,
+            epoch: held.epoch,
+            serial: held.serial,
             user_id: user_id.clone(),
             claim,
-            issued_at: holding.issued_at,
+            issued_at: held.issued_at,
         };
         self.show(TicketRow { ticket, status: Status::InProgress }, coupon)
     }

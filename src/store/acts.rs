@@ -24,7 +24,7 @@ pub trait Acts: Send + Sync {
 
     /// Writes what came of an act, and what it means for the coupon's row: total, window, limit,
     /// state and version. Settling twice changes nothing. Says whether it was not settled before.
-    async fn settle_act(&self, act: &Act, result: &ActResult) -> Result<bool>;
+    async fn record_act(&self, act: &Act, result: &ActResult) -> Result<bool>;
 
     /// The act of a coupon with this number.
     async fn find_act(&self, id: &CouponId, act_no: u64) -> Result<Option<Act>>;
@@ -60,7 +60,7 @@ impl<D: Dialect> Acts for D {
         self.call(|| intend(self, act)).await
     }
 
-    async fn settle_act(&self, act: &Act, result: &ActResult) -> Result<bool> {
+    async fn record_act(&self, act: &Act, result: &ActResult) -> Result<bool> {
         self.call(|| settle(self, act, result)).await
     }
 
@@ -182,7 +182,7 @@ async fn settle<D: Dialect>(database: &D, act: &Act, result: &ActResult) -> Resu
     let mut transaction = database.begin().await?;
     let coupon = coupons::lock::<D>(&mut transaction, &act.coupon_id).await?;
     let sql = format!(
-        "UPDATE acts SET state = $3, result = $4, settled_at_ms = {}
+        "UPDATE acts SET state = $3, result = $4, recorded_at_ms = {}
          WHERE coupon_id = $1 AND act_no = $2 AND state = 'intended'",
         D::NOW_MS
     );

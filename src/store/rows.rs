@@ -18,7 +18,7 @@ pub(super) const COUPON_COLUMNS: &str = "id, name, total, per_user_limit, opens_
 
 /// The columns of [`ActRow`].
 pub(super) const ACT_COLUMNS: &str = "coupon_id, act_no, kind, arguments, idempotency_key, \
-     state, result, who, intended_at_ms, settled_at_ms";
+     state, result, who, intended_at_ms, recorded_at_ms";
 
 /// A row of `coupons`.
 pub(super) struct CouponRow {
@@ -113,7 +113,7 @@ pub(super) struct ActRow {
     result: Option<String>,
     who: String,
     intended_at_ms: i64,
-    settled_at_ms: Option<i64>,
+    recorded_at_ms: Option<i64>,
 }
 
 impl<'r, R> FromRow<'r, R> for ActRow
@@ -134,7 +134,7 @@ where
             result: row.try_get("result")?,
             who: row.try_get("who")?,
             intended_at_ms: row.try_get("intended_at_ms")?,
-            settled_at_ms: row.try_get("settled_at_ms")?,
+            recorded_at_ms: row.try_get("recorded_at_ms")?,
         })
     }
 }
@@ -168,7 +168,7 @@ impl TryFrom<ActRow> for KeyedAct {
             intended_at: UnixMs(row.intended_at_ms),
             result,
         };
-        let recorded_at = row.settled_at_ms.map(UnixMs);
+        let recorded_at = row.recorded_at_ms.map(UnixMs);
         Ok(Self { act, idempotency_key: row.idempotency_key, recorded_at })
     }
 }

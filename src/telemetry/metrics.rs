@@ -35,7 +35,7 @@ const PERSIST_FAILURES: &str = "firstcome_persist_failures_total";
 /// Tickets that met another ticket where one may be.
 const PERSIST_CONTESTED: &str = "firstcome_persist_contested_total";
 /// Records that the database or the decoder refuses; they stay pending.
-const PERSIST_REFUSED: &str = "firstcome_persist_refused_records";
+const PERSIST_POISON: &str = "firstcome_persist_poison_records";
 /// Records in all streams.
 const STREAM_ENTRIES: &str = "firstcome_stream_entries";
 /// Those of them that a persister holds.
@@ -100,7 +100,7 @@ fn describe() {
     describe_histogram!(PERSIST, Unit::Seconds, "Duration of one transaction of the persister.");
     describe_counter!(PERSIST_FAILURES, "Failed transactions of the persister, by reason.");
     describe_counter!(PERSIST_CONTESTED, "Tickets that met another ticket where one may be.");
-    describe_gauge!(PERSIST_REFUSED, "Records that stay pending because they are refused.");
+    describe_gauge!(PERSIST_POISON, "Records that stay pending because they are refused.");
     describe_gauge!(STREAM_ENTRIES, "Records in the streams of all shards.");
     describe_gauge!(STREAM_PENDING, "Records that a persister holds.");
     describe_gauge!(STREAM_UNPERSISTED, "Tickets that wait for the database.");
@@ -208,8 +208,8 @@ pub fn idle_closed(connections: usize) {
 }
 
 /// Records that stay pending because they are refused.
-pub fn refused_records(records: usize) {
-    gauge!(PERSIST_REFUSED).set(records as f64);
+pub fn poison_records(records: usize) {
+    gauge!(PERSIST_POISON).set(records as f64);
 }
 
 /// What waits in the streams of all shards.

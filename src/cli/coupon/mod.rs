@@ -12,7 +12,7 @@ pub(super) use self::arguments::coupon_id;
 use self::arguments::{Edge, New, Shown, Stopped, format, instant_or_none};
 use super::confirm::confirm;
 use super::output::{Form, Output, say, show, unless_left};
-use crate::app::{Database, Failure, House};
+use crate::app::{Context, Database, Failure};
 use crate::domain::act::Change;
 use crate::domain::coupon::{CouponId, State};
 use crate::domain::idempotency_key::IdempotencyKey;
@@ -111,8 +111,8 @@ pub(super) struct Id {
 }
 
 /// Does what the verb says.
-pub(super) async fn perform(house: &House, verb: Verb) -> Result<(), Failure> {
-    let preparer = &house.preparer;
+pub(super) async fn perform(context: &Context, verb: Verb) -> Result<(), Failure> {
+    let preparer = &context.preparer;
     match verb {
         Verb::Create(new) => {
             let (form, is_opened) = (new.output.form(), new.open);
@@ -120,20 +120,20 @@ pub(super) async fn perform(house: &House, verb: Verb) -> Result<(), Failure> {
             if is_opened {
                 coupon = preparer.preload(&coupon.definition.id, Who::Cli).await?;
             }
-            shown::coupon(house, &coupon, form).await
+            shown::coupon(context, &coupon, form).await
         }
         Verb::Preload(Shown { id, output }) => {
-            shown::coupon(house, &preparer.preload(&id, Who::Cli).await?, output.form()).await
+            shown::coupon(context, &preparer.preload(&id, Who::Cli).await?, output.form()).await
         }
-        Verb::List(output) => shown::list(house, output.form()).await,
+        Verb::List(output) => shown::list(context, output.form()).await,
         Verb::Show(Shown { id, output }) => {
-            shown::coupon(house, &preparer.find(&id).await?, output.form()).await
+            shown::coupon(context, &preparer.find(&id).await?, output.form()).await
         }
-        Verb::Stats(Shown { id, output }) => match house.observer.stats(&id).await {
+        Verb::Stats(Shown { id, output }) => match context.observer.stats(&id).await {
             Ok(stats) => show(output.form(), &stats),
-            Err(error) => Err(of_draft(house, &id, error.into()).await),
+            Err(error) => Err(of_draft(context, &id, error.into()).await),
         },
-        Verb::Log(Shown { id, output }) => shown::log(house, &id, output.form()).await,
+        Verb::Log(Shown { id, output }) => shown::log(context, &id, output.form()).await,
         Verb::Window { shown: Shown { id, output }, opens_at, closes_at, per_user_limit } => {
             let patch = Patch {
                 per_user_limit,
@@ -142,7 +142,7 @@ pub(super) async fn perform(house: &House, verb: Verb) -> Result<(), Failure> {
                 ..Patch::default()
             };
             let coupon = preparer.patch(&id, &patch, &asked(None)?).await?;
-            shown::coupon(house, &coupon, output.form()).await
+            shown::coupon(context, &coupon, output.form()).await
         }
         Verb::Restock { shown: Shown { id, output }, delta, idempotency_key } => {
             let request = asked(idempotency_key.as_deref())?;
@@ -151,24 +151,26 @@ pub(super) async fn perform(house: &House, verb: Verb) -> Result<(), Failure> {
                     let change = Change::Restock { delta };
                     shown::applied(&id, &change, None, applied, output.form())
                 }
-                Err(refusal) => Err(of_draft(house, &id, refusal.into()).await),
+                Err(refusal) => Err(of_draft(context, &id, refusal.into()).await),
             }
         }
-        Verb::Pause(Stopped { shown, now }) => change_state(house, shown, Change::Pause, now).await,
-        Verb::Resume(shown) => change_state(house, shown, Change::Resume, false).await,
+        Verb::Pause(Stopped { shown, now }) => {
+            change_state(context, shown, Change::Pause, now).await
+        }
+        Verb::Resume(shown) => change_state(context, shown, Change::Resume, false).await,
         Verb::Close { stopped: Stopped { shown, now }, .. } => {
-            change_state(house, shown, Change::Close, now).await
+            change_state(context, shown, Change::Close, now).await
         }
         Verb::Delete(Id { id }) => {
             preparer.delete(&id).await?;
             say(format_args!("{id} is deleted"))
         }
-        Verb::Winners { id, format } => winners(house, &id, format).await,
+        Verb::Winners { id, format } => winners(context, &id, format).await,
     }
 }
 
 async fn change_state(
-    house: &House,
+    context: &Context,
     Shown { id, output }: Shown,
     change: Change,
     redis_first: bool,
@@ -177,19 +179,19 @@ async fn change_state(
     // Only what is said to people depends on it, and a hurry waits for no database.
     let before = match redis_first || form != Form::Table {
         true => None,
-        false => house.preparer.find(&id).await.ok().map(|coupon| coupon.version),
+        false => context.preparer.find(&id).await.ok().map(|coupon| coupon.version),
     };
     let request = asked(None)?;
-    let changed = house.preparer.change_state(&id, change.clone(), &request, redis_first).await;
+    let changed = context.preparer.change_state(&id, change.clone(), &request, redis_first).await;
     match changed {
         Ok(applied) => shown::applied(&id, &change, before, applied, form),
-        Err(refusal) => Err(of_draft(house, &id, refusal.into()).await),
+        Err(refusal) => Err(of_draft(context, &id, refusal.into()).await),
     }
 }
 
-async fn winners(house: &House, id: &CouponId, format: Format) -> Result<(), Failure> {
-    let coupon = house.preparer.find(id).await?;
-    let mut export = Export::of(house.settler.clone(), coupon, format);
+async fn winners(context: &Context, id: &CouponId, format: Format) -> Result<(), Failure> {
+    let coupon = context.preparer.find(id).await?;
+    let mut export = Export::of(context.settler.clone(), coupon, format);
     let mut output = std::io::stdout().lock();
     while let Some(bytes) = export.next_page().await? {
         if let Err(error) = output.write_all(&bytes) {
@@ -208,11 +210,11 @@ fn asked(idempotency_key: Option<&str>) -> Result<Request, Failure> {
 }
 
 /// The failure, unless the coupon is a draft: what is refused as unknown only waits then.
-pub(super) async fn of_draft(house: &House, id: &CouponId, failure: Failure) -> Failure {
+pub(super) async fn of_draft(context: &Context, id: &CouponId, failure: Failure) -> Failure {
     if !matches!(failure, Failure::NoCoupon) {
         return failure;
     }
-    match house.preparer.find(id).await {
+    match context.preparer.find(id).await {
         Ok(coupon) if coupon.state == State::Draft => Failure::Refused(format!(
             "{id} is a draft: `firstcome coupon preload {id}` opens it first"
         )),

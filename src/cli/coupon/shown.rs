@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use crate::app::{Failure, House};
+use crate::app::{Context, Failure};
 use crate::cli::output::{Form, say, show, show_each, show_table};
 use crate::domain::act::{ActResult, Applied, Change, LoggedAct, state_word};
 use crate::domain::coupon::{Coupon, CouponId};
@@ -12,19 +12,19 @@ use crate::domain::time::UnixMs;
 use crate::prepare::{ActBody, ActPage};
 
 /// Shows one coupon.
-pub(super) async fn coupon(house: &House, coupon: &Coupon, form: Form) -> Result<(), Failure> {
+pub(super) async fn coupon(context: &Context, coupon: &Coupon, form: Form) -> Result<(), Failure> {
     if form == Form::Table {
-        return table_of(house, std::slice::from_ref(coupon)).await;
+        return table_of(context, std::slice::from_ref(coupon)).await;
     }
-    show(form, &CouponBody::of(coupon, house.observer.state(coupon).await))
+    show(form, &CouponBody::of(coupon, context.observer.state(coupon).await))
 }
 
 /// Shows all coupons.
-pub(super) async fn list(house: &House, form: Form) -> Result<(), Failure> {
+pub(super) async fn list(context: &Context, form: Form) -> Result<(), Failure> {
     let mut coupons: Vec<Coupon> = Vec::new();
     loop {
         let after = coupons.last().map(|coupon| coupon.definition.id.clone());
-        let page = house.preparer.list(after.as_ref(), PAGE_MAX_ROWS).await?;
+        let page = context.preparer.list(after.as_ref(), PAGE_MAX_ROWS).await?;
         if page.is_empty() {
             break;
         }
@@ -34,9 +34,9 @@ pub(super) async fn list(house: &House, form: Form) -> Result<(), Failure> {
         if coupons.is_empty() {
             return say("no coupons yet; `firstcome coupon create ID --total N --open` makes one");
         }
-        return table_of(house, &coupons).await;
+        return table_of(context, &coupons).await;
     }
-    let states = house.observer.states(&coupons).await;
+    let states = context.observer.states(&coupons).await;
     let bodies =
         coupons.iter().zip(states).map(|(coupon, state)| CouponBody::of(coupon, state.state));
     let bodies: Vec<CouponBody<'_>> = bodies.collect();
@@ -46,10 +46,10 @@ pub(super) async fn list(house: &House, form: Form) -> Result<(), Failure> {
     }
 }
 
-async fn table_of(house: &House, coupons: &[Coupon]) -> Result<(), Failure> {
+async fn table_of(context: &Context, coupons: &[Coupon]) -> Result<(), Failure> {
     let header =
         ["ID", "STATE", "ISSUED", "REMAINING", "TOTAL", "OPENS AT", "CLOSES AT", "VERSION", "NAME"];
-    let states = house.observer.states(coupons).await;
+    let states = context.observer.states(coupons).await;
     let lines = coupons.iter().zip(states).map(|(coupon, now)| {
         let definition = &coupon.definition;
         vec![
@@ -92,11 +92,11 @@ pub(super) fn applied(
 }
 
 /// Shows the acts of a coupon.
-pub(super) async fn log(house: &House, id: &CouponId, form: Form) -> Result<(), Failure> {
+pub(super) async fn log(context: &Context, id: &CouponId, form: Form) -> Result<(), Failure> {
     let mut acts: Vec<LoggedAct> = Vec::new();
     loop {
         let after = acts.last().map_or(0, |logged| logged.act.act_no);
-        let page = house.preparer.acts(id, after, PAGE_MAX_ROWS).await?;
+        let page = context.preparer.acts(id, after, PAGE_MAX_ROWS).await?;
         if page.is_empty() {
             break;
         }

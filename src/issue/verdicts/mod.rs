@@ -274,6 +274,8 @@ impl Verdict {
 }
 
 #[cfg(test)]
+mod chance;
+#[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod tests;

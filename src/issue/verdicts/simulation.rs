@@ -5,26 +5,15 @@
 
 use std::collections::BTreeMap;
 
+use super::chance::Chance;
 use super::tests::answered;
 use super::*;
-use crate::domain::limits::HOLD_MS;
+use crate::domain::limits::EMBARGO_MS;
 use crate::domain::user::UserId;
 
 const SEEDS: u64 = 400;
 const STEPS: usize = 600;
 const PAGE: usize = 3;
-
-/// Reproducible chance: SplitMix64.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % bound
-    }
-}
 
 /// What is wrong in the scripts.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -32,10 +21,10 @@ enum Fault {
     None,
     /// A return makes stock and says so to nobody but the verdicts.
     ReturnsLeaveTheStockVersion,
-    /// Filters are read while stock is held back.
-    FiltersDuringTheHold,
+    /// Filters are read while stock is under an embargo.
+    FiltersDuringTheEmbargo,
     /// Stock that comes back is there at once.
-    NoHold,
+    NoEmbargo,
     /// A coupon that is made anew begins with the stock version that the first one began with.
     LivesAreAlike,
 }
@@ -47,16 +36,25 @@ struct Coupon {
     version: u64,
     stock_version: u64,
     remaining: u64,
-    held: u64,
-    held_until_ms: u64,
+    embargoed: u64,
+    embargo_until_ms: u64,
     holders: Vec<String>,
 }
 
 impl Coupon {
     fn new(fault: Fault) -> Self {
         let (version, stock_version, remaining) = (1, 1, 2);
-        let (is_paused, held, held_until_ms, holders) = (false, 0, 0, Vec::new());
-        Self { fault, is_paused, version, stock_version, remaining, held, held_until_ms, holders }
+        let (is_paused, embargoed, embargo_until_ms, holders) = (false, 0, 0, Vec::new());
+        Self {
+            fault,
+            is_paused,
+            version,
+            stock_version,
+            remaining,
+            embargoed,
+            embargo_until_ms,
+            holders,
+        }
     }
 
     /// Redis and the database are emptied, and the coupon is made and preloaded anew.
@@ -87,31 +85,31 @@ impl Coupon {
     fn give(&mut self, now_ms: u64, delta: u64) {
         let available = self.available(now_ms);
         self.version += 1;
-        if available > 0 || self.fault == Fault::NoHold {
-            (self.remaining, self.held) = (available + delta, 0);
-        } else if self.held == 0 {
-            (self.held, self.held_until_ms) = (delta, now_ms + HOLD_MS);
+        if available > 0 || self.fault == Fault::NoEmbargo {
+            (self.remaining, self.embargoed) = (available + delta, 0);
+        } else if self.embargoed == 0 {
+            (self.embargoed, self.embargo_until_ms) = (delta, now_ms + EMBARGO_MS);
         } else {
-            self.held += delta;
+            self.embargoed += delta;
         }
     }
 
     fn available(&self, now_ms: u64) -> u64 {
-        self.remaining + if now_ms >= self.held_until_ms { self.held } else { 0 }
+        self.remaining + if now_ms >= self.embargo_until_ms { self.embargoed } else { 0 }
     }
 
     /// One user asks; the lease, and whether they were refused.
     fn issue(&mut self, now_ms: u64, user: &str) -> (u64, bool) {
         let available = self.available(now_ms);
-        let is_held = self.held > 0 && now_ms < self.held_until_ms;
-        let lease_ms = if is_held { self.held_until_ms - now_ms } else { LEASE_MAX_MS };
+        let is_embargoed = self.embargoed > 0 && now_ms < self.embargo_until_ms;
+        let lease_ms = if is_embargoed { self.embargo_until_ms - now_ms } else { LEASE_MAX_MS };
         let holds = self.holders.iter().any(|holder| holder == user);
         if !holds && self.is_paused {
             return (0, false);
         }
         if !holds && available > 0 {
-            if !is_held {
-                self.held = 0;
+            if !is_embargoed {
+                self.embargoed = 0;
             }
             self.remaining = available - 1;
             self.holders.push(user.to_owned());
@@ -120,8 +118,8 @@ impl Coupon {
     }
 
     fn is_stale(&self, stock: Stock) -> bool {
-        let is_held = self.held > 0 && self.fault != Fault::FiltersDuringTheHold;
-        stock.version != self.stock_version || self.remaining > 0 || is_held
+        let is_embargoed = self.embargoed > 0 && self.fault != Fault::FiltersDuringTheEmbargo;
+        stock.version != self.stock_version || self.remaining > 0 || is_embargoed
     }
 }
 
@@ -244,7 +242,7 @@ impl World {
                 2..4 => self.coupon.switch(),
                 4 => {
                     // Nobody empties a database and makes a coupon anew within a lease.
-                    now_us += HOLD_MS * 1_000;
+                    now_us += EMBARGO_MS * 1_000;
                     self.coupon.begin_anew(now_us / 1_000);
                 }
                 5..20 => self.build(now_us),
@@ -290,8 +288,8 @@ fn nobody_who_holds_a_ticket_is_ever_refused_from_memory_i4_i8_i10() {
 fn the_simulation_finds_a_fault_that_is_planted() {
     let faults = [
         Fault::ReturnsLeaveTheStockVersion,
-        Fault::FiltersDuringTheHold,
-        Fault::NoHold,
+        Fault::FiltersDuringTheEmbargo,
+        Fault::NoEmbargo,
         Fault::LivesAreAlike,
     ];
     let found = faults.map(|fault| refused(fault).1);

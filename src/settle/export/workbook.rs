@@ -101,7 +101,7 @@ impl Finished {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::code::Proof;
+    use crate::domain::code::CodeAndReceipt;
     use crate::domain::coupon::CouponId;
     use crate::domain::ticket::{Serial, Status, Ticket};
     use crate::domain::time::UnixMs;
@@ -116,8 +116,8 @@ mod tests {
             claim: Claim::FIRST,
             issued_at: UnixMs(0),
         };
-        let proof = Proof { code: "7QK4".to_owned(), receipt: "00".to_owned() };
-        IssuedTicket { ticket, proof, expires_at: None, status: Some(Status::Accepted) }
+        let code_and_receipt = CodeAndReceipt { code: "7QK4".to_owned(), receipt: "00".to_owned() };
+        IssuedTicket { ticket, code_and_receipt, expires_at: None, status: Some(Status::Accepted) }
     }
 
     /// A sheet as it is packed.

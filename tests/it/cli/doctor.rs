@@ -74,7 +74,7 @@ async fn the_doctor_counts_refused_records_and_names_one_of_them_i3() {
         add.arg(crate::persist::stream()).arg(id).arg("v").arg("9");
         let _: String = site.redis.ask(&add).await;
     }
-    let refused = async || server.metric("firstcome_persist_refused_records").await == 3.0;
+    let refused = async || server.metric("firstcome_persist_poison_records").await == 3.0;
     eventually_holds("all are refused", refused).await;
     let ended = doctor();
     assert_eq!(ended.code, Some(1), "{ended:?}");

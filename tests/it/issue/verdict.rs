@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use firstcome::domain::limits::{HOLD_MS, LEASE_MAX_MS};
+use firstcome::domain::limits::{EMBARGO_MS, LEASE_MAX_MS};
 use firstcome::domain::time::UnixMs;
 
 use crate::support::crowd::Crowd;
@@ -143,7 +143,7 @@ async fn restocks_are_won_at_once_and_a_winner_is_believed_at_every_server_i8_i1
 /// at once, and again within 200 ms: a winner is never told anything else (I10).
 async fn win(servers: &[&Server; 2], round: u64, turn: usize) -> Option<(String, String)> {
     let user = format!("u{round}-{turn}");
-    let deadline = Instant::now() + Duration::from_millis(HOLD_MS + 150);
+    let deadline = Instant::now() + Duration::from_millis(EMBARGO_MS + 150);
     for place in (turn..).map(|number| number % 2) {
         let answer = servers[place].issue("summer", &user).await;
         if answer.status == StatusCode::OK {
@@ -170,7 +170,7 @@ async fn pause_resume_restock_and_close_are_in_force_everywhere_after_150_ms_i8(
     servers[0].issue("summer", "ada").await;
     let both = [&servers[0], &servers[1]];
     let strangers_are_told = async |what: &str, answers: &[&str]| {
-        later(HOLD_MS).await;
+        later(EMBARGO_MS).await;
         for (number, server) in servers.iter().enumerate() {
             let told = server.issue("summer", &format!("{what}-{number}")).await.code();
             assert!(answers.contains(&told.as_str()), "after {what}: {told}");

@@ -8,7 +8,7 @@ use firstcome::lua::r#return::{Args, return_tickets};
 use firstcome::redis::Error;
 use firstcome::redis::stream::Reader;
 
-use crate::lua::acts::hold;
+use crate::lua::acts::embargo;
 use crate::support::eventually::eventually;
 use crate::support::stage::{Stage, TOKEN};
 
@@ -34,11 +34,11 @@ async fn it_tells_the_balance_of_one_instant_and_changes_nothing_i1_i2_i4_i5() {
         let returns = [Return { serial: 3, holder: "bob".to_owned() }];
         let args = Args { act: stage.act(2), returns: &returns };
         return_tickets(stage.redis(), &args).await.unwrap();
-        hold::renew(&stage).await;
+        embargo::renew(&stage).await;
 
         let before = stage.world().await;
         let told = stage.balance().await;
-        hold::still(&stage).await?;
+        embargo::still(&stage).await?;
         let expected = Balance {
             now: told.now,
             state: "open".to_owned(),
@@ -47,7 +47,7 @@ async fn it_tells_the_balance_of_one_instant_and_changes_nothing_i1_i2_i4_i5() {
             total: 3,
             available: 0,
             remaining: 1,
-            held: 1,
+            embargoed: 1,
             issued: 3,
             returned: 1,
             last_serial: 3,
@@ -66,10 +66,10 @@ async fn it_tells_the_balance_of_one_instant_and_changes_nothing_i1_i2_i4_i5() {
         assert_eq!(told.total, told.remaining + told.issued - told.returned);
 
         stage.flush_scripts().await;
-        hold::end(&stage).await;
+        embargo::end(&stage).await;
         let told = stage.balance().await;
-        assert_eq!((told.available, told.held, told.remaining), (1, 0, 1));
-        hold::renew(&stage).await;
+        assert_eq!((told.available, told.embargoed, told.remaining), (1, 0, 1));
+        embargo::renew(&stage).await;
         let after = stage.world().await;
         let differing = before.iter().zip(&after).filter(|(before, after)| before != after);
         // The stock, because the test moved the end of the embargo.

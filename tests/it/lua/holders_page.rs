@@ -9,7 +9,7 @@ use firstcome::lua::r#return::{Args as ReturnArgs, return_tickets};
 use firstcome::lua::state::{StateChange, change_state};
 use firstcome::lua::window::{Args as WindowArgs, window};
 
-use crate::lua::acts::hold;
+use crate::lua::acts::embargo;
 use crate::support::stage::Stage;
 
 async fn turn(stage: &Stage, stock_version: u64, cursor: &str) -> Reply {
@@ -81,11 +81,11 @@ async fn a_coupon_that_somebody_can_win_is_stale_i4_i8() {
 
     let act = stage.act(2);
     restock(stage.redis(), &RestockArgs { act, delta: 1 }).await.unwrap();
-    hold::renew(&stage).await;
+    embargo::renew(&stage).await;
     for stock_version in [1, 2] {
         assert_eq!(turn(&stage, stock_version, "0").await, Reply::Stale, "stock is held back");
     }
-    hold::end(&stage).await;
+    embargo::end(&stage).await;
     assert_eq!(turn(&stage, 2, "0").await, Reply::Stale, "and there");
     stage.issue("eve").await;
     assert!(matches!(turn(&stage, 2, "0").await, Reply::Page(_)));
@@ -111,7 +111,7 @@ async fn only_what_makes_stock_makes_a_page_stale_i8_i10() {
     assert!(matches!(turn(&stage, 3, "0").await, Reply::Page(_)));
     let returns = [Return { serial: 1, holder: "ada".to_owned() }];
     return_tickets(redis, &ReturnArgs { act: stage.act(7), returns: &returns }).await.unwrap();
-    hold::end(&stage).await;
+    embargo::end(&stage).await;
     stage.issue("eve").await;
     assert_eq!(turn(&stage, 3, "0").await, Reply::Stale);
     change_state(redis, stage.act(8), StateChange::Close).await.unwrap();

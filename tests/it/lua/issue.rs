@@ -8,7 +8,7 @@ use firstcome::lua::state::{StateChange, change_state};
 use firstcome::lua::window::{Args as WindowArgs, window};
 use firstcome::redis::Error;
 
-use crate::lua::acts::hold;
+use crate::lua::acts::embargo;
 use crate::support::stage::{LONG_MS, Stage};
 
 /// Asserts that these users are answered so, and that nothing changes by it.
@@ -20,9 +20,9 @@ async fn assert_refused(stage: &Stage, group: &[(&str, u8)], answers: &[Answer])
 
 /// Asserts that `ada` is told her ticket again, and that nothing changes by it.
 async fn assert_replayed(stage: &Stage, first: Answer, when: &str) {
-    let Answer::Issued(holding) = first else { panic!("{first:?}") };
+    let Answer::Issued(held) = first else { panic!("{first:?}") };
     let before = stage.world().await;
-    assert_eq!(stage.issue("ada").await, Answer::Replayed(holding), "{when}");
+    assert_eq!(stage.issue("ada").await, Answer::Replayed(held), "{when}");
     assert!(stage.world().await == before, "a replay when {when} changed something");
 }
 
@@ -97,7 +97,7 @@ async fn a_user_gets_one_ticket_a_claim_up_to_the_limit_i2_i4() {
     let group = [("ada", 3), ("ada", 1), ("ada", 4), ("ada", 2), ("ada", 100)];
     let answers = stage.answered(&group).await.answers;
     let serials = answers.iter().map(|answer| match answer {
-        Answer::Issued(holding) => Some(holding.serial.0),
+        Answer::Issued(held) => Some(held.serial.0),
         Answer::Limit => None,
         other => panic!("{other:?}"),
     });
@@ -108,16 +108,16 @@ async fn a_user_gets_one_ticket_a_claim_up_to_the_limit_i2_i4() {
 #[tokio::test]
 async fn a_cancelled_claim_answers_cancelled_and_stays_spent_i2_i4() {
     let stage = Stage::with(1).await;
-    let Answer::Issued(mut holding) = stage.issue("ada").await else { panic!("no ticket") };
+    let Answer::Issued(mut held) = stage.issue("ada").await else { panic!("no ticket") };
     let returns = [firstcome::domain::act::Return { serial: 1, holder: "ada".to_owned() }];
     let args = ReturnArgs { act: stage.act(2), returns: &returns };
     return_tickets(stage.redis(), &args).await.unwrap();
-    holding.is_cancelled = true;
-    let cancelled = Answer::Cancelled(holding);
+    held.is_cancelled = true;
+    let cancelled = Answer::Cancelled(held);
     assert_refused(&stage, &[("ada", 1)], &[cancelled]).await;
-    hold::end(&stage).await;
+    embargo::end(&stage).await;
     assert_refused(&stage, &[("ada", 1)], &[cancelled]).await;
-    assert!(matches!(stage.issue("bob").await, Answer::Issued(holding) if holding.serial.0 == 2));
+    assert!(matches!(stage.issue("bob").await, Answer::Issued(held) if held.serial.0 == 2));
     assert_refused(&stage, &[("ada", 1)], &[cancelled]).await;
 }
 
@@ -126,7 +126,7 @@ async fn a_clock_that_stepped_back_keeps_stock_from_nobody_i8() {
     let stage = Stage::with(1).await;
     stage.issue("ada").await;
     restock(stage.redis(), &RestockArgs { act: stage.act(2), delta: 2 }).await.unwrap();
-    hold::step_clock_back(&stage).await;
+    embargo::step_clock_back(&stage).await;
     let answered = stage.answered(&[("bob", 1), ("eve", 1), ("max", 1)]).await;
     let [Answer::Issued(bob), Answer::Issued(eve), Answer::SoldOut] = answered.answers[..] else {
         panic!("{answered:?}")
@@ -137,8 +137,8 @@ async fn a_clock_that_stepped_back_keeps_stock_from_nobody_i8() {
     let cancelled = firstcome::domain::act::Return { serial: 3, holder: "eve".to_owned() };
     let args = ReturnArgs { act: stage.act(3), returns: &[cancelled] };
     return_tickets(stage.redis(), &args).await.unwrap();
-    hold::step_clock_back(&stage).await;
-    assert!(matches!(stage.issue("max").await, Answer::Issued(holding) if holding.serial.0 == 4));
+    embargo::step_clock_back(&stage).await;
+    assert!(matches!(stage.issue("max").await, Answer::Issued(held) if held.serial.0 == 4));
 }
 
 #[tokio::test]
@@ -146,7 +146,7 @@ async fn beyond_the_backlog_nothing_is_issued_i3_i4() {
     let mut stage = Stage::with(10).await;
     stage.backlog_max_tickets = 3;
     let answers = stage.answered(&[("a", 1), ("b", 1), ("a", 1), ("c", 1), ("d", 1)]).await.answers;
-    assert!(matches!(answers[3], Answer::Issued(holding) if holding.serial.0 == 3));
+    assert!(matches!(answers[3], Answer::Issued(held) if held.serial.0 == 3));
     assert_eq!(answers[4], Answer::BacklogFull);
     assert_refused(&stage, &[("e", 1)], &[Answer::BacklogFull]).await;
     stage.backlog_max_tickets = 4;
@@ -184,7 +184,7 @@ async fn after_script_flush_a_call_is_made_once_more_and_issues_once_i2() {
     for serial in 1..=3 {
         stage.flush_scripts().await;
         let answer = stage.issue(&format!("u{serial}")).await;
-        assert!(matches!(answer, Answer::Issued(holding) if holding.serial.0 == serial));
+        assert!(matches!(answer, Answer::Issued(held) if held.serial.0 == serial));
     }
     assert_eq!(stage.balance().await.issued, 3);
 }
@@ -198,7 +198,7 @@ async fn a_write_that_redis_denies_leaves_no_half_ticket_i3_i4() {
     assert!(reply.is_err(), "{reply:?}");
     assert!(stage.world().await == before);
     stage.allow("+xadd").await;
-    assert!(matches!(stage.issue("ada").await, Answer::Issued(holding) if holding.serial.0 == 1));
+    assert!(matches!(stage.issue("ada").await, Answer::Issued(held) if held.serial.0 == 1));
 }
 
 #[tokio::test]

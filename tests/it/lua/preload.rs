@@ -30,7 +30,7 @@ async fn a_coupon_comes_with_all_its_stock_and_every_key_of_its_life_i1() {
         (balance.total, balance.available, balance.remaining),
         (TOTAL_MAX, TOTAL_MAX, TOTAL_MAX)
     );
-    assert_eq!((balance.issued, balance.returned, balance.held), (0, 0, 0));
+    assert_eq!((balance.issued, balance.returned, balance.embargoed), (0, 0, 0));
     assert_eq!((balance.last_serial, balance.holders, balance.per_user_limit), (0, 0, 100));
     assert_eq!((balance.epoch, balance.version, balance.act_no), (1, 1, 1));
     assert_eq!((balance.opens_at, balance.closes_at), (definition.opens_at, definition.closes_at));

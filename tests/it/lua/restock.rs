@@ -6,7 +6,7 @@ use firstcome::lua::restock::{Args, restock};
 use firstcome::lua::{ActArgs, ActReply};
 use firstcome::redis::Result;
 
-use crate::lua::acts::{self, hold};
+use crate::lua::acts::{self, embargo};
 use crate::support::eventually::eventually;
 use crate::support::stage::{Stage, words};
 
@@ -42,7 +42,7 @@ async fn stock_is_given_and_taken_down_to_what_is_out_i1() {
     assert_eq!(said(&stage, 2, 5).await, "applied 2 15 14");
     assert_eq!(said(&stage, 3, -14).await, "applied 3 1 0");
     let balance = stage.balance().await;
-    assert_eq!((balance.available, balance.held, balance.issued), (0, 0, 1));
+    assert_eq!((balance.available, balance.embargoed, balance.issued), (0, 0, 1));
     assert_eq!(stage.issue("bob").await, Answer::SoldOut);
 }
 
@@ -65,8 +65,8 @@ async fn below_what_is_out_or_above_all_bounds_it_is_refused_i1_i4() {
 async fn stock_for_a_sold_out_coupon_is_nobodys_for_150_ms_and_then_everybodys_i8() {
     let stage = sold_out().await;
     assert_eq!(stage.issue("bob").await, Answer::SoldOut);
-    hold::assert_held(&stage, 3, async || by(&stage, 2, 3).await).await;
-    assert!(matches!(stage.issue("bob").await, Answer::Issued(holding) if holding.serial.0 == 3));
+    embargo::assert_held(&stage, 3, async || by(&stage, 2, 3).await).await;
+    assert!(matches!(stage.issue("bob").await, Answer::Issued(held) if held.serial.0 == 3));
 }
 
 #[tokio::test]
@@ -74,8 +74,8 @@ async fn stock_for_a_coupon_that_has_some_is_not_held() {
     let stage = acts::stage().await;
     by(&stage, 2, 5).await.unwrap();
     let balance = stage.balance().await;
-    assert_eq!((balance.available, balance.held), (14, 0));
-    assert_eq!(hold::held_until(&stage).await.0, 0);
+    assert_eq!((balance.available, balance.embargoed), (14, 0));
+    assert_eq!(embargo::embargo_until(&stage).await.0, 0);
 }
 
 #[tokio::test]
@@ -83,21 +83,21 @@ async fn a_second_restock_during_the_hold_adds_and_does_not_prolong_it_i8() {
     eventually("a test within one hold", async || {
         let stage = sold_out().await;
         by(&stage, 2, 3).await.unwrap();
-        let until = hold::renew(&stage).await;
+        let until = embargo::renew(&stage).await;
         let told = said(&stage, 3, 4).await;
         let (balance, before) = (stage.balance().await, stage.world().await);
         let answers = [stage.issue("bob").await, stage.issue("ada").await];
-        let (after, ends) = (stage.world().await, hold::held_until(&stage).await);
-        hold::still(&stage).await?;
+        let (after, ends) = (stage.world().await, embargo::embargo_until(&stage).await);
+        embargo::still(&stage).await?;
         assert_eq!((told.as_str(), ends), ("applied 3 8 7", until));
-        assert_eq!((balance.available, balance.held), (0, 7));
+        assert_eq!((balance.available, balance.embargoed), (0, 7));
         assert!(matches!(answers, [Answer::SoldOut, Answer::Replayed(_)]), "{answers:?}");
         assert!(after == before);
 
-        hold::end(&stage).await;
+        embargo::end(&stage).await;
         assert_eq!(stage.balance().await.available, 7);
         let bob = stage.issue("bob").await;
-        assert!(matches!(bob, Answer::Issued(holding) if holding.serial.0 == 2));
+        assert!(matches!(bob, Answer::Issued(held) if held.serial.0 == 2));
         Some(())
     })
     .await;
@@ -108,14 +108,14 @@ async fn stock_is_taken_from_what_is_held_down_to_what_is_out_i1() {
     eventually("a test within one hold", async || {
         let stage = sold_out().await;
         by(&stage, 2, 5).await.unwrap();
-        let until = hold::renew(&stage).await;
+        let until = embargo::renew(&stage).await;
         let told = said(&stage, 3, -2).await;
-        let (held, ends) = (stage.field("embargoed").await, hold::held_until(&stage).await);
-        hold::still(&stage).await?;
+        let (held, ends) = (stage.field("embargoed").await, embargo::embargo_until(&stage).await);
+        embargo::still(&stage).await?;
         assert_eq!((told.as_str(), held.as_str(), ends), ("applied 3 4 3", "3", until));
         assert_eq!(said(&stage, 4, -4).await, "refused below_issued 1");
         assert_eq!(said(&stage, 5, -3).await, "applied 4 1 0");
-        hold::end(&stage).await;
+        embargo::end(&stage).await;
         assert_eq!(stage.issue("bob").await, Answer::SoldOut);
         Some(())
     })
@@ -126,12 +126,12 @@ async fn stock_is_taken_from_what_is_held_down_to_what_is_out_i1() {
 async fn a_clock_that_stepped_back_keeps_stock_from_nobody_i8() {
     let stage = sold_out().await;
     by(&stage, 2, 3).await.unwrap();
-    hold::step_clock_back(&stage).await;
+    embargo::step_clock_back(&stage).await;
     let balance = stage.balance().await;
-    assert_eq!((balance.available, balance.held), (3, 0));
+    assert_eq!((balance.available, balance.embargoed), (3, 0));
     assert_eq!(said(&stage, 3, 4).await, "applied 3 8 7");
     let balance = stage.balance().await;
-    assert_eq!((balance.available, balance.held), (7, 0), "and no further one is held");
+    assert_eq!((balance.available, balance.embargoed), (7, 0), "and no further one is held");
     assert_eq!(stage.field("embargoed").await, "0");
 }
 
@@ -140,10 +140,10 @@ async fn after_the_hold_a_restock_counts_what_was_held_as_stock_i1() {
     for (delta, told, rest) in [(4, "applied 3 8 7", 7), (-2, "applied 3 2 1", 1)] {
         let stage = sold_out().await;
         by(&stage, 2, 3).await.unwrap();
-        hold::end(&stage).await;
+        embargo::end(&stage).await;
         assert_eq!(said(&stage, 3, delta).await, told);
         let balance = stage.balance().await;
-        assert_eq!((balance.available, balance.held, balance.remaining), (rest, 0, rest));
+        assert_eq!((balance.available, balance.embargoed, balance.remaining), (rest, 0, rest));
         assert_eq!(stage.field("embargoed").await, "0");
     }
 }
@@ -153,5 +153,5 @@ async fn a_hold_that_was_taken_back_begins_anew_with_the_next_restock_i8() {
     let stage = sold_out().await;
     by(&stage, 2, 5).await.unwrap();
     by(&stage, 3, -5).await.unwrap();
-    hold::assert_held(&stage, 6, async || by(&stage, 4, 6).await).await;
+    embargo::assert_held(&stage, 6, async || by(&stage, 4, 6).await).await;
 }

@@ -22,7 +22,7 @@ async fn a_consumer_goes_only_when_it_holds_nothing_i3() {
     assert_eq!(held.len(), 1);
 
     let before = stage.world().await;
-    assert_eq!(reply(&stage, shard).await, Reply::Holding);
+    assert_eq!(reply(&stage, shard).await, Reply::Busy);
     assert!(stage.world().await == before, "what it holds would be lost");
 
     let key = stage.redis().keys().records(shard);

@@ -7,7 +7,7 @@ use firstcome::lua::r#return::{Args, return_tickets};
 use firstcome::lua::{ActArgs, ActReply};
 use firstcome::redis::Result;
 
-use crate::lua::acts::{self, hold};
+use crate::lua::acts::{self, embargo};
 use crate::support::eventually::eventually;
 use crate::support::stage::{Stage, words};
 
@@ -41,11 +41,11 @@ async fn stock_goes_back_and_the_claim_stays_spent_and_the_serial_burnt_i1_i2_i5
     let Answer::Cancelled(cancelled) = answers[1] else { panic!("{answers:?}") };
     assert!(cancelled.is_cancelled);
     assert_eq!((cancelled.serial.0, cancelled.issued_at), (2, issued.now));
-    assert!(matches!(answers[0], Answer::Replayed(holding) if holding.serial.0 == 1));
-    assert!(matches!(answers[2], Answer::Replayed(holding) if holding.serial.0 == 3));
+    assert!(matches!(answers[0], Answer::Replayed(held) if held.serial.0 == 1));
+    assert!(matches!(answers[2], Answer::Replayed(held) if held.serial.0 == 3));
     assert!(stage.world().await == before);
 
-    assert!(matches!(stage.issue("eve").await, Answer::Issued(holding) if holding.serial.0 == 4));
+    assert!(matches!(stage.issue("eve").await, Answer::Issued(held) if held.serial.0 == 4));
     let balance = stage.balance().await;
     let counts = (balance.issued, balance.returned, balance.holders, balance.remaining);
     assert_eq!(counts, (4, 1, 4, 7));
@@ -61,7 +61,7 @@ async fn what_is_not_certainly_held_gives_nothing_back_i1() {
     let none = [(2, "u1"), (1, "u12"), (1, "u11"), (1, "eve"), (12, "u1"), (1, "")];
     assert_eq!(said(&stage, 2, &none).await, "applied 2 12 0");
     assert_eq!(stage.balance().await.returned, 0);
-    assert_eq!(hold::held_until(&stage).await.0, 0);
+    assert_eq!(embargo::embargo_until(&stage).await.0, 0);
 
     // The same ticket twice in an act, and again in the next one.
     assert_eq!(said(&stage, 3, &[(12, "u12"), (12, "u12")]).await, "applied 3 12 1");
@@ -78,7 +78,7 @@ async fn a_return_to_a_sold_out_coupon_is_nobodys_for_150_ms_and_then_everybodys
         Return { serial: 2, holder: "bob".to_owned() },
     ];
     let args = Args { act: stage.act(2), returns: &returns };
-    hold::assert_held(&stage, 2, async || return_tickets(stage.redis(), &args).await).await;
+    embargo::assert_held(&stage, 2, async || return_tickets(stage.redis(), &args).await).await;
 }
 
 #[tokio::test]
@@ -87,21 +87,21 @@ async fn a_second_return_during_the_hold_adds_and_does_not_prolong_it_i8() {
         let stage = Stage::with(3).await;
         stage.answered(&[("ada", 1), ("bob", 1), ("eve", 1)]).await;
         said(&stage, 2, &[(1, "ada")]).await;
-        let until = hold::renew(&stage).await;
+        let until = embargo::renew(&stage).await;
         let told = said(&stage, 3, &[(2, "bob")]).await;
         // One that gives nothing back moves nothing either.
         let again = said(&stage, 4, &[(2, "bob")]).await;
-        let (ends, kim) = (hold::held_until(&stage).await, stage.issue("kim").await);
-        hold::still(&stage).await?;
+        let (ends, kim) = (embargo::embargo_until(&stage).await, stage.issue("kim").await);
+        embargo::still(&stage).await?;
         assert_eq!((told.as_str(), again.as_str()), ("applied 3 3 2", "applied 4 3 2"));
         assert_eq!((ends, kim), (until, Answer::SoldOut));
 
-        hold::end(&stage).await;
+        embargo::end(&stage).await;
         assert_eq!(said(&stage, 5, &[(3, "eve")]).await, "applied 5 3 3");
         let balance = stage.balance().await;
-        assert_eq!((balance.available, balance.held), (3, 0));
+        assert_eq!((balance.available, balance.embargoed), (3, 0));
         let kim = stage.issue("kim").await;
-        assert!(matches!(kim, Answer::Issued(holding) if holding.serial.0 == 4));
+        assert!(matches!(kim, Answer::Issued(held) if held.serial.0 == 4));
         Some(())
     })
     .await;
@@ -112,10 +112,10 @@ async fn a_clock_that_stepped_back_keeps_stock_from_nobody_i8() {
     let stage = Stage::with(2).await;
     stage.answered(&[("ada", 1), ("bob", 1)]).await;
     said(&stage, 2, &[(1, "ada")]).await;
-    hold::step_clock_back(&stage).await;
+    embargo::step_clock_back(&stage).await;
     assert_eq!(said(&stage, 3, &[(2, "bob")]).await, "applied 3 2 2");
     let balance = stage.balance().await;
-    assert_eq!((balance.available, balance.held), (2, 0));
+    assert_eq!((balance.available, balance.embargoed), (2, 0));
     assert_eq!(stage.field("embargoed").await, "0");
 }
 

@@ -1,6 +1,6 @@
 //! `lua/window.lua`.
 
-use firstcome::domain::limits::HOLD_MS;
+use firstcome::domain::limits::EMBARGO_MS;
 use firstcome::domain::time::UnixMs;
 use firstcome::lua::issue::Answer;
 use firstcome::lua::state::{StateChange, change_state};
@@ -98,7 +98,7 @@ async fn a_lower_limit_hides_no_held_claim_and_allows_no_new_one_i2() {
     limit_to(&stage, 2, 3).await;
     let group = [("ada", 1), ("ada", 2), ("ada", 3), ("ada", 4)];
     let answers = stage.answered(&group).await.answers;
-    assert!(matches!(answers[2], Answer::Issued(holding) if holding.serial.0 == 3));
+    assert!(matches!(answers[2], Answer::Issued(held) if held.serial.0 == 3));
     assert_eq!(answers[3], Answer::Limit);
 
     limit_to(&stage, 3, 1).await;
@@ -132,7 +132,7 @@ async fn before_its_first_ticket_a_coupon_opens_150_ms_after_it_was_told_to_open
         move_to(&stage, act_no, opens, None).await;
         let to = stage.balance().await;
         let opens_at = to.opens_at.unwrap().0;
-        let hold_ms = HOLD_MS as i64;
+        let hold_ms = EMBARGO_MS as i64;
         assert!((from + hold_ms..=to.now.0 + hold_ms).contains(&opens_at), "{opens:?}");
         stage.set_field("opens_at_ms", now + LONG_MS).await;
     }

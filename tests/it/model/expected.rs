@@ -15,7 +15,7 @@ pub struct Coupon {
     pub state: &'static str,
     pub total: i64,
     pub remaining: i64,
-    pub held: i64,
+    pub embargoed: i64,
     pub issued: i64,
     pub returned: i64,
     pub version: i64,
@@ -50,7 +50,7 @@ impl Coupon {
                 self.answers = group.iter().map(ask).collect();
                 self.records.extend((self.issued > before).then(|| self.issued - before));
             }
-            Step::HoldEnds => self.remaining += std::mem::take(&mut self.held),
+            Step::EmbargoEnds => self.remaining += std::mem::take(&mut self.embargoed),
             Step::Acknowledge(count) => {
                 let count = self.records.len().min(*count);
                 self.unpersisted -= self.records.drain(..count).sum::<i64>();
@@ -97,7 +97,7 @@ impl Coupon {
                 return format!("out_of_order {last}");
             }
             (Step::Act(change, Numbered::Not), _) if self.has_come_first(change) => {
-                let stock = self.remaining + self.held;
+                let stock = self.remaining + self.embargoed;
                 return format!("applied {} {} {stock}", self.version, self.total);
             }
             (Step::Act(change, numbered), _) => {
@@ -107,7 +107,7 @@ impl Coupon {
                     self.version += i64::from(!is_done);
                     let is_stock = matches!(change, Change::Restock { .. } | Change::Return { .. });
                     self.stock_version += i64::from(is_stock);
-                    let stock = self.remaining + self.held;
+                    let stock = self.remaining + self.embargoed;
                     format!("applied {} {} {stock}", self.version, self.total)
                 });
                 let result = applied.unwrap_or_else(|reason| format!("refused {reason}"));
@@ -153,7 +153,7 @@ impl Coupon {
 
     /// `is_left` when it came first, and this is its own act.
     fn change(&mut self, change: &Change, is_left: bool) -> Result<(), String> {
-        let out = self.total - self.remaining - self.held;
+        let out = self.total - self.remaining - self.embargoed;
         match change {
             Change::Pause if is_left && self.state == "closed" => {}
             Change::Close => self.state = "closed",
@@ -167,7 +167,7 @@ impl Coupon {
                 (self.opens_at_ms, self.closes_at_ms) = (*opens_at_ms, *closes_at_ms);
                 self.per_user_limit = *per_user_limit;
             }
-            Change::Restock { delta } if self.remaining + self.held + delta < 0 => {
+            Change::Restock { delta } if self.remaining + self.embargoed + delta < 0 => {
                 return Err(format!("below_issued {out}"));
             }
             Change::Restock { delta } if self.total + delta < 1 => {
@@ -199,6 +199,6 @@ impl Coupon {
     fn give(&mut self, delta: i64) {
         let at_once = if self.remaining > 0 { delta.max(-self.remaining) } else { 0 };
         self.remaining += at_once;
-        self.held += delta - at_once;
+        self.embargoed += delta - at_once;
     }
 }

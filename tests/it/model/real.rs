@@ -9,7 +9,7 @@ use firstcome::domain::ticket::Ticket;
 use firstcome::domain::user::{Claim, UserId, holder_field};
 use firstcome::lua::acknowledge::{self, acknowledge};
 use firstcome::lua::issue::{Answer, Reply as IssueReply};
-use firstcome::redis::holders::Holding;
+use firstcome::redis::holders::HeldTicket;
 use firstcome::redis::stream::{Entry, Reader};
 use redis::aio::MultiplexedConnection;
 use redis::{cmd, pipe};
@@ -35,9 +35,9 @@ pub struct Real {
     cases: u64,
     world: World,
     /// When the hold ends that the test began anew.
-    held_until_ms: i64,
+    embargo_until_ms: i64,
     /// What each holder was told first.
-    told: BTreeMap<String, Holding>,
+    told: BTreeMap<String, HeldTicket>,
     /// What was persisted.
     tickets: Vec<Ticket>,
 }
@@ -59,7 +59,7 @@ impl Real {
             reader,
             cases: 0,
             world: Vec::new(),
-            held_until_ms: 0,
+            embargo_until_ms: 0,
             told,
             tickets,
         }
@@ -101,8 +101,8 @@ impl Real {
                 let marks = |coupon: &Coupon| (coupon.version, coupon.act_no);
                 may_change = marks(before) != marks(after);
             }
-            Step::HoldEnds if !before.state.is_empty() => self.set_held_until(PAST_MS).await,
-            Step::HoldEnds => {}
+            Step::EmbargoEnds if !before.state.is_empty() => self.set_embargo_until(PAST_MS).await,
+            Step::EmbargoEnds => {}
             Step::Acknowledge(count) if !before.state.is_empty() => {
                 self.acknowledge(*count, before).await;
             }
@@ -153,12 +153,12 @@ impl Real {
         for ((user, claim), answer) in group.iter().zip(&answered.answers) {
             let field = holder_field(user, *claim);
             match answer {
-                Answer::Issued(holding) => assert!(self.told.insert(field, *holding).is_none()),
-                Answer::Replayed(holding) => assert_eq!(self.told.get(&field), Some(holding)),
-                Answer::Cancelled(holding) => {
+                Answer::Issued(held) => assert!(self.told.insert(field, *held).is_none()),
+                Answer::Replayed(held) => assert_eq!(self.told.get(&field), Some(held)),
+                Answer::Cancelled(held) => {
                     let told = self.told.get(&field).copied();
-                    let cancelled = told.map(|told| Holding { is_cancelled: true, ..told });
-                    assert_eq!(cancelled, Some(*holding));
+                    let cancelled = told.map(|told| HeldTicket { is_cancelled: true, ..told });
+                    assert_eq!(cancelled, Some(*held));
                 }
                 _ => {}
             }
@@ -226,7 +226,7 @@ impl Real {
         for ticket in tickets_of(record) {
             let told = self.told[&holder_field(&ticket.user_id, ticket.claim)];
             let Ticket { serial, issued_at, epoch, .. } = ticket;
-            assert_eq!(told, Holding { serial, issued_at, epoch, ..told });
+            assert_eq!(told, HeldTicket { serial, issued_at, epoch, ..told });
             self.tickets.push(ticket);
         }
         record.holders.len() as i64
@@ -240,9 +240,12 @@ impl Real {
         self.in_time(expected).await?;
         assert_eq!(told.total, told.remaining + told.issued - told.returned, "I1");
         assert_eq!((told.holders, told.last_serial), (told.issued, told.issued), "I2, I5");
-        let stock = [told.total, told.available, told.held, told.issued, told.returned];
-        let Coupon { total, remaining, held, issued, returned, .. } = *expected;
-        assert_eq!(stock.map(|count| count as i64), [total, remaining, held, issued, returned]);
+        let stock = [told.total, told.available, told.embargoed, told.issued, told.returned];
+        let Coupon { total, remaining, embargoed, issued, returned, .. } = *expected;
+        assert_eq!(
+            stock.map(|count| count as i64),
+            [total, remaining, embargoed, issued, returned]
+        );
         let marks = (told.state.as_str(), told.version as i64, told.act_no);
         assert_eq!(marks, (expected.state, expected.version, expected.act_no));
         assert_eq!(told.unwritten.as_ref(), expected.first_unwritten());
@@ -253,10 +256,10 @@ impl Real {
 
     /// Begins the hold anew, if there should be one: the test decides when it is over.
     async fn hold(&mut self, coupon: &Coupon) {
-        if coupon.held > 0 {
+        if coupon.embargoed > 0 {
             let mut renew = cmd("EVAL");
             renew.arg(RENEW).arg(1).arg(self.stage.holders());
-            self.held_until_ms = renew.query_async(&mut self.connection).await.unwrap();
+            self.embargo_until_ms = renew.query_async(&mut self.connection).await.unwrap();
             self.world = self.look().await;
         }
     }
@@ -265,11 +268,11 @@ impl Real {
     async fn in_time(&mut self, coupon: &Coupon) -> Result<(), TooSlow> {
         let (seconds, micros): (i64, i64) =
             cmd("TIME").query_async(&mut self.connection).await.unwrap();
-        let is_over = seconds * 1_000 + micros / 1_000 >= self.held_until_ms;
-        if coupon.held > 0 && is_over { Err(TooSlow) } else { Ok(()) }
+        let is_over = seconds * 1_000 + micros / 1_000 >= self.embargo_until_ms;
+        if coupon.embargoed > 0 && is_over { Err(TooSlow) } else { Ok(()) }
     }
 
-    async fn set_held_until(&mut self, ms: i64) {
+    async fn set_embargo_until(&mut self, ms: i64) {
         self.stage.set_field("embargo_until_ms", ms).await;
     }
 
@@ -284,9 +287,9 @@ impl Real {
 
 fn word(answer: &Answer) -> (&'static str, i64) {
     match answer {
-        Answer::Issued(holding) => ("issued", holding.serial.0 as i64),
-        Answer::Replayed(holding) => ("replayed", holding.serial.0 as i64),
-        Answer::Cancelled(holding) => ("cancelled", holding.serial.0 as i64),
+        Answer::Issued(held) => ("issued", held.serial.0 as i64),
+        Answer::Replayed(held) => ("replayed", held.serial.0 as i64),
+        Answer::Cancelled(held) => ("cancelled", held.serial.0 as i64),
         Answer::SoldOut => ("sold_out", 0),
         Answer::NotOpen => ("not_open", 0),
         Answer::Closed => ("closed", 0),

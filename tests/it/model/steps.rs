@@ -17,7 +17,7 @@ pub const PAST_MS: i64 = 1;
 /// An instant that comes after every test.
 pub const FUTURE_MS: i64 = INSTANT_MAX_MS;
 
-/// Six users who try to be taken for each other, or for what stands in a holding.
+/// Six users who try to be taken for each other, or for what stands in a held.
 const USERS: [&str; 6] = ["ada", "ad", "x1:a", "1", " é,2", "1:miiwm9u2"];
 
 /// One step of a sequence.
@@ -30,7 +30,7 @@ pub enum Step {
     /// Any other act.
     Act(Change, Numbered),
     /// The 150 ms of the hold are over.
-    HoldEnds,
+    EmbargoEnds,
     /// A persister reads so many records and acknowledges them.
     Acknowledge(usize),
 }
@@ -69,7 +69,7 @@ impl ReferenceStateMachine for Sequences {
         prop_oneof![
             12 => issue(),
             8 => act(coupon),
-            2 => Just(Step::HoldEnds),
+            2 => Just(Step::EmbargoEnds),
             1 => (1..4_usize).prop_map(Step::Acknowledge),
             preload_weight => preload,
         ]

@@ -99,7 +99,7 @@ async fn bad_records_are_counted_and_a_server_goes_on_exactly_i1_i3() {
     let crowd = Crowd::new(&[&server.public], "summer");
     crowd.rush(0..300).await;
     assert_exactly(&server, "summer", 200, &crowd.told()).await;
-    let refused = async || server.metric("firstcome_persist_refused_records").await;
+    let refused = async || server.metric("firstcome_persist_poison_records").await;
     eventually_holds("both are counted", async || refused().await == 2.0).await;
     let depth = depth::stream_depth(&site.redis.redis).await.unwrap();
     assert_eq!((depth.records, depth.pending), (2, 2));
@@ -121,7 +121,7 @@ async fn thousands_of_bad_records_are_a_few_lines_in_the_log_i3() {
     }
     let mut connection = crate::support::redis::connect(site.redis.url()).await;
     let _: Vec<String> = bad.query_async(&mut connection).await.unwrap();
-    let refused = async || server.metric("firstcome_persist_refused_records").await;
+    let refused = async || server.metric("firstcome_persist_poison_records").await;
     eventually_holds("all are refused", async || refused().await == BAD as f64).await;
     let said = std::fs::read_to_string(&log).unwrap();
     assert!(said.contains("refused records stay pending"), "{said}");

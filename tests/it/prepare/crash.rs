@@ -113,7 +113,7 @@ async fn an_act_whose_reply_was_lost_is_settled_as_it_was_applied_and_not_applie
     let (coupon_id, act_no, token) = (&act.coupon_id, act.act_no, &act.token());
     let args = ActArgs { accepted: &accepted, coupon_id, act_no, token };
     let lost = restock::restock(&redis, &restock::Args { act: args, delta: 500 }).await.unwrap();
-    let ActReply::Settled(ActResult::Applied(applied)) = lost else { panic!("{lost:?}") };
+    let ActReply::Decided(ActResult::Applied(applied)) = lost else { panic!("{lost:?}") };
     assert_eq!((applied.total, applied.remaining), (600, 600));
     server.signal(Signal::CONT);
     nothing_is_left_to_do(&*store).await;

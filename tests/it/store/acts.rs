@@ -63,7 +63,7 @@ async fn an_act_waits_until_the_one_before_it_is_settled() {
         let act = intend(&**store, &new_act("summer", RESTOCK)).await;
         let busy = store.intend_act(&new_act("summer", Change::Pause)).await.unwrap();
         assert_eq!(busy, Intended::Busy(act.clone()));
-        store.settle_act(&act, &applied(3, 1_500)).await.unwrap();
+        store.record_act(&act, &applied(3, 1_500)).await.unwrap();
         assert_eq!(intend(&**store, &new_act("summer", Change::Pause)).await.act_no, 3);
     })
     .await;
@@ -81,7 +81,7 @@ async fn an_idempotency_key_is_one_act_of_its_coupon_for_ever() {
         let other = keyed_act("summer", Change::Restock { delta: 1 }, "k-1");
         assert_eq!(store.intend_act(&other).await.unwrap(), Intended::KeyReused);
 
-        store.settle_act(&act, &applied(3, 1_500)).await.unwrap();
+        store.record_act(&act, &applied(3, 1_500)).await.unwrap();
         let settled = Act { result: Some(applied(3, 1_500)), ..act };
         let stale = NewAct { if_version: Some(2), ..new.clone() };
         for again in [new, stale] {
@@ -124,7 +124,7 @@ async fn an_applied_act_is_what_the_row_says_afterwards() {
         ];
         for (change, result, state) in steps {
             let act = intend(&**store, &new_act("summer", change)).await;
-            store.settle_act(&act, &result).await.unwrap();
+            store.record_act(&act, &result).await.unwrap();
             let coupon = find(&**store, "summer").await;
             let ActResult::Applied(expected) = result else { panic!("{result:?}") };
             let told = (coupon.version, coupon.definition.total, coupon.state);
@@ -146,14 +146,14 @@ async fn a_refused_act_and_a_second_settlement_change_nothing_i4() {
         let act = intend(&**store, &keyed_act("summer", RESTOCK, "k-1")).await;
         let refused = ActResult::Refused(ActRefusal::BelowIssued { out: 512 });
         for (result, is_first) in [(&refused, true), (&refused, false), (&applied(9, 9), false)] {
-            assert_eq!(store.settle_act(&act, result).await.unwrap(), is_first);
+            assert_eq!(store.record_act(&act, result).await.unwrap(), is_first);
             let after = find(&**store, "summer").await;
             assert_eq!((after.version, after.definition), (2, before.definition.clone()));
         }
         let answer = store.intend_act(&keyed_act("summer", RESTOCK, "k-1")).await.unwrap();
         assert_eq!(answer, Intended::Repeated(Act { result: Some(refused), ..act.clone() }));
         let lost = Act { act_no: 99, ..act };
-        let answer = store.settle_act(&lost, &applied(9, 9)).await;
+        let answer = store.record_act(&lost, &applied(9, 9)).await;
         assert!(matches!(answer, Err(Error::Corrupt(_))), "{answer:?}");
     })
     .await;
@@ -202,7 +202,7 @@ async fn acts_of_many_admins_have_numbers_without_gaps_one_intended_at_a_time_i1
                         other => panic!("{other:?}"),
                     };
                     let result = applied(act.act_no + 1, 1_000);
-                    store.settle_act(&act, &result).await.expect("settle");
+                    store.record_act(&act, &result).await.expect("settle");
                     if mine {
                         return act.act_no;
                     }
@@ -230,7 +230,7 @@ async fn an_act_that_others_finished_is_found_with_its_result() {
         let id = coupon_id("summer");
         let act = intend(&**store, &new_act("summer", RESTOCK)).await;
         assert_eq!(store.find_act(&id, act.act_no).await.unwrap(), Some(act.clone()));
-        store.settle_act(&act, &applied(3, 1_500)).await.unwrap();
+        store.record_act(&act, &applied(3, 1_500)).await.unwrap();
         let found = store.find_act(&id, act.act_no).await.unwrap().unwrap();
         assert_eq!(found.result, Some(applied(3, 1_500)));
         assert_eq!(store.find_act(&id, act.act_no + 1).await.unwrap(), None);
@@ -246,7 +246,7 @@ async fn the_acts_of_a_coupon_are_listed_by_their_numbers_with_who_asked_and_pag
         preloaded(&**store, "summer").await;
         let id = coupon_id("summer");
         let restock = intend(&**store, &new_act("summer", RESTOCK)).await;
-        assert!(store.settle_act(&restock, &applied(3, 1_500)).await.is_ok());
+        assert!(store.record_act(&restock, &applied(3, 1_500)).await.is_ok());
         let new = NewAct { who: Who::Cli, ..new_act("summer", Change::Pause) };
         let pause = intend(&**store, &new).await;
         let listed =

@@ -49,7 +49,7 @@ async fn a_cancelled_ticket_and_its_return_are_one() {
             assert_eq!(cancel(&**store, "summer", &[serial]).await, BEFORE);
             let left = store.unsettled_acts(UnixMs(i64::MAX), None, 9).await.unwrap();
             assert_eq!(left, std::slice::from_ref(&act));
-            store.settle_act(&act, &applied(version, 1_000)).await.unwrap();
+            store.record_act(&act, &applied(version, 1_000)).await.unwrap();
         }
         assert_eq!(store.counts(&coupon_id("summer")).await.unwrap().cancelled, 2);
     })
@@ -63,7 +63,7 @@ async fn many_tickets_are_cancelled_by_one_act_each_once_i1() {
         preloaded(&**store, "summer").await;
         store.persist(&[record("summer", 1, &["u1", "u2", "u3"])]).await.unwrap();
         let first = cancelled(&**store, &[2]).await;
-        store.settle_act(&first, &applied(3, 1_000)).await.unwrap();
+        store.record_act(&first, &applied(3, 1_000)).await.unwrap();
         let answer = cancel(&**store, "summer", &[3, 9, 2, 1, 3]).await;
         let Cancelled::Done { act: Some(act), unknown } = answer else { panic!("{answer:?}") };
         assert_eq!(unknown, [Serial(9)]);

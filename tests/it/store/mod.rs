@@ -163,7 +163,7 @@ async fn intend(store: &dyn Store, new: &NewAct) -> Act {
 async fn preloaded(store: &dyn Store, id: &str) -> Coupon {
     assert!(store.insert_coupon(&draft(id)).await.expect("insert a draft"));
     let act = intend(store, &new_act(id, Change::Preload)).await;
-    store.settle_act(&act, &applied(2, 1_000)).await.expect("settle the preload");
+    store.record_act(&act, &applied(2, 1_000)).await.expect("settle the preload");
     find(store, id).await
 }
 

@@ -15,7 +15,7 @@ pub async fn copies_before(site: &Site, id: &CouponId, count: usize) {
     let values: Vec<String> = others.iter().map(|other| format!("('{other}')")).collect();
     let coupon = "name, total, per_user_limit, kind, supply, state, shard, key_id, version, act_no,
          persisted, created_at_ms";
-    let act = "act_no, kind, arguments, state, result, who, intended_at_ms, settled_at_ms";
+    let act = "act_no, kind, arguments, state, result, who, intended_at_ms, recorded_at_ms";
     let values = format!("(VALUES {}) AS other", values.join(","));
     let copy = format!(
         "INSERT INTO coupons (id, {coupon})

@@ -258,7 +258,7 @@ impl Stage {
 /// The words of an act's reply as its script said them.
 pub fn words(reply: &ActReply) -> String {
     match reply {
-        ActReply::Settled(result) => result.to_string(),
+        ActReply::Decided(result) => result.to_string(),
         ActReply::Diverged(act_no) => format!("diverged {act_no}"),
         ActReply::OutOfOrder(act_no) => format!("out_of_order {act_no}"),
         ActReply::Recovering => "recovering".to_owned(),

@@ -45,13 +45,13 @@ CREATE TABLE acts (
     result          TEXT,
     who             TEXT    NOT NULL,
     intended_at_ms  INTEGER NOT NULL,
-    settled_at_ms   INTEGER,
+    recorded_at_ms   INTEGER,
     CONSTRAINT acts_pk PRIMARY KEY (coupon_id, act_no),
     CONSTRAINT acts_coupon FOREIGN KEY (coupon_id) REFERENCES coupons (id),
     CONSTRAINT acts_idempotency_key_once UNIQUE (coupon_id, idempotency_key),
     CONSTRAINT acts_state_word CHECK (state IN ('intended', 'applied', 'refused')),
-    CONSTRAINT acts_settled_whole CHECK (
-        (state = 'intended') = (result IS NULL) AND (result IS NULL) = (settled_at_ms IS NULL)
+    CONSTRAINT acts_recorded_whole CHECK (
+        (state = 'intended') = (result IS NULL) AND (result IS NULL) = (recorded_at_ms IS NULL)
     )
 ) STRICT, WITHOUT ROWID;
 

@@ -5,7 +5,7 @@
 //! act under test is act 2.
 
 mod close;
-pub mod hold;
+pub mod embargo;
 mod pause;
 mod resume;
 

@@ -16,7 +16,7 @@ async fn a_paused_coupon_issues_nothing_and_still_answers_its_holders_i8_i10() {
     let before = stage.world().await;
     let answers = stage.answered(&[("bob", 1), ("ada", 1)]).await.answers;
     assert_eq!(answers[0], Answer::Paused);
-    assert!(matches!(answers[1], Answer::Replayed(holding) if holding.serial.0 == 1));
+    assert!(matches!(answers[1], Answer::Replayed(held) if held.serial.0 == 1));
     assert!(stage.world().await == before);
     assert_eq!(stage.balance().await.state, "paused");
 }

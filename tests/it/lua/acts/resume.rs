@@ -23,7 +23,7 @@ async fn a_resumed_coupon_goes_on_with_the_next_serial_i5_i8() {
     assert_eq!(stage.issue("bob").await, Answer::Paused);
     resume(&stage, stage.act(3)).await.unwrap();
     assert_eq!(stage.balance().await.state, "open");
-    assert!(matches!(stage.issue("bob").await, Answer::Issued(holding) if holding.serial.0 == 2));
+    assert!(matches!(stage.issue("bob").await, Answer::Issued(held) if held.serial.0 == 2));
 }
 
 #[tokio::test]

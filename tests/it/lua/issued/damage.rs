@@ -99,7 +99,7 @@ async fn without_the_right_to_count_the_backlog_a_ticket_is_whole_and_told_at_th
     stage.allow("-incrby").await;
     stage.ask(&[("ada", 1)]).await.unwrap_err();
     let told = stage.issue("ada").await;
-    assert!(matches!(told, Answer::Replayed(holding) if holding.serial.0 == 1), "{told:?}");
+    assert!(matches!(told, Answer::Replayed(held) if held.serial.0 == 1), "{told:?}");
     let balance = stage.balance().await;
     assert_eq!((balance.issued, balance.holders, balance.shard_records), (1, 1, 1));
 }
@@ -107,12 +107,12 @@ async fn without_the_right_to_count_the_backlog_a_ticket_is_whole_and_told_at_th
 #[tokio::test]
 async fn a_restart_on_its_own_data_is_another_generation_that_knows_everybody_i3_i10() {
     let mut stage = Stage::with(10).await;
-    let Answer::Issued(holding) = stage.issue("ada").await else { panic!("no ticket") };
+    let Answer::Issued(held) = stage.issue("ada").await else { panic!("no ticket") };
     stage.private.crash_and_restart().await;
     let before = stage.world().await;
     assert_eq!(stage.ask(&[("ada", 1)]).await.unwrap(), Reply::OtherGeneration);
     assert!(stage.world().await == before);
     stage.accepted = stage.private.accepted().await;
-    assert_eq!(stage.issue("ada").await, Answer::Replayed(holding));
+    assert_eq!(stage.issue("ada").await, Answer::Replayed(held));
     assert!(matches!(stage.issue("bob").await, Answer::Issued(next) if next.serial.0 == 2));
 }

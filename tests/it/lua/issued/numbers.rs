@@ -26,13 +26,13 @@ async fn serials_pass_every_power_of_two_that_numbers_break_at_i5_i10() {
         let group = [("ada", 1), ("bob", 1)];
         let answered = stage.answered(&group).await;
         for (next, answer) in (last + 1..).zip(&answered.answers) {
-            assert!(matches!(answer, Answer::Issued(holding) if holding.serial == Serial(next)));
+            assert!(matches!(answer, Answer::Issued(held) if held.serial == Serial(next)));
         }
         assert_eq!(stage.field("last_serial").await, (last + 2).to_string());
         let record = records(&stage).await.remove(0);
         assert_eq!(tickets_of(&record).collect::<Vec<_>>(), told(&stage, &group, &answered));
         let again = stage.issue("bob").await;
-        assert!(matches!(again, Answer::Replayed(holding) if holding.serial == Serial(last + 2)));
+        assert!(matches!(again, Answer::Replayed(held) if held.serial == Serial(last + 2)));
     }
 }
 
@@ -55,8 +55,8 @@ async fn the_time_that_is_held_is_the_time_that_was_told_i10() {
     let stage = Stage::with(1_000).await;
     for n in 0..300 {
         let user = format!("u{n}");
-        let Answer::Issued(holding) = stage.issue(&user).await else { panic!("no ticket") };
-        assert_eq!(stage.issue(&user).await, Answer::Replayed(holding));
+        let Answer::Issued(held) = stage.issue(&user).await else { panic!("no ticket") };
+        assert_eq!(stage.issue(&user).await, Answer::Replayed(held));
     }
 }
 
@@ -86,7 +86,7 @@ fn the_time_of_a_ticket_is_read_as_it_is_written() {
     let written = |ms: i64| (0..7).rev().map(|place| sign(ms, place)).collect::<String>();
     proptest!(|(ms in 0..1_i64 << 42, serial in 1..1_u64 << 40)| {
         let text = format!("{serial}:{}", written(ms));
-        let holding = firstcome::redis::holders::Holding::parse(&text).unwrap();
-        prop_assert_eq!((holding.issued_at.0, holding.serial.0), (ms, serial));
+        let held = firstcome::redis::holders::HeldTicket::parse(&text).unwrap();
+        prop_assert_eq!((held.issued_at.0, held.serial.0), (ms, serial));
     });
 }

@@ -13,7 +13,7 @@ async fn at_once(stage: &Stage, groups: &[Vec<(&str, u8)>]) -> Vec<Answered> {
 fn issued(answers: &[Answered]) -> Vec<u64> {
     let all = answers.iter().flat_map(|answered| &answered.answers);
     let serials = all.filter_map(|answer| match answer {
-        Answer::Issued(holding) => Some(holding.serial.0),
+        Answer::Issued(held) => Some(held.serial.0),
         _ => None,
     });
     let mut serials: Vec<u64> = serials.collect();
@@ -28,12 +28,12 @@ async fn one_user_racing_with_himself_gets_one_ticket_and_is_told_it_every_time_
         let user = format!("u{round}");
         let told = at_once(&stage, &vec![vec![(user.as_str(), 1)]; 12]).await;
         assert_eq!(issued(&told), [round]);
-        let mut holdings = told.iter().map(|answered| match answered.answers[0] {
-            Answer::Issued(holding) | Answer::Replayed(holding) => holding,
+        let mut held_tickets = told.iter().map(|answered| match answered.answers[0] {
+            Answer::Issued(held) | Answer::Replayed(held) => held,
             other => panic!("{other:?}"),
         });
-        let first = holdings.next().unwrap();
-        assert!(holdings.all(|holding| holding == first));
+        let first = held_tickets.next().unwrap();
+        assert!(held_tickets.all(|held| held == first));
     }
     assert_eq!(stage.balance().await.issued, 20);
 }
@@ -87,7 +87,7 @@ async fn the_same_claim_twice_in_a_call_is_one_ticket_and_two_answers_i2() {
         panic!("{answered:?}")
     };
     assert_eq!((one, two, three), (one_again, two_again, three_again));
-    assert_eq!([one, two, three].map(|holding| holding.serial.0), [1, 2, 3]);
+    assert_eq!([one, two, three].map(|held| held.serial.0), [1, 2, 3]);
     let balance = stage.balance().await;
     assert_eq!((balance.available, balance.holders, balance.shard_unpersisted), (7, 3, 3));
 }
@@ -98,9 +98,9 @@ async fn the_last_tickets_go_to_the_first_of_a_call_and_holders_come_through_i1_
     stage.issue("ada").await;
     let group = [("bob", 1), ("eve", 1), ("kim", 1), ("ada", 1), ("eve", 1), ("kim", 1)];
     let answers = stage.answered(&group).await.answers;
-    assert!(matches!(answers[0], Answer::Issued(holding) if holding.serial.0 == 2));
-    assert!(matches!(answers[1], Answer::Issued(holding) if holding.serial.0 == 3));
-    assert!(matches!(answers[3], Answer::Replayed(holding) if holding.serial.0 == 1));
-    assert!(matches!(answers[4], Answer::Replayed(holding) if holding.serial.0 == 3));
+    assert!(matches!(answers[0], Answer::Issued(held) if held.serial.0 == 2));
+    assert!(matches!(answers[1], Answer::Issued(held) if held.serial.0 == 3));
+    assert!(matches!(answers[3], Answer::Replayed(held) if held.serial.0 == 1));
+    assert!(matches!(answers[4], Answer::Replayed(held) if held.serial.0 == 3));
     assert_eq!((answers[2], answers[5]), (Answer::SoldOut, Answer::SoldOut));
 }

@@ -16,14 +16,14 @@ use crate::support::stage::Stage;
 /// The tickets that a call told, in the sequence of their serials.
 pub fn told(stage: &Stage, group: &[(&str, u8)], answered: &Answered) -> Vec<Ticket> {
     let tickets = group.iter().zip(&answered.answers).filter_map(|((user, claim), answer)| {
-        let Answer::Issued(holding) = answer else { return None };
+        let Answer::Issued(held) = answer else { return None };
         Some(Ticket {
             coupon_id: stage.coupon_id.clone(),
-            epoch: holding.epoch,
-            serial: holding.serial,
+            epoch: held.epoch,
+            serial: held.serial,
             user_id: UserId::parse(user).unwrap(),
             claim: Claim::new(*claim).unwrap(),
-            issued_at: holding.issued_at,
+            issued_at: held.issued_at,
         })
     });
     tickets.collect()
@@ -91,13 +91,14 @@ async fn a_later_epoch_is_told_held_and_recorded_i5_i10() {
     // As a recovery leaves it: serials of the epochs before are never given again.
     stage.set_field("last_serial", 5_000).await;
     let answered = stage.answered(&[("ada", 1)]).await;
-    let Answer::Issued(holding) = answered.answers[0] else { panic!("{answered:?}") };
-    assert_eq!((holding.epoch, holding.serial), (37, Serial(5_001)));
-    assert_eq!(stage.issue("ada").await, Answer::Replayed(holding));
+    let Answer::Issued(held) = answered.answers[0] else { panic!("{answered:?}") };
+    assert_eq!((held.epoch, held.serial), (37, Serial(5_001)));
+    assert_eq!(stage.issue("ada").await, Answer::Replayed(held));
     let user = UserId::parse("ada").unwrap();
-    let held =
-        holders::holdings(stage.redis(), &stage.coupon_id, &user, &[Claim::FIRST]).await.unwrap();
-    assert_eq!(held, [Some(holding)]);
+    let in_redis = holders::held_tickets(stage.redis(), &stage.coupon_id, &user, &[Claim::FIRST])
+        .await
+        .unwrap();
+    assert_eq!(in_redis, [Some(held)]);
     let record = records(&stage).await.remove(0);
     assert_eq!((record.epoch, record.first_serial), (37, Serial(5_001)));
 }

@@ -1,6 +1,6 @@
 //! The hold: stock that comes back to a coupon without any is nobody's for 150 ms (P1 step 2).
 
-use firstcome::domain::limits::{HOLD_MS, LEASE_MAX_MS};
+use firstcome::domain::limits::{EMBARGO_MS, LEASE_MAX_MS};
 use firstcome::domain::time::UnixMs;
 use firstcome::lua::ActReply;
 use firstcome::lua::issue::{Answer, Answered};
@@ -12,7 +12,7 @@ use crate::support::eventually::eventually;
 use crate::support::stage::{LONG_MS, RENEW, Stage};
 
 /// Until when the stock is held back.
-pub async fn held_until(stage: &Stage) -> UnixMs {
+pub async fn embargo_until(stage: &Stage) -> UnixMs {
     UnixMs(stage.field("embargo_until_ms").await.parse().unwrap())
 }
 
@@ -26,13 +26,13 @@ pub async fn renew(stage: &Stage) -> UnixMs {
 /// Something, if the hold is not over: then nothing that was seen before came too late. A test of
 /// what is true during a hold begins anew until it was quick enough.
 pub async fn still(stage: &Stage) -> Option<()> {
-    (stage.balance().await.now < held_until(stage).await).then_some(())
+    (stage.balance().await.now < embargo_until(stage).await).then_some(())
 }
 
 /// What a hold looks like after the clock of Redis stepped back by an hour: it would last longer
 /// than any hold may.
 pub async fn step_clock_back(stage: &Stage) {
-    let until = held_until(stage).await;
+    let until = embargo_until(stage).await;
     stage.set_field("embargo_until_ms", until.0 + LONG_MS).await;
 }
 
@@ -45,11 +45,11 @@ pub async fn end(stage: &Stage) {
 /// ms of Redis's time from then on, and is there afterwards.
 pub async fn assert_held(stage: &Stage, stock: u64, act: impl AsyncFn() -> Result<ActReply>) {
     let from = stage.balance().await;
-    assert_eq!((from.available, from.held), (0, 0));
+    assert_eq!((from.available, from.embargoed), (0, 0));
     act().await.unwrap();
     let to = stage.balance().await;
-    let until = held_until(stage).await;
-    let hold_ms = HOLD_MS as i64;
+    let until = embargo_until(stage).await;
+    let hold_ms = EMBARGO_MS as i64;
     assert!((from.now.0 + hold_ms..=to.now.0 + hold_ms).contains(&until.0), "{until:?}");
     assert_eq!(to.available, if to.now < until { 0 } else { stock });
     assert_eq!((to.remaining, to.version), (stock, from.version + 1));

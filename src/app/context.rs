@@ -1,5 +1,5 @@
-//! The house: Redis, the database, the keys, and handles to the verbs, for a server as for a single
-//! command.
+//! What a process works with: Redis, the database, the keys, and handles to the verbs, for a
+//! server and for a single command.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,8 +18,8 @@ use crate::settle::Settler;
 use crate::store::{self, Migrations, Store};
 use crate::telemetry::health::Health;
 
-/// Everything that is open. [`House::close`] closes it in reverse.
-pub struct House {
+/// Everything that is open. [`Context::close`] closes it in reverse.
+pub struct Context {
     /// Coupons and their changes.
     pub preparer: Preparer,
     /// Tickets after they were issued.
@@ -51,42 +51,43 @@ pub enum Database {
     Unasked,
 }
 
-impl House {
-    /// Opens the house as the owner of its data directory: a private Redis is started here, and a
+impl Context {
+    /// Opens the context as the owner of its data directory: a private Redis is started here, and a
     /// living owner is a failure.
     ///
     /// # Errors
     /// With the exit code of what is missing, unreachable, in use or used wrongly.
-    pub async fn own(settings: &Settings, database: Database) -> Result<Self, Failure> {
-        let house = Self::alone(settings, database).await?;
-        house.reach_database(database).await?;
-        Ok(house)
+    pub async fn of_server(settings: &Settings, database: Database) -> Result<Self, Failure> {
+        let context = Self::alone(settings, database).await?;
+        context.reach_database(database).await?;
+        Ok(context)
     }
 
-    /// Opens the house for a single command: beside the living owner of the data directory, or,
+    /// Opens the context for a single command: beside the living owner of the data directory, or,
     /// when there is none, as its owner for a moment.
     ///
     /// # Errors
-    /// As [`House::own`].
-    pub async fn visit(settings: &Settings, database: Database) -> Result<Self, Failure> {
+    /// As [`Context::of_server`].
+    pub async fn of_verb(settings: &Settings, database: Database) -> Result<Self, Failure> {
         data_dir::claim(&settings.data_dir)?;
         let attached = match settings.has_private_redis() {
             true => LocalRedis::attach(&settings.data_dir).await,
             false => None,
         };
-        let house = match attached {
+        let context = match attached {
             Some(url) => Self::open(settings, &url, None, database).await?,
             None => Self::alone(settings, database).await?,
         };
         match database {
-            Database::Needed | Database::MayBeAway => house.ask(database).await?,
-            Database::Optional => match tokio::time::timeout(ROW_WAIT, house.ask(database)).await {
+            Database::Needed | Database::MayBeAway => context.ask(database).await?,
+            Database::Optional => match tokio::time::timeout(ROW_WAIT, context.ask(database)).await
+            {
                 Ok(asked) => asked?,
                 Err(_) => tracing::warn!("going on without the database: no answer in time"),
             },
             Database::Unasked => {}
         }
-        Ok(house)
+        Ok(context)
     }
 
     /// Brings the database's schema up to date. It needs the database only.
@@ -220,7 +221,7 @@ impl House {
             .reporting_to(self.health.clone())
     }
 
-    /// A sweep over the coupons of this house.
+    /// A sweep over the coupons of this context.
     pub(super) fn sweep(&self) -> Sweep {
         Sweep::new(&self.redis, self.store.clone(), self.health.clone())
     }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use crate::domain::coupon::Shard;
-use crate::domain::limits::REFUSED_MAX_RECORDS;
+use crate::domain::limits::POISON_MAX_RECORDS;
 use crate::redis::stream::Entry;
 use crate::telemetry::metrics;
 
@@ -14,12 +14,12 @@ const LOG_EVERY: Duration = Duration::from_secs(10);
 
 type Key = (Shard, String);
 
-/// What is refused, and when it is tried again. Beyond [`REFUSED_MAX_RECORDS`] a record is not
+/// What is refused, and when it is tried again. Beyond [`POISON_MAX_RECORDS`] a record is not
 /// remembered; it is tried again with every pass over the pending records.
-pub(super) struct Refused {
+pub(super) struct Poison {
     records: HashMap<Key, Instant>,
     /// Those of them that this pass over the pending records met; the others are gone.
-    met: HashSet<Key>,
+    seen: HashSet<Key>,
     /// One of them, and why.
     example: Option<(Key, String)>,
     unlogged: usize,
@@ -27,11 +27,11 @@ pub(super) struct Refused {
     retry_every: Duration,
 }
 
-impl Refused {
+impl Poison {
     pub(super) fn new(retry_every: Duration) -> Self {
         Self {
             records: HashMap::new(),
-            met: HashSet::new(),
+            seen: HashSet::new(),
             example: None,
             unlogged: 0,
             log_at: Instant::now(),
@@ -44,18 +44,18 @@ impl Refused {
         let key = (entry.shard, entry.id.clone());
         self.unlogged += 1;
         self.example.get_or_insert_with(|| (key.clone(), reason.to_owned()));
-        if self.records.len() < REFUSED_MAX_RECORDS || self.records.contains_key(&key) {
+        if self.records.len() < POISON_MAX_RECORDS || self.records.contains_key(&key) {
             self.records.insert(key.clone(), Instant::now() + self.retry_every);
-            self.met.insert(key);
+            self.seen.insert(key);
         }
-        metrics::refused_records(self.records.len());
+        metrics::poison_records(self.records.len());
     }
 
     /// The record is a row now.
     pub(super) fn remove(&mut self, entry: &Entry) {
         let key = (entry.shard, entry.id.clone());
         if self.records.remove(&key).is_some() {
-            metrics::refused_records(self.records.len());
+            metrics::poison_records(self.records.len());
         }
         self.example.take_if(|(example, _)| *example == key);
     }
@@ -72,7 +72,7 @@ impl Refused {
         let is_due = |entry: &Entry| {
             let key = (entry.shard, entry.id.clone());
             let Some(retry_at) = self.records.get(&key) else { return true };
-            self.met.insert(key);
+            self.seen.insert(key);
             *retry_at <= now
         };
         entries.into_iter().filter(is_due).collect()
@@ -81,11 +81,11 @@ impl Refused {
     /// At the end of a pass over all pending records: what was refused and not met was written by
     /// another persister, or deleted, unless its shard could not be read.
     pub(super) fn forget_the_gone(&mut self, is_unreadable: impl Fn(Shard) -> bool) {
-        let met = std::mem::take(&mut self.met);
-        let is_there = |key: &Key| met.contains(key) || is_unreadable(key.0);
+        let seen = std::mem::take(&mut self.seen);
+        let is_there = |key: &Key| seen.contains(key) || is_unreadable(key.0);
         self.records.retain(|key, _| is_there(key));
         self.example.take_if(|(key, _)| !is_there(key));
-        metrics::refused_records(self.records.len());
+        metrics::poison_records(self.records.len());
     }
 
     /// Logs what was refused since the last time, in one line.
@@ -105,7 +105,7 @@ impl Refused {
         let ((shard, id), reason) = self.example.as_ref()?;
         let records = self.records.len();
         let shard = shard.number();
-        let more = if records >= REFUSED_MAX_RECORDS { " or more" } else { "" };
+        let more = if records >= POISON_MAX_RECORDS { " or more" } else { "" };
         Some(format!(
             "{records}{more} records are refused and have no rows, among them {id} of shard \
              {shard}: {reason}"
@@ -120,16 +120,16 @@ mod tests {
 
     #[test]
     fn what_is_remembered_is_bounded_however_many_records_are_refused() {
-        let mut refused = Refused::new(Duration::from_secs(30));
+        let mut poison = Poison::new(Duration::from_secs(30));
         let shard = Shard::new(3).unwrap();
         let entry =
             |number| Entry { shard, id: format!("{number}-0"), record: Err(Malformed("v")) };
-        (0..REFUSED_MAX_RECORDS + 10).for_each(|number| refused.add(&entry(number), "bad"));
-        assert_eq!(refused.records.len(), REFUSED_MAX_RECORDS);
-        assert_eq!(refused.met.len(), REFUSED_MAX_RECORDS);
-        let said = refused.sentence().unwrap();
+        (0..POISON_MAX_RECORDS + 10).for_each(|number| poison.add(&entry(number), "bad"));
+        assert_eq!(poison.records.len(), POISON_MAX_RECORDS);
+        assert_eq!(poison.seen.len(), POISON_MAX_RECORDS);
+        let said = poison.sentence().unwrap();
         assert!(said.starts_with("100000 or more records are refused"), "{said}");
-        let beyond = entry(REFUSED_MAX_RECORDS + 5);
-        assert_eq!(refused.due(vec![entry(1), beyond.clone()]), [beyond], "it is tried again");
+        let beyond = entry(POISON_MAX_RECORDS + 5);
+        assert_eq!(poison.due(vec![entry(1), beyond.clone()]), [beyond], "it is tried again");
     }
 }
