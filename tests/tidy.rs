@@ -13,6 +13,8 @@ mod compose;
 mod dialects;
 #[path = "tidy/dockerfile.rs"]
 mod dockerfile;
+#[path = "tidy/docs.rs"]
+mod docs;
 #[path = "tidy/header.rs"]
 mod header;
 #[path = "tidy/impls.rs"]

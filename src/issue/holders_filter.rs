@@ -56,7 +56,7 @@ impl HoldersFilter {
     }
 
     /// False only when this (user, claim) was not taken in (I10).
-    pub(super) fn may_hold(&self, user_id: &UserId, claim: Claim) -> bool {
+    pub(super) fn may_have(&self, user_id: &UserId, claim: Claim) -> bool {
         match claim {
             Claim::FIRST => self.bits.contains(user_id.as_str()),
             _ => self.bits.contains(holder_field(user_id, claim).as_str()),
@@ -92,7 +92,7 @@ mod tests {
                 filter.insert(&holder_field(user_id, *claim));
             }
             for (user_id, claim) in &holders {
-                prop_assert!(filter.may_hold(user_id, *claim));
+                prop_assert!(filter.may_have(user_id, *claim));
             }
         }
     }
@@ -103,7 +103,7 @@ mod tests {
         let mut filter = HoldersFilter::for_holders(10_000, &room).unwrap();
         (0..10_000).for_each(|number| filter.insert(&format!("holder{number}")));
         let strangers = (0..10_000).map(|number| UserId::parse(&format!("u{number}")).unwrap());
-        let taken = strangers.filter(|user_id| filter.may_hold(user_id, Claim::FIRST)).count();
+        let taken = strangers.filter(|user_id| filter.may_have(user_id, Claim::FIRST)).count();
         assert!(taken < 100, "{taken} of 10,000");
         assert_eq!(filter.bits.num_bits() / 8, filter.bytes, "what it takes is what it counts");
     }

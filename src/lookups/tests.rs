@@ -1,3 +1,5 @@
+//! Tests of the look-ups.
+
 use std::cell::Cell;
 
 use futures_util::future::{join, join_all, poll_immediate};

@@ -193,7 +193,7 @@ async fn settle<D: Dialect>(database: &D, act: &Act, result: &ActResult) -> Resu
         .bind(state_word(Some(result)))
         .bind(text.as_str());
     if D::write_in(&mut transaction, &statement).await? == 0 {
-        return settled_before::<D>(&mut transaction, act).await.map(|()| false);
+        return recorded_before::<D>(&mut transaction, act).await.map(|()| false);
     }
     if let (Some(coupon), ActResult::Applied(applied)) = (coupon, result) {
         let after = decide::after(coupon, &act.change, applied);
@@ -204,7 +204,7 @@ async fn settle<D: Dialect>(database: &D, act: &Act, result: &ActResult) -> Resu
 }
 
 /// An act that could not be settled was settled before; one without a row was lost by the database.
-async fn settled_before<D: Dialect>(transaction: &mut Transaction<D>, act: &Act) -> Result<()> {
+async fn recorded_before<D: Dialect>(transaction: &mut Transaction<D>, act: &Act) -> Result<()> {
     let sql = "SELECT EXISTS (SELECT 1 FROM acts WHERE coupon_id = $1 AND act_no = $2)";
     let act_no: i64 = stored(act.act_no)?;
     let statement = Statement::new(sql).bind(act.coupon_id.as_str()).bind(act_no);

@@ -1,4 +1,6 @@
-//! One word per thing: what the house does not call anything.
+//! One word per thing: names have the words of the glossary, each in one meaning.
+
+use std::collections::BTreeSet;
 
 use proc_macro2::Ident;
 use syn::visit::{self, Visit};
@@ -6,61 +8,98 @@ use syn::visit::{self, Visit};
 use crate::layers;
 use crate::tree::{self, Finding, Source, Tree};
 
-/// A word that is no name here, and what to say instead.
-const BANNED: [(&str, &str); 14] = [
-    ("voucher", "coupon or ticket"),
-    ("promo", "coupon"),
-    ("campaign", "coupon"),
-    ("order", "serial, or the thing that is sorted"),
-    ("message", "record, event, or text"),
-    ("item", "ticket, recipient, or what it is"),
-    ("task", "act, distribution, or loop"),
-    ("data", "what it holds"),
-    ("info", "what it tells"),
+/// The glossary.
+const WORDS: &str = "docs/words.md";
+/// Words that say nothing about a thing of ours, whatever it is.
+const EMPTY: [(&str, &str); 6] = [
     ("manager", "the verb as a noun: Issuer, Persister"),
     ("helper", "what it does"),
     ("util", "what it does"),
     ("utils", "what it does"),
     ("common", "what its parts have in common"),
-];
-/// Names that may hold a banned word, and why.
-const EXCEPTIONS: [(&str, &str); 4] = [
-    ("data_dir", "the data directory is called so in every server"),
-    ("DataDir", "the data directory is called so in every server"),
-    ("Data", "SQL calls class 22 a data exception; store::Error::Data is that class"),
-    ("OutOfOrder", "`out_of_order` is a word of the protocol: an act that is not the next one"),
+    ("info", "what it tells"),
 ];
 
-/// Names of functions, types, variants, constants, fields and modules with a banned word.
-pub fn check(tree: &Tree) -> Vec<Finding> {
-    let files = ["src/", "bench/"].into_iter().flat_map(|folder| tree.under(folder, "rs"));
-    files.flat_map(check_file).collect()
+/// A row of the glossary.
+struct Row {
+    line: usize,
+    word: String,
+    names: Vec<String>,
+    retired: Vec<String>,
 }
 
-fn check_file(source: &Source) -> Vec<Finding> {
-    let file = match syn::parse_file(&source.text) {
-        Ok(file) => file,
-        Err(error) => return vec![source.finding(1, format!("does not parse: {error}"))],
+/// The rows of all tables of the glossary.
+fn glossary(words: &Source) -> Vec<Row> {
+    let is_row = |line: &&str| line.starts_with("| ") && !line.starts_with("| word |");
+    let lines = words.text.lines().zip(1..).filter(|(line, _)| is_row(line));
+    let row = |(text, line): (&str, usize)| {
+        let cells: Vec<&str> = text.trim_matches('|').split('|').map(str::trim).collect();
+        let list = |at: usize| {
+            let cell = cells.get(at).copied().unwrap_or_default();
+            let parts = cell.split(',').map(|part| part.trim().trim_matches('`').to_owned());
+            parts.filter(|part| !part.is_empty()).collect::<Vec<_>>()
+        };
+        let word = cells.first().copied().unwrap_or_default().to_owned();
+        Row { line, word, names: list(2), retired: list(3) }
     };
+    lines.map(row).collect()
+}
+
+/// Every word of the glossary is a name in the code; no name has a word that the glossary retired,
+/// or one that says nothing.
+pub fn check(tree: &Tree) -> Vec<Finding> {
+    let Some(words) = tree.find(WORDS) else {
+        return vec![Finding::at(WORDS, "write the glossary: one table row per word")];
+    };
+    let rows = glossary(words);
+    let mut findings = Vec::new();
+    let mut known = BTreeSet::new();
+    for source in tree.under("src/", "rs") {
+        let names = match names_of(source) {
+            Ok(names) => names,
+            Err(finding) => {
+                findings.push(finding);
+                continue;
+            }
+        };
+        for (line, name) in names {
+            if let Some(say) = retired(&rows, &name) {
+                findings.push(source.finding(line, say));
+            }
+            known.insert(name);
+        }
+    }
+    for row in &rows {
+        if row.names.is_empty() {
+            findings.push(words.finding(row.line, format!("say where `{}` is in code", row.word)));
+        }
+        for name in row.names.iter().filter(|name| !known.contains(*name)) {
+            let say = format!("nothing in src/ is called `{name}`: mend the row of `{}`", row.word);
+            findings.push(words.finding(row.line, say));
+        }
+    }
+    findings
+}
+
+/// What to say instead of a name's word.
+fn retired(rows: &[Row], name: &str) -> Option<String> {
+    let words = words_of(name);
+    let has = |retired: &str| words.iter().any(|word| word == retired);
+    if let Some((word, instead)) = EMPTY.into_iter().find(|(word, _)| has(word)) {
+        return Some(format!("`{name}`: `{word}` says nothing; say {instead}"));
+    }
+    let row = rows.iter().find(|row| row.retired.iter().any(|word| has(word)))?;
+    Some(format!("`{name}`: the word for it is `{}` ({WORDS})", row.word))
+}
+
+fn names_of(source: &Source) -> Result<Vec<(usize, String)>, Finding> {
+    let file = syn::parse_file(&source.text)
+        .map_err(|error| source.finding(1, format!("does not parse: {error}")))?;
     let mut names = Names { found: Vec::new() };
     names.visit_file(&file);
     let module = layers::modules_of(&source.path).pop().unwrap_or_default();
     names.found.push((1, module));
-    let judged = names.found.iter().filter_map(|(line, name)| {
-        let (word, instead) = banned(name)?;
-        let say = format!("`{name}`: the house does not say `{word}`; say {instead}");
-        Some(source.finding(*line, say))
-    });
-    judged.collect()
-}
-
-fn banned(name: &str) -> Option<(&'static str, &'static str)> {
-    if EXCEPTIONS.iter().any(|(excepted, _)| *excepted == name) {
-        return None;
-    }
-    let words = words_of(name);
-    let is = |word: &str, banned: &str| word == banned || word.strip_suffix('s') == Some(banned);
-    BANNED.into_iter().find(|(banned, _)| words.iter().any(|word| is(word, banned)))
+    Ok(names.found)
 }
 
 /// The words of a name, small: `TicketId` and `ticket_id` are both `ticket`, `id`.
@@ -143,36 +182,47 @@ impl<'ast> Visit<'ast> for Names {
 }
 
 #[test]
-fn nothing_has_a_name_that_the_house_does_not_use() {
+fn every_name_has_the_words_of_the_glossary() {
     tree::none(check(&Tree::load()));
 }
 
-#[test]
-fn a_banned_word_is_found_in_every_kind_of_name() {
-    for text in [
-        "fn send_message() {}",
-        "struct OrderManager;",
-        "struct X { campaign_id: u8 }",
-        "enum X { Promo }",
-        "enum Voucher {}",
-        "const MAX_ITEMS: u8 = 1;",
-        "mod helpers {}",
-        "trait T { fn info(&self); }",
-        "type Task = u8;",
-        "static DATA: u8 = 1;",
-    ] {
-        let findings = check(&Tree::of(&[("src/issue/mod.rs", text)]));
-        assert!(!findings.is_empty(), "{text}");
-    }
-    tree::caught(check(&Tree::of(&[("src/http/common.rs", "")])), "does not say `common`");
-    tree::caught(check(&Tree::of(&[("bench/naive/take.rs", "fn order() {}")])), "`order`");
+#[cfg(test)]
+const GLOSSARY: &str = "# Words\n\n| word | meaning | in code | not |\n|---|---|---|---|\n\
+    | ticket | one coupon of one user | `Ticket` | voucher, item |\n";
+
+#[cfg(test)]
+fn findings_of(text: &str) -> Vec<Finding> {
+    let text = format!("{text} struct Ticket;");
+    check(&Tree::of(&[(WORDS, GLOSSARY), ("src/issue/mod.rs", &text)]))
 }
 
 #[test]
-fn a_word_that_only_resembles_a_banned_one_is_fine() {
-    let text = "#[test] fn serials_rise_in_the_order_of_stock() {}
-        use tokio::task::JoinSet; struct X { data_dir: u8, ordering: u8, database: u8 }
-        impl X { fn reorder() { let task = tokio::task::spawn(f()); } }
-        enum E { Data, OutOfOrder }";
-    tree::none(check(&Tree::of(&[("src/app.rs", text)])));
+fn a_retired_or_an_empty_word_is_found_in_every_kind_of_name() {
+    for text in [
+        "fn send_voucher() {}",
+        "struct VoucherManager;",
+        "struct X { item_id: u8 }",
+        "enum X { Item }",
+        "enum Voucher {}",
+        "const ITEM_MAX: u8 = 1;",
+        "mod helper {}",
+        "trait T { fn info(&self); }",
+        "type Item = u8;",
+        "static ITEM: u8 = 1;",
+    ] {
+        assert!(!findings_of(text).is_empty(), "{text}");
+    }
+    tree::caught(findings_of("fn item() {}"), "the word for it is `ticket`");
+    let common = [(WORDS, GLOSSARY), ("src/http/common.rs", "struct Ticket;")];
+    tree::caught(check(&Tree::of(&common)), "`common` says nothing");
+}
+
+#[test]
+fn a_word_of_the_glossary_that_no_code_has_is_found() {
+    tree::none(findings_of("#[test] fn an_item_is_a_sentence_here() {} struct Itemised;"));
+    let none = [(WORDS, GLOSSARY), ("src/issue/mod.rs", "struct Other;")];
+    tree::caught(check(&Tree::of(&none)), "nothing in src/ is called `Ticket`");
+    let silent = GLOSSARY.replace("`Ticket`", "");
+    let silent = [(WORDS, silent.as_str()), ("src/issue/mod.rs", "struct Ticket;")];
+    tree::caught(check(&Tree::of(&silent)), "say where `ticket` is in code");
 }

@@ -1,3 +1,5 @@
+//! Tests of the queue.
+
 use super::*;
 
 fn queue(max_requests: usize) -> Queue {

@@ -100,7 +100,7 @@ impl Verdicts {
         let refusal = match verdict.reason {
             Reason::SoldOut { total, per_user_limit } => {
                 let is_stranger =
-                    caller.is_new || !verdict.holders.as_ref()?.may_hold(&caller.user_id, claim);
+                    caller.is_new || !verdict.holders.as_ref()?.may_have(&caller.user_id, claim);
                 if !is_stranger || claim.number() > per_user_limit {
                     return None;
                 }
