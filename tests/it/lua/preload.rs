@@ -46,6 +46,22 @@ async fn a_coupon_comes_with_all_its_stock_and_every_key_of_its_life_i1() {
     assert_eq!(world, keys);
 }
 
+/// In a packed list Redis walks over all holders to find one; the bound is 64 bytes of a value.
+#[tokio::test]
+async fn the_holders_are_a_hash_table_from_the_first_one_on_and_after_a_restart() {
+    let mut stage = Stage::with(10).await;
+    let encoding = async |stage: &Stage| -> String {
+        stage.private.ask(cmd("OBJECT").arg("ENCODING").arg(stage.holders())).await
+    };
+    assert_eq!(encoding(&stage).await, "hashtable");
+    stage.issue("ada").await;
+    let stock: String = stage.private.ask(cmd("HGET").arg(stage.holders()).arg("")).await;
+    assert!(stock.len() > 64, "{stock:?}");
+    let () = stage.private.ask(&cmd("BGREWRITEAOF")).await;
+    stage.private.crash_and_restart().await;
+    assert_eq!(encoding(&stage).await, "hashtable");
+}
+
 #[tokio::test]
 async fn repeated_it_gives_the_stored_result_and_puts_no_stock_back_i1_i4() {
     let stage = Stage::with(10).await;
