@@ -20,6 +20,12 @@ struct Ended<T, E> {
     ended_at: Moment,
 }
 
+impl<T, E> Ended<T, E> {
+    fn is_alive(&self, asked_at: Moment, life: Duration) -> bool {
+        self.result.is_ok() && asked_at - self.began_at < life
+    }
+}
+
 /// Answers about coupons. At most one look-up of each coupon is under way; callers that ask
 /// meanwhile wait for it and get its answer, also when it failed. A good answer is remembered for
 /// `life`, counted from the beginning of its look-up; a failure is not remembered.
@@ -34,6 +40,13 @@ impl<T: Clone, E: Clone> Lookups<T, E> {
         Self { ended: Cache::new(coupons_max), life }
     }
 
+    /// The answer about this coupon, if one is remembered: a shared lock, and no waiting.
+    pub fn remembered(&self, id: &CouponId) -> Option<T> {
+        let asked_at = Moment::now();
+        let ended = self.ended.get(id).filter(|ended| ended.is_alive(asked_at, self.life))?;
+        ended.result.ok()
+    }
+
     /// The answer about this coupon. `look` runs only if no answer is remembered and no other
     /// caller is looking. If the caller that looks is dropped, the next one that waits looks.
     ///
@@ -45,14 +58,11 @@ impl<T: Clone, E: Clone> Lookups<T, E> {
         look: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
         let asked_at = Moment::now();
-        let is_alive =
-            |ended: &Ended<T, E>| ended.result.is_ok() && asked_at - ended.began_at < self.life;
-        // The usual case: a shared lock only.
-        if let Some(ended) = self.ended.get(id).filter(is_alive) {
-            return ended.result;
+        if let Some(answer) = self.remembered(id) {
+            return Ok(answer);
         }
         let entry = self.ended.entry_async(id, |_, ended| {
-            match is_alive(ended) || ended.ended_at > asked_at {
+            match ended.is_alive(asked_at, self.life) || ended.ended_at > asked_at {
                 true => EntryAction::Retain(ended.result.clone()),
                 false => EntryAction::ReplaceWithGuard,
             }

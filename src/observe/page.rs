@@ -101,7 +101,12 @@ impl Pages {
 
     /// The page of a coupon. Its balance is never older than [`LIFE`] plus one look-up.
     pub(super) async fn find(&self, id: &CouponId) -> Result<Arc<Page>, Arc<Error>> {
-        self.pages.get(id, self.look_up(id)).await
+        if let Some(page) = self.pages.remembered(id) {
+            return Ok(page);
+        }
+        // Boxed: this future is large, and every request of the public listener carries the room
+        // for it, also one that never comes here.
+        Box::pin(self.pages.get(id, self.look_up(id))).await
     }
 
     async fn look_up(&self, id: &CouponId) -> Result<Arc<Page>, Arc<Error>> {
