@@ -1,14 +1,14 @@
-# `make` alone lists what there is. What a target needs is installed first where that is possible:
-# .make/ensure. Tests wait for servers more than they compute: four at once keep two cores busy.
+# `make` alone lists the targets. .make/ensure first installs what a target needs, where it can.
+# Tests wait for servers more than they compute: four at once keep two cores busy.
 
 .DEFAULT_GOAL := help
 .PHONY: run release test lint chaos compat bench k6 clean help
 
-run: ## start the server with nothing set up: own Redis, SQLite, a coupon `welcome` (DEMO=100000: its size; ARGS="..." adds flags)
+run: ## start a server without any set-up: private Redis, SQLite, a coupon `welcome` (DEMO=100000 sets its total; ARGS="..." adds flags)
 	@.make/ensure cargo redis
 	cargo run --locked --profile first --bin firstcome -- serve --demo$(addprefix =,$(DEMO)) $(ARGS)
 
-release: ## build the fast program, target/release/firstcome (`make run` has a quick build of its own)
+release: ## build the fast program, target/release/firstcome (`make run` makes a quick build)
 	@.make/ensure cargo
 	cargo build --locked --release --bin firstcome
 
@@ -21,7 +21,7 @@ lint: ## check the formatting and the lints
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
 
-chaos: ## kill, stop and cut everything for four minutes, and hold the promises against it (SECONDS=240)
+chaos: ## kill, stop and disconnect everything for four minutes, and check the promises (SECONDS=240)
 	@.make/ensure cargo redis postgres
 	FIRSTCOME_CHAOS_SECONDS=$(or $(SECONDS),240) cargo test --locked --test it -- --nocapture chaos::
 
@@ -29,11 +29,11 @@ compat: ## run the tests against Redis 8.2, Valkey 8 and 9 and PgBouncer 1.24 (A
 	@.make/ensure cargo redis postgres
 	tests/compat/run $(ARGS)
 
-bench: ## measure issuing against the constant reply and the usual designs, and judge it (ARGS="..." goes to bench/run)
+bench: ## measure issuing, compare it with the constant reply and the usual designs, and judge the result (ARGS="..." goes to bench/run)
 	@.make/ensure cargo redis postgres wrk
 	bench/run $(ARGS)
 
-k6: ## run the k6 ramp and the exact-N run with their promises (FAST=yes: a smoke run; SCRIPT=yours.js: your own)
+k6: ## run the k6 ramp and the exact-N run, and check the promises (FAST=yes: a smoke run; SCRIPT=yours.js: your script)
 	@.make/ensure cargo redis
 	bench/k6/run
 
