@@ -15,16 +15,12 @@ pub enum Users {
     /// loopback, or where something in front decides.
     Open,
     /// A gateway says it in the header, and only these gateways are believed.
-    Header {
-        /// Their networks.
-        trusted_proxies: Vec<IpNet>,
-    },
+    Header { trusted_proxies: Vec<IpNet> },
 }
 
 /// Who a request comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    /// The user.
     pub user_id: UserId,
     /// Whether the id was made for this very request, so that nobody can hold anything under it.
     pub is_new: bool,
@@ -46,7 +42,6 @@ pub enum Unknown {
     Joined,
     /// The query lost a `+`, which means a blank there: another user would be meant.
     LostPlus,
-    /// The header is missing.
     Missing,
     /// The header came from somewhere that is not trusted.
     Untrusted,

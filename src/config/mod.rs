@@ -38,9 +38,7 @@ pub enum RedisTopology {
 /// Something that is on or off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Switch {
-    /// On.
     On,
-    /// Off.
     Off,
 }
 

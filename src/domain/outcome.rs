@@ -17,14 +17,12 @@ use super::time::UnixMs;
 pub enum Outcome {
     /// The user has this ticket, a new one.
     Issued {
-        /// The ticket.
         ticket: Box<IssuedTicket>,
         /// What this answer survives: the durability level in force.
         durability: Durability,
     },
     /// The user has this ticket, and held it before.
     Replayed {
-        /// The ticket.
         ticket: Box<IssuedTicket>,
         /// What this answer survives: the durability level in force.
         durability: Durability,
@@ -33,26 +31,21 @@ pub enum Outcome {
     TicketCancelled,
     /// All tickets are taken.
     SoldOut {
-        /// Tickets in all.
         total: u64,
     },
     /// The window is not open yet.
     NotOpen {
-        /// When it opens.
         opens_at: UnixMs,
         /// How long until then by the clock of Redis, in milliseconds.
         opens_in_ms: u64,
     },
     /// The window is over, or the coupon was closed.
     Closed,
-    /// Issuing is interrupted.
     Paused,
     /// The claim lies above the limit per user.
     UserLimitReached {
-        /// The limit.
         per_user_limit: u8,
     },
-    /// There is no such coupon.
     CouponNotFound,
     /// It may have been issued; asking again tells, exactly.
     OutcomeUnknown,

@@ -23,9 +23,7 @@ pub const FIELD: &str = "tickets";
 /// The tickets of one script call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// The coupon of all its tickets.
     pub coupon_id: CouponId,
-    /// The epoch in which they were issued.
     pub epoch: u32,
     /// The serial of the first; the others follow by one.
     pub first_serial: Serial,

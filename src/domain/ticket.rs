@@ -35,9 +35,7 @@ const _: () = assert!(TOTAL_MAX < 1 << 40);
 /// `<coupon_id>.<serial>`, the name of a ticket.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TicketId {
-    /// The coupon it is a ticket of.
     pub coupon_id: CouponId,
-    /// Its order number in the coupon.
     pub serial: Serial,
 }
 
@@ -92,13 +90,9 @@ impl Status {
 /// (I10). Code and receipt are derived from it, and stand nowhere else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ticket {
-    /// Its coupon.
     pub coupon_id: CouponId,
-    /// The epoch in which it was issued.
     pub epoch: u32,
-    /// Its order number.
     pub serial: Serial,
-    /// Who holds it.
     pub user_id: UserId,
     /// Which of the holder's tickets it is.
     pub claim: Claim,

@@ -32,7 +32,6 @@ const LOG_TAIL_BYTES: u64 = 4 * 1024;
 /// What Redis answers to PING.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answer {
-    /// It is ready.
     Ready,
     /// It reads its append-only file.
     Loading,

@@ -41,14 +41,8 @@ pub enum Error {
         /// The number of the user that this process runs as.
         runs_as: u32,
     },
-    /// The operating system refused something.
     #[error("cannot make {path} private: {source}")]
-    Io {
-        /// With which file.
-        path: PathBuf,
-        /// What it answered.
-        source: io::Error,
-    },
+    Io { path: PathBuf, source: io::Error },
 }
 
 /// From now on, whatever this process and its children make is their user's alone: the databases,

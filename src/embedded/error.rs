@@ -19,19 +19,13 @@ pub enum Error {
     /// Another server lives in the data directory (exit code 4).
     #[error("the data directory {dir} is in use by {owner}")]
     InUse {
-        /// The data directory.
         dir: PathBuf,
         /// `process <id>`, as far as it is known.
         owner: String,
     },
     /// The Redis of a server that has ended did not end in time (exit code 4).
     #[error("an earlier redis-server still runs in the data directory {dir} after {waited:?}")]
-    StillRunning {
-        /// The data directory.
-        dir: PathBuf,
-        /// How long it was waited for.
-        waited: Duration,
-    },
+    StillRunning { dir: PathBuf, waited: Duration },
     /// The operating system bounds the path of a unix socket.
     #[error(
         "the path {socket} has {length} bytes, and this system allows {max} for a unix socket: \
@@ -40,37 +34,18 @@ pub enum Error {
     SocketPathTooLong {
         /// The path that would be needed.
         socket: PathBuf,
-        /// Its length.
         length: usize,
-        /// The greatest length that works.
         max: usize,
     },
-    /// It ended while it started.
     #[error("redis-server ended while it started: {last_line} (more in {log})")]
-    Ended {
-        /// The last line of its log.
-        last_line: String,
-        /// Its log.
-        log: PathBuf,
-    },
-    /// It runs, and showed no sign of life in time.
+    Ended { last_line: String, log: PathBuf },
     #[error("redis-server did not answer within {waited:?}: {last_line} (more in {log})")]
-    Silent {
-        /// How long it was waited for.
-        waited: Duration,
-        /// The last line of its log.
-        last_line: String,
-        /// Its log.
-        log: PathBuf,
-    },
-    /// The operating system refused something.
+    Silent { waited: Duration, last_line: String, log: PathBuf },
     #[error("cannot {doing} {path}: {source}")]
     Io {
         /// What was tried, as a verb.
         doing: &'static str,
-        /// With which file.
         path: PathBuf,
-        /// What it answered.
         source: io::Error,
     },
 }

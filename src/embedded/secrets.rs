@@ -20,24 +20,16 @@ const TOKEN_MIN_BYTES: usize = 32;
 /// Why there is no secret. No error shows one.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The operating system refused something.
     #[error("cannot {doing} {path}: {source}")]
     Io {
         /// What was tried, as a verb.
         doing: &'static str,
-        /// With which file.
         path: PathBuf,
-        /// What it answered.
         source: io::Error,
     },
     /// The file was changed by a stranger, or damaged.
     #[error("{path} holds no valid secret: {fault}")]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        fault: String,
-    },
+    Malformed { path: PathBuf, fault: String },
 }
 
 impl Error {

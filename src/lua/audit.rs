@@ -24,7 +24,6 @@ pub type Args<'a> = &'a CouponId;
 /// What the script replies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
-    /// Everything at one instant.
     Balance(Box<Balance>),
     /// Redis does not have the coupon.
     Unknown,
@@ -37,11 +36,8 @@ pub struct Balance {
     pub now: UnixMs,
     /// `open`, `paused`, `closed` or `recovering`, as Redis has it.
     pub state: String,
-    /// Its epoch.
     pub epoch: u32,
-    /// Its version.
     pub version: u64,
-    /// Its tickets in all.
     pub total: u64,
     /// Stock that may be taken at this instant.
     pub available: u64,
@@ -53,19 +49,13 @@ pub struct Balance {
     pub issued: u64,
     /// Tickets whose stock went back.
     pub returned: u64,
-    /// The last serial.
     pub last_serial: u64,
     /// (user, claim) pairs that ever got a ticket.
     pub holders: u64,
-    /// Tickets that one user may hold.
     pub per_user_limit: u8,
-    /// First instant of issuing.
     pub opens_at: Option<UnixMs>,
-    /// First instant after issuing.
     pub closes_at: Option<UnixMs>,
-    /// The number of the last act.
     pub act_no: u64,
-    /// Its token.
     pub act_token: String,
     /// The pause or close that came before its row and has none yet (P9 step 7); of both, the
     /// pause, whose row comes first.

@@ -16,7 +16,6 @@ pub(super) static SCRIPT: LazyLock<Script> =
 /// What is counted.
 #[derive(Debug, Clone, Copy)]
 pub struct Args<'a> {
-    /// The generation.
     pub generation: &'a Accepted,
     /// The greatest count that the caller saw in it.
     pub at_least: u64,

@@ -33,7 +33,6 @@ pub struct Args<'a> {
     pub source: &'a str,
     /// The ids of the code keys that the caller has, commas between.
     pub key_ids: &'a str,
-    /// The coupon.
     pub coupon_id: &'a CouponId,
     /// 1..=512 users with their claims.
     pub group: &'a [(UserId, Claim)],
@@ -57,9 +56,7 @@ pub enum Reply {
 /// The answers of one call, and what they share.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answered {
-    /// The coupon's epoch.
     pub epoch: u32,
-    /// The coupon's version.
     pub version: u64,
     /// Its stock version: only what makes stock raises it, so only then can holders join a coupon
     /// that is sold out.
@@ -68,13 +65,9 @@ pub struct Answered {
     pub lease_ms: u64,
     /// The key that the coupon's codes and receipts are made with.
     pub key_id: String,
-    /// How long its tickets are valid.
     pub valid_for: Option<ValidFor>,
-    /// When it opens.
     pub opens_at: Option<UnixMs>,
-    /// Its tickets in all.
     pub total: u64,
-    /// Tickets that one user may hold.
     pub per_user_limit: u8,
     /// Whether no ticket of it was ever issued before this call.
     pub is_untouched: bool,
@@ -101,7 +94,6 @@ pub enum Answer {
     Replayed(HeldTicket),
     /// The user's ticket was cancelled; the claim is spent.
     Cancelled(HeldTicket),
-    /// No stock.
     SoldOut,
     /// The window is not open yet.
     NotOpen,

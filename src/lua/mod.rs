@@ -31,9 +31,7 @@ use parts::{Part, joined};
 pub struct ActArgs<'a> {
     /// The generation and the epoch that it may write in.
     pub accepted: &'a Accepted,
-    /// The coupon that it changes.
     pub coupon_id: &'a CouponId,
-    /// Its number.
     pub act_no: u64,
     /// Its token: what tells it from another act with this number (`Act::token`).
     pub token: &'a str,

@@ -19,7 +19,6 @@ pub(super) static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
 pub struct Args<'a> {
     /// The generation and the epoch that it may write in.
     pub accepted: &'a Accepted,
-    /// The coupon.
     pub definition: &'a Definition,
     /// The key that its codes and receipts are made with.
     pub key_id: &'a str,

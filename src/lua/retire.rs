@@ -22,7 +22,6 @@ pub struct Args<'a> {
     pub accepted: &'a Accepted,
     /// The shard whose group it leaves.
     pub shard: Shard,
-    /// Its name.
     pub consumer: &'a str,
 }
 

@@ -19,7 +19,6 @@ pub(super) static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
 /// What to change.
 #[derive(Debug, Clone, Copy)]
 pub struct Args<'a> {
-    /// Those of every act.
     pub act: ActArgs<'a>,
     /// The cancelled tickets, 1..=500.
     pub returns: &'a [Return],

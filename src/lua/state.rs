@@ -16,9 +16,7 @@ pub(super) static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
 /// What becomes of the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StateChange {
-    /// Interrupt issuing.
     Pause,
-    /// Go on issuing.
     Resume,
     /// End issuing for good.
     Close,

@@ -23,7 +23,6 @@ pub struct Args<'a> {
     pub accepted: &'a Accepted,
     /// The shard whose group it is in.
     pub shard: Shard,
-    /// Its name.
     pub consumer: &'a str,
     /// What a consumer holds that was silent for this long is taken over.
     pub silent: Duration,

@@ -32,7 +32,6 @@ pub struct Args<'a> {
     pub accepted: &'a Accepted,
     /// The name of the server among those who wait, `[0-9a-z]+`, its own in every process.
     pub token: &'a str,
-    /// What to do.
     pub step: Step,
 }
 

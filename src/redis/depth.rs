@@ -11,7 +11,6 @@ use crate::domain::coupon::Shard;
 /// What waits in the streams of all shards.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Depth {
-    /// Records.
     pub records: u64,
     /// Those of them that a persister holds.
     pub pending: u64,

@@ -28,13 +28,10 @@ pub struct Facts {
     pub replid2_is_zero: bool,
     /// For how long this process has been running, in whole seconds.
     pub uptime_s: u64,
-    /// Replicas that are attached.
     pub connected_replicas: u64,
     /// Whether it refuses writes while too few replicas follow (`min-replicas-…`).
     pub waits_for_replicas: bool,
-    /// Whether it is a master.
     pub is_master: bool,
-    /// Whether it is still reading its data.
     pub is_loading: bool,
     /// How it writes its append-only file, as it is set; what is in force tells
     /// [`Facts::level_after`].
@@ -46,9 +43,7 @@ pub struct Facts {
     /// Whether the level was read; managed Redis often refuses CONFIG, and the weaker one is
     /// assumed.
     pub durability_is_read: bool,
-    /// Whether the last write of the append-only file succeeded.
     pub last_write_ok: bool,
-    /// Whether its last snapshot succeeded.
     pub last_snapshot_ok: bool,
     /// Memory in use, in hundredths of `maxmemory`; 0 without such a bound.
     pub memory_percent: u64,

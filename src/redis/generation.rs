@@ -23,7 +23,6 @@ pub struct Accepted {
     pub run_id: String,
     /// `master_replid` of the data; the scripts compare it.
     pub replid: String,
-    /// The durability level in force.
     pub durability: Durability,
 }
 

@@ -14,11 +14,8 @@ use crate::domain::user::{Claim, UserId, holder_field};
 /// cancelled. The time is in seven digits of base 64, from `;` to `z`. `issue.lua` writes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HeldTicket {
-    /// The ticket's serial.
     pub serial: Serial,
-    /// When it was issued.
     pub issued_at: UnixMs,
-    /// The epoch it was issued in.
     pub epoch: u32,
     /// Whether its stock went back.
     pub is_cancelled: bool,

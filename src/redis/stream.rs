@@ -15,9 +15,7 @@ use crate::domain::record::{FIELD, Malformed, Record};
 /// An entry of a shard's stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// The stream that it stands in.
     pub shard: Shard,
-    /// Its id in the stream.
     pub id: String,
     /// The record, or what is wrong with it.
     pub record: std::result::Result<Record, Malformed>,

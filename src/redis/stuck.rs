@@ -19,7 +19,6 @@ pub struct Stuck {
     pub records: usize,
     /// Whether a shard may have more of them.
     pub are_more: bool,
-    /// One of them.
     pub example: Entry,
 }
 

@@ -9,7 +9,6 @@ use crate::domain::time::UnixMs;
 pub struct Terms<'a> {
     /// `open`, `paused`, `closed` or `recovering`.
     pub state: &'a str,
-    /// The epoch.
     pub epoch: u32,
     /// The key that codes and receipts are made with.
     pub key_id: &'a str,
@@ -17,17 +16,13 @@ pub struct Terms<'a> {
     pub opens_at: Option<UnixMs>,
     /// First instant after issuing.
     pub closes_at: Option<UnixMs>,
-    /// Tickets that one user may hold.
     pub per_user_limit: u8,
-    /// The coupon.
     pub coupon_id: &'a str,
     /// Every act raises it that changes something.
     pub version: u64,
     /// Every act raises it that makes stock.
     pub stock_version: u64,
-    /// Tickets in all.
     pub total: u64,
-    /// How long tickets are valid, in milliseconds.
     pub valid_for_ms: Option<u64>,
 }
 

@@ -43,7 +43,6 @@ impl Waiting {
 
 /// The requests that one script call answers.
 pub(super) struct Group {
-    /// The coupon of all of them.
     pub(super) coupon_id: CouponId,
     /// Who asks; several may be the same.
     pub(super) holders: Vec<(UserId, Claim)>,

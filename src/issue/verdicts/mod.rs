@@ -35,19 +35,16 @@ const FORGOTTEN_AT_ONCE: usize = 64;
 /// Which state of a coupon a verdict is about. Only a greater one replaces it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Standing {
-    /// The coupon's epoch.
     pub epoch: u32,
     /// Its stock version: an earlier coupon that had this id, before Redis and the database were
     /// emptied, had lower ones, whatever its version was.
     pub stock_version: u64,
-    /// Its version.
     pub version: u64,
 }
 
 /// Which stock of a coupon a filter is about. Whoever can join its holders does so at another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stock {
-    /// The coupon's epoch.
     pub epoch: u32,
     /// Its stock version.
     pub version: u64,
