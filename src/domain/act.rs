@@ -133,7 +133,8 @@ pub struct Act {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoggedAct {
     pub act: Act,
-    /// When its result was recorded, by the clock of the database; `None` while it is only intended.
+    /// When its result was recorded, by the clock of the database; `None` while it is only
+    /// intended.
     pub recorded_at: Option<UnixMs>,
 }
 

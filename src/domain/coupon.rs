@@ -116,8 +116,8 @@ impl Supply {
     }
 }
 
-/// opens_at..closes_at, compared only with the clock of Redis. Without `opens_at` the coupon is open
-/// from its preload on; without `closes_at` until an admin closes it.
+/// opens_at..closes_at, compared only with the clock of Redis. Without `opens_at` the coupon is
+/// open from its preload on; without `closes_at` until an admin closes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Window {
     /// The first instant at which a ticket may be issued.

@@ -1,6 +1,6 @@
 //! Why no ticket may be issued from this life of Redis (P2 step 7). A doubt carries the facts for
-//! its sentence, and only this file makes the sentence. It is for operators: `/readyz` shows it, and
-//! `docs/operate.md` says what to do.
+//! its sentence, and only this file makes the sentence. It is for operators: `/readyz` shows it,
+//! and `docs/operate.md` says what to do.
 
 /// Added where the heartbeat count in the data directory of this process cannot be used.
 pub const OLDER_MAY_PASS: &str =
