@@ -204,8 +204,8 @@ mod tests {
         }
     }
 
-    /// The serial that a code names, when its form and check character are right. Whether the code
-    /// is genuine shows only against the ticket's own proof.
+    /// The serial in a code whose form and check character are right. Only the proof bits of the
+    /// ticket show whether the code is genuine.
     fn serial_of(key: &CodeKey, code: &str) -> Option<Serial> {
         let mut symbols = Vec::with_capacity(17);
         for byte in code.bytes().filter(|byte| *byte != b'-') {

@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn the_shard_of_an_id_never_changes() {
-        // Stored in rows and keys: a change of the function would lose every live coupon.
+        // Rows and keys contain the shard: if the function changed, every coupon would be lost.
         let shard = |id: &str| CouponId::parse(id).unwrap().shard().number();
         assert_eq!([shard("welcome"), shard("summer"), shard("a")], [3, 4, 12]);
     }

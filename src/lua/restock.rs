@@ -24,10 +24,10 @@ pub struct Args<'a> {
     pub delta: i64,
 }
 
-/// The replies are those of every act; refused with `below_issued` or `total_too_large`.
+/// The replies of every act; a refusal is `below_issued` or `total_too_large`.
 pub type Reply = ActReply;
 
-/// Gives stock or takes it away, never below what is out (I1, I8).
+/// Adds stock or takes it away, but never tickets that are out (I1, I8).
 ///
 /// # Errors
 /// Those of any call. Repeating the same act is harmless.

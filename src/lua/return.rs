@@ -24,10 +24,10 @@ pub struct Args<'a> {
     pub returns: &'a [Return],
 }
 
-/// The replies are those of every act; never refused.
+/// The replies of every act; this one is never refused.
 pub type Reply = ActReply;
 
-/// Gives the stock of cancelled tickets back; their claims stay spent (I1, I2, I8).
+/// Returns the stock of cancelled tickets; their claims cannot be used again (I1, I2, I8).
 ///
 /// # Errors
 /// Those of any call. Repeating the same act is harmless.

@@ -21,7 +21,7 @@ pub struct Args<'a> {
     pub per_user_limit: u8,
 }
 
-/// The replies are those of every act; refused with `already_closed`.
+/// The replies of every act; a refusal is `already_closed`.
 pub type Reply = ActReply;
 
 /// Moves the window, or the limit per user (I2, I8).
