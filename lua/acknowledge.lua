@@ -1,15 +1,15 @@
---! Drop records whose tickets are rows by now, and count them as persisted.
+--! Delete records whose tickets are rows in the database, and count them as persisted.
 --! PARTS generation
 --! KEYS 1 records stream  2 unpersisted string
 --! ARGV 1 generation replid  2 group name  3.. record_id_then_tickets
 --! REPLY acknowledged tickets | other_generation
 --! KEEPS I3 I9
 --
--- Called after the commit only, with exactly the records of that transaction. A record that
--- another persister acknowledged before is not counted again. At most 512 records a call. A count
--- that was lost stays lost while there are records: issue answers `recovering` without it, and a
--- new one would hide the loss. Once the stream is empty, preload of any coupon of the shard makes
--- it anew.
+-- Called only after the commit, with exactly the records of that transaction. A record that another
+-- persister has already acknowledged is not counted again. At most 512 records per call.
+-- If the count of unpersisted tickets is lost while the stream has records, it is not created
+-- again here: without it `issue.lua` answers `recovering`, and a new count would hide the loss.
+-- Once the stream is empty, preloading any coupon of the shard creates the count again.
 
 local records, unpersisted = KEYS[1], KEYS[2]
 local group = ARGV[2]

@@ -1,15 +1,16 @@
 #!lua flags=no-writes
---! Tell everything about a coupon at one instant, for the balance and for whoever asks.
+--! Read everything about a coupon at one instant, to check its balance or to show it.
 --! PARTS stock
 --! KEYS 1 coupon hash  2 holders hash  3 records stream  4 unpersisted string
 --! ARGV 1 group name
 --! REPLY balance now_ms available fields stock holders records pending unpersisted | unknown
 --! KEEPS I1 I2 I5
 --
--- `available` is the stock that may be taken at this instant, `fields` the coupon's hash as names
--- and values, `stock` the stock as it is written, `holders` the users' claims in the holders hash
--- (its empty field is not one), `records` and `pending` the entries of the shard's stream,
--- `unpersisted` their tickets.
+-- `available` is the stock that may be taken at this instant. `fields` is the coupon's hash as
+-- names and values. `stock` is the stock as the holders hash stores it. `holders` is the number of
+-- claims in the holders hash, without its empty field. `records` is the number of entries in the
+-- shard's stream, `pending` how many of them a consumer has read and not acknowledged, and
+-- `unpersisted` the number of their tickets.
 
 local coupon, holders, records, unpersisted = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local group = ARGV[1]

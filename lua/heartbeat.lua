@@ -1,14 +1,15 @@
---! Count one more second of this life of Redis.
+--! Count one more heartbeat of this generation.
 --! PARTS generation
 --! KEYS 1 heartbeat string
 --! ARGV 1 generation replid  2 at_least count
 --! REPLY beat count | behind count | other_generation
 --! KEEPS I3
 --
--- The database takes the greater count afterwards. A Redis that comes back with a smaller one came
--- back with old data (P2 step 8). A count below the one that the caller saw lost something: it is
--- told and left as it is, for whoever judges it. Looked at and counted in one call, so that no
--- FLUSHALL fits between.
+-- Afterwards the database keeps the greater of its count and this one. A Redis that comes back with
+-- a smaller count came back with old data (P2 step 8). A count below `at_least`, which the caller
+-- saw before, means that data was lost: the reply says so, and the count stays as it is as evidence
+-- for the judgement. The count is compared and raised in one call, so that no FLUSHALL can come in
+-- between.
 
 local heartbeat = KEYS[1]
 local at_least = tonumber(ARGV[2])

@@ -1,16 +1,17 @@
 #!lua flags=no-writes
---! Read one page of a sold-out coupon's holders, if nobody can join them.
+--! Read one page of a sold-out coupon's holders, if nobody can become a holder meanwhile.
 --! PARTS generation terms stock
 --! KEYS 1 coupon hash  2 holders hash
 --! ARGV 1 generation replid  2 epoch number  3 stock_version number  4 cursor word
 --! REPLY page next_cursor holders fields | stale
 --! KEEPS I4 I8 I10
 --
--- Whoever turned from the first page to the last, and met no `stale`, has every holder at this
--- stock version: nobody is issued a ticket before a restock or a return, and both raise it. Pause,
--- resume, close and window do not: none of them makes stock. Stock under an embargo counts as
--- stock: after the embargo somebody could win at this same stock version.
--- `holders` counts all fields of the hash. A small hash comes as one page.
+-- A caller that reads all pages without a `stale` reply has every holder of this stock version:
+-- nobody is issued a ticket before a restock or a return, and both raise the stock version. Pause,
+-- resume, close and window do not raise it, because none of them adds stock. Stock under an embargo
+-- counts as stock: after the embargo somebody could win at this same stock version.
+-- `holders` is the number of fields of the hash, the empty one included. A small hash comes as one
+-- page.
 
 local coupon, holders = KEYS[1], KEYS[2]
 local epoch, stock_version, cursor = ARGV[2], ARGV[3], ARGV[4]

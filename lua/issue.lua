@@ -1,4 +1,4 @@
---! Give a ticket of one coupon to each of up to 512 users, or say to each why not.
+--! Issue a ticket of one coupon to each of up to 512 users, or answer why not.
 --! PARTS generation terms stock
 --! KEYS 1 coupon hash  2 holders hash  3 records stream  4 unpersisted string
 --! ARGV 1 generation replid  2 epoch number  3 backlog_max tickets  4 source word
@@ -7,26 +7,27 @@
 --! REPLY backlog_full | recovering | other_generation | stale_epoch epoch | unknown
 --! KEEPS I1 I2 I4 I5 I10
 --
--- A reply is {answers, lease_ms, first_serial, issued_at_ms, terms}. `answers` is one word per
--- user, in their order, separated by line feeds; a word that is the same for all stands once. A
--- call that is refused as a whole is answered with its word alone. Those who were issued a ticket
--- have, in their order, first_serial and the ones after it. A `held` ticket is `<serial>:<time>`,
--- with `:<epoch>` after it when the epoch is not 1, and `x` before it once it was cancelled. `time`
--- is issued_at_ms in seven digits of base 64, the signs from `;` to `z`: then each of a million
--- tickets takes 16 bytes of Redis, and no digit separates words. `claims` is empty when all are 1,
--- else one number per user, separated by commas. A user and claim that stand twice get one ticket,
--- and the second is told it as a replay.
+-- A reply is {answers, lease_ms, first_serial, issued_at_ms, terms}. `answers` has one word per
+-- user, in the order of the arguments, separated by line feeds; if all words are equal, it has only
+-- one. A call that is refused as a whole gets only the word of the refusal. The users with the
+-- answer `issued` have the serials first_serial, first_serial + 1, and so on, in their order.
+-- A held ticket (`held`) is `<serial>:<time>`, followed by `:<epoch>` when the epoch is not 1, and
+-- preceded by `x` once it is cancelled. `time` is issued_at_ms in seven digits of base 64, which
+-- are the characters from `;` to `z`: with it each of a million tickets takes 16 bytes in Redis,
+-- and no digit is a separator. `claims` is empty when all claims are 1, else it has one number per
+-- user, separated by commas. A user and claim that occur twice get one ticket; the answer to the
+-- second is `replayed`.
 --
--- A call for one user costs Redis little more than its commands, so it has few; a call for many
--- costs the loop over the users, which makes no table and no text that it can do without.
+-- A call for one user costs Redis little more than the commands in it, so there are few of them. In
+-- a call for many users the loop costs most, so it creates no table or string without need.
 
 local coupon, holders, records, unpersisted = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local epoch, backlog_max = ARGV[2], tonumber(ARGV[3])
 local source, key_ids, claims = ARGV[4], ARGV[5], ARGV[6]
 local LEASE_MAX_MS = 100
 
--- Decide. Nothing is written before everybody's answer is known. Every key's type is checked by a
--- read or by the first write: an error after that would leave half a ticket.
+-- Decide. Nothing is written before the answers to all users are known. A read or the first write
+-- checks the type of every key: an error after that would leave half a ticket.
 if not is_accepted then return 'other_generation' end
 local told_terms = redis.call('HGET', coupon, 'terms')
 if not told_terms then return 'unknown' end
@@ -35,8 +36,8 @@ local state, own_epoch, key_id, opens_at_ms, closes_at_ms, per_user_limit, coupo
 if not state then return 'recovering' end
 if own_epoch ~= epoch then return 'stale_epoch ' .. own_epoch end
 
--- The field of each user, and before them the empty one, which has the stock: `claims` is it, too,
--- when all claims are 1.
+-- `fields` from 6 on: the empty field, which has the stock, then the field of each user. When all
+-- claims are 1, ARGV is this list already, because `claims` (ARGV[6]) is then empty.
 local fields, claim_numbers = ARGV, nil
 if claims ~= '' then
   fields, claim_numbers = {[6] = ''}, {}
@@ -50,7 +51,7 @@ local backlog = tonumber(redis.call('GET', unpersisted))
 local found = redis.call('HMGET', holders, unpack(fields, 6, #ARGV))
 local remaining, last_serial, issued, returned, embargoed, embargo_until_ms =
   string.match(found[1] or '', STOCK)
--- Whoever lacks the coupon's key can tell nobody the ticket that would be taken (P3 step 5).
+-- A server without the coupon's key could not make the code of a ticket (P3 step 5).
 if state == 'recovering' or not backlog or not remaining
   or not string.find(',' .. key_ids .. ',', ',' .. key_id .. ',', 1, true) then
   return 'recovering'
@@ -64,7 +65,7 @@ if embargoed ~= '0' then
   if is_embargo_over(embargo_until_ms, now_ms) then
     available, embargoed = available + embargoed, '0'
   else
-    -- The time is in whole milliseconds, so the embargo may end up to one earlier.
+    -- now_ms is rounded down, so the embargo may end up to 1 ms earlier.
     lease_ms = math.min(lease_ms, embargo_until_ms - now_ms - 1)
   end
 end
@@ -80,7 +81,7 @@ elseif state == 'paused' then
 end
 lease_ms = math.min(lease_ms, math.max(closing_ms, 0))
 
--- At first what everybody holds, then what everybody is told.
+-- `found` has each user's held ticket at first; the loop replaces it with the user's answer.
 local format, byte = string.format, string.byte
 local digits, rest = {}, now_ms
 for i = 7, 1, -1 do
@@ -119,10 +120,10 @@ end
 
 local first_serial, issued_at_ms = format('%d', last_serial + 1), format('%.0f', now_ms)
 
--- Write, the record first: a user who holds a ticket without a record would never have a row. Redis
--- checks for memory before the first write only. A right can be taken away at any time: without
--- HSET the record goes again, or its serial would be another's too; without INCRBY only the count
--- of the backlog falls short.
+-- Write the record first: a held ticket without a record would never become a row. Redis checks its
+-- memory only before the first write. An ACL change can take away a command at any time: if HSET is
+-- denied, the record is deleted again, else its serial would be issued twice; if INCRBY is denied,
+-- the count of the backlog is only too low.
 if taken > 0 then
   local record = redis.call('XADD', records, '*', 'tickets',
     format('1 %s %s %s %s %s\n%s\n%s', coupon_id, epoch, first_serial, issued_at_ms, source,
@@ -132,7 +133,7 @@ if taken > 0 then
   local written = redis.pcall('HSET', holders, unpack(new_holders))
   if type(written) == 'table' then
     redis.call('XDEL', records, record)
-    -- Fails as it did before, and tells so.
+    -- Fails again in the same way, so that the caller gets the error.
     redis.call('HSET', holders, unpack(new_holders))
   end
   redis.call('INCRBY', unpersisted, format('%d', taken))

@@ -1,4 +1,4 @@
---! Put a coupon into Redis: its definition, all its stock, and every key that its life needs.
+--! Put a coupon into Redis: its definition, all its stock, and every key that issuing needs.
 --! PARTS generation terms stock
 --! KEYS 1 coupon hash  2 holders hash  3 records stream  4 unpersisted string
 --! ARGV 1 generation replid  2 epoch number  3 coupon_id id  4 total tickets
@@ -9,11 +9,12 @@
 --! REPLY other_generation | stale_epoch epoch
 --! KEEPS I1 I4 I5
 --
--- Preload is act 1 of a coupon, and its version is the one after the draft's. Repeated, it changes
--- nothing and gives the stored result again; with another token it is the preload of another coupon
--- that had this id, whose life it must not inherit, and nothing is written. An empty opens_at_ms,
--- closes_at_ms or valid_for_ms means that there is none. The stock_version is greater than any that
--- an earlier coupon of this id had: servers may remember that one's holders.
+-- Preload is act 1 of a coupon, and its version is the one after the draft's. If it is repeated, it
+-- changes nothing and returns the stored result. If the stored token differs, Redis holds another
+-- coupon that had this id before: the new coupon must not inherit its data, so nothing is written.
+-- An empty opens_at_ms, closes_at_ms or valid_for_ms means that there is none. The stock_version is
+-- greater than that of any earlier coupon with this id, because servers may still remember the
+-- holders of that coupon.
 
 local coupon, holders, records, unpersisted = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local epoch, coupon_id, total = ARGV[2], ARGV[3], ARGV[4]
@@ -29,7 +30,7 @@ local is_whole = own_epoch and stored[2] and stored[3] and stored[4]
 if not is_whole and redis.call('EXISTS', coupon) == 1 then return 'recovering' end
 if stored[2] == '1' then return stored[4] == act_token and stored[3] or 'diverged 1' end
 if stored[2] then return 'out_of_order ' .. stored[2] end
--- Holders without their coupon: Redis lost a part of what it knew.
+-- Holders without their coupon: Redis lost a part of its data.
 if redis.call('EXISTS', holders) == 1 then return 'recovering' end
 
 local grouped = false
@@ -37,14 +38,14 @@ if redis.call('EXISTS', records) == 1 then
   for _, known in ipairs(redis.call('XINFO', 'GROUPS', records)) do
     if known[2] == group then grouped = true end
   end
-  -- Records without their count: made anew it would hide what was lost (see `acknowledge.lua`).
+  -- Records without their count: a new count would hide the loss (see `acknowledge.lua`).
   if redis.call('XLEN', records) > 0 and redis.call('EXISTS', unpersisted) == 0 then
     return 'recovering'
   end
 end
 
--- The count first, by the command that issue uses last: who may not run it is told here, and not
--- in the middle of a ticket.
+-- The count comes first, by the command that `issue.lua` runs last: a user of Redis that may not
+-- run it gets the error here, and not in the middle of an issue.
 redis.call('INCRBY', unpersisted, 0)
 local terms = string.format(TERMS_FORM, 'open', epoch, key_id, opens_at_ms, closes_at_ms,
   per_user_limit, coupon_id, version, stock_version, total, valid_for_ms)

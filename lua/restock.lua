@@ -1,4 +1,4 @@
---! Give stock to a coupon or take it away, never below what is out.
+--! Add stock to a coupon or take it away, but never tickets that are out.
 --! PARTS generation terms stock act embargo
 --! KEYS 1 coupon hash  2 holders hash
 --! ARGV 1 generation replid  2 epoch number  3 act_no number  4 act_token word  5 delta tickets
@@ -7,8 +7,8 @@
 --! REPLY recovering | other_generation | stale_epoch epoch | unknown
 --! KEEPS I1 I4 I8
 --
--- A refusal (below_issued with what is out, total_too_large with what the total would be) changes
--- nothing but the act's number and result.
+-- A refusal (`below_issued` with the number of tickets that are out, `total_too_large` with the
+-- total that would result) changes only the number, token and result of the last act.
 
 local delta, total_max = tonumber(ARGV[5]), tonumber(ARGV[6])
 local answer = refuse()

@@ -1,12 +1,13 @@
---! Take a consumer out of a shard's group, unless it still holds records.
+--! Delete a consumer from a shard's group, unless it still has pending records.
 --! PARTS generation
 --! KEYS 1 records stream
 --! ARGV 1 generation replid  2 group name  3 consumer name
 --! REPLY retired | busy records | other_generation
 --! KEEPS I3
 --
--- Deleting a consumer drops what it holds, for good; so the look and the deletion are one step.
--- A read of the consumer that arrives afterwards makes it anew, and others take over what it got.
+-- Deleting a consumer also deletes its pending entries, and no consumer would get those records
+-- again; so the check and the deletion are one step. If a read of the consumer arrives afterwards,
+-- it creates the consumer again, and others take over what it read.
 
 local records = KEYS[1]
 local group, consumer = ARGV[2], ARGV[3]

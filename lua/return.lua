@@ -1,4 +1,4 @@
---! Give the stock of cancelled tickets back; their claims stay spent and their serials burnt.
+--! Return the stock of cancelled tickets; their claims and serials are not used again.
 --! PARTS generation terms stock act embargo
 --! KEYS 1 coupon hash  2 holders hash
 --! ARGV 1 generation replid  2 epoch number  3 act_no number  4 act_token word
@@ -7,8 +7,8 @@
 --! REPLY other_generation | stale_epoch epoch | unknown
 --! KEEPS I1 I2 I4 I5 I8
 --
--- A ticket's stock goes back only if its holder still has exactly this serial (P9 step 4): what is
--- not certain undersells, and never oversells. At most 500 tickets per call.
+-- A ticket's stock returns only if its holder still has exactly this serial (P9 step 4): in case of
+-- doubt the coupon undersells, and never oversells. At most 500 tickets per call.
 
 local serials, fields = {}, {}
 for i = 5, #ARGV, 2 do

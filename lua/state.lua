@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
---! Pause, resume or close a coupon; holders are still answered.
+--! Pause, resume or close a coupon; holders still get their tickets as an answer.
 --! PARTS generation terms stock act
 --! KEYS 1 coupon hash  2 holders hash
 --! ARGV 1 generation replid  2 epoch number  3 act_no number  4 act_token word  5 change word
@@ -7,17 +7,18 @@
 --! REPLY recovering | other_generation | stale_epoch epoch | unknown
 --! KEEPS I4 I8
 --
--- `change` is `pause`, `resume` or `close`. A coupon that is already as it is to be keeps its
--- version. A closed coupon stays closed (already_closed).
+-- `change` is `pause`, `resume` or `close`. If the coupon is in the wanted state already, its
+-- version does not change. A closed coupon stays closed (`already_closed`).
 --
--- A pause or a close only takes away, so nothing may hold it up. A Redis that has reached its bound
--- of memory runs it too (allow-oom); it adds a few bytes. And without an act_no it comes before its
--- row, because the database is away, hangs or has diverged (P9 step 7): then it asks for no
--- generation and no epoch, so that no life of Redis needs to be proven, and changes state and
--- version. The mark `unwritten` (`pause`, `close` or `pause close`) stays until the row is written
--- and its act is applied: until then no resume can undo it (superseded). Told once more meanwhile,
--- it is the same act. The act of a marked pause is applied also when a close came after it, and
--- leaves the coupon closed.
+-- A pause or a close only stops issuing, so nothing may delay it. It runs also in a Redis that has
+-- reached its `maxmemory` (allow-oom), because it adds only a few bytes. Without an act_no it is
+-- applied before its row is written, because the database is away, hangs or has diverged (P9 step
+-- 7). It then checks neither generation nor epoch, so that it works without a proven generation,
+-- and it changes the state and the version. The field `unwritten` is its mark (`pause`, `close` or
+-- `pause close`): it stays until the row is written and the act of that row is applied. Until then
+-- a resume is refused (`superseded`), and the same pause or close is the same act if it comes
+-- again. The act of a marked pause is applied even if a close followed it; the coupon then stays
+-- closed.
 
 local change = ARGV[5]
 local targets = {pause = 'paused', resume = 'open', close = 'closed'}

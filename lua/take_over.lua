@@ -1,4 +1,4 @@
---! Be seen as a living consumer of a shard's group, and take over what silent ones hold.
+--! Show that this consumer of a shard's group is active, and take over records of silent ones.
 --! PARTS generation
 --! KEYS 1 records stream
 --! ARGV 1 generation replid  2 group name  3 consumer name
@@ -6,10 +6,10 @@
 --! REPLY taken records | absent | other_generation
 --! KEEPS I3 I9
 --
--- With no records at most, the consumer is only seen. A group that is missing is made from the
--- beginning of the stream, so that nothing in it is skipped. A stream that is missing is not made:
--- the generation is the same in every database of a Redis, and this may be the wrong one.
--- A consumer that is silent for long and holds nothing is taken out of the group.
+-- If records_max is 0, nothing is taken over. A missing group is created from the beginning of the
+-- stream, so that no record is skipped. A missing stream is not created: all numbered databases of
+-- a Redis have the same generation, and this may be the wrong one. A consumer that is silent for
+-- gone_ms and has no pending records is deleted from the group.
 
 local records = KEYS[1]
 local group, consumer = ARGV[2], ARGV[3]
@@ -19,7 +19,7 @@ local records_max = tonumber(ARGV[6])
 if not is_accepted then return {'other_generation'} end
 if redis.call('EXISTS', records) == 0 then return {'absent'} end
 
--- Replies of XINFO are lists of names and values.
+-- XINFO replies with a list of names and values.
 local function read(fields)
   local named = {}
   for i = 1, #fields, 2 do named[fields[i]] = fields[i + 1] end
@@ -38,8 +38,8 @@ if grouped and records_max > 0 then
 end
 
 if not grouped then redis.call('XGROUP', 'CREATE', records, group, '0') end
--- A read of own records after the last possible one: it finds none, and is a sign of life, which a
--- read that blocks is not before Redis 7.2.
+-- Reads the consumer's own records after the greatest possible id: it finds none, but resets the
+-- idle time. A read that blocks does not reset it before Redis 7.2.
 redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', 1, 'STREAMS', records,
   '18446744073709551615-0')
 

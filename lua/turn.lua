@@ -1,15 +1,17 @@
---! Ask for the turn to read holders: one server at a time, whoever came first.
+--! Ask for the turn to read holders: one server at a time, in the order of arrival.
 --! PARTS generation
 --! KEYS 1 readers string
 --! ARGV 1 generation replid  2 token word  3 step word  4 lease_ms ms
 --! REPLY turn | wait before | left | other_generation
 --! KEEPS I4
 --
--- The string has `<token>:<ends_ms>` for every server that wants the turn, in the sequence in which
--- they came, with commas between; the first one has it. `ask` keeps the own place, or takes the
--- last one, `pass` takes the last one anew, `leave` gives it up; `before` counts who comes first.
--- Whoever was silent for lease_ms has gone, and so has whoever would be there for longer: the clock
--- stepped back. Two that read at once are dearer and nothing else. At most 64 wait; more ask again.
+-- The string has `<token>:<ends_ms>` for each server that wants the turn, in the order in which
+-- they came, separated by commas; the first one has the turn. The steps: `ask` keeps the caller's
+-- place, or takes the last place if it has none; `pass` moves the caller to the last place; `leave`
+-- removes it. `before` is the number of servers in front of the caller. A server that was silent
+-- for lease_ms is removed. So is one whose lease would end later than lease_ms from now, because
+-- then the clock stepped back. If two servers read at once, this only costs more. At most 64
+-- servers wait; the others ask again.
 
 local readers = KEYS[1]
 local token, step = ARGV[2], ARGV[3]

@@ -7,14 +7,14 @@
 --! REPLY recovering | other_generation | stale_epoch epoch | unknown
 --! KEEPS I2 I4 I8
 --
--- An empty opens_at_ms or closes_at_ms means that there is none. A lower limit hides no held claim:
--- holders are answered before the limit is looked at. A closed coupon stays closed
--- (already_closed).
+-- An empty opens_at_ms or closes_at_ms means that there is none. A lower limit hides no held
+-- ticket: `issue.lua` answers holders before it checks the limit. A closed coupon stays closed
+-- (`already_closed`).
 --
--- Before its first ticket a coupon's servers repeat `not_open` from memory for up to 100 ms. If the
--- opening is moved to an earlier time, it takes effect EMBARGO_MS from now, or at the old time if
--- that is sooner: for everybody at one instant. Else somebody could win at one server and hear
--- `not_open` at another.
+-- Before the first ticket of a coupon is issued, servers repeat `not_open` from memory for up to
+-- 100 ms. If the opening is moved to an earlier time, it takes effect EMBARGO_MS from now, or at
+-- the old time if that is sooner, for all servers at one instant. Otherwise somebody could win at
+-- one server while another one still answers `not_open`.
 
 local opens_at_ms, closes_at_ms, per_user_limit = ARGV[5], ARGV[6], ARGV[7]
 local answer = refuse()

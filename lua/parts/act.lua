@@ -1,11 +1,11 @@
---! Read a coupon for an act, and tell what an act that is not the next one is answered (P9 step 2).
+--! Read a coupon for an act, and give the answer to an act that is not the next one (P9 step 2).
 --! KEYS 1 coupon hash  2 holders hash
 --! ARGV 2 epoch number  3 act_no number  4 act_token word
 --! REPLY diverged act_no | out_of_order act_no | recovering | other_generation | stale_epoch epoch
 --! REPLY unknown
 --
--- Repeated with the same act_no and act_token an act gets the stored result again. With the same
--- act_no and another token it is another act, and nothing is written.
+-- An act that is repeated with the same act_no and act_token gets the stored result. With the same
+-- act_no and another token it is a different act (`diverged`), and nothing is written.
 
 local coupon, holders = KEYS[1], KEYS[2]
 local epoch, act_no, act_token = ARGV[2], ARGV[3], ARGV[4]
@@ -21,7 +21,7 @@ stock.remaining, stock.last_serial, stock.issued, stock.returned, stock.embargoe
   stock.embargo_until_ms = string.match(redis.call('HGET', holders, '') or '', STOCK)
 local is_whole = terms.state and terms.state ~= 'recovering' and stock.remaining
 
--- Nil when the act may be applied.
+-- Returns nil when the act may be applied.
 local function refuse()
   if not is_accepted then return 'other_generation' end
   if not stored[1] then return 'unknown' end
@@ -45,7 +45,7 @@ local function stock_text()
     string.format('%.0f', stock.embargo_until_ms))
 end
 
--- What an act is answered that made this version of the coupon.
+-- The answer to the act that made this version of the coupon.
 local function applied()
   return string.format('applied %.0f %.0f %.0f', terms.version, terms.total,
     stock.remaining + stock.embargoed)

@@ -1,7 +1,7 @@
---! Give stock back to a coupon, or take it (P1 step 2).
+--! Add stock to a coupon, or take it away (P1 step 2).
 --
--- Stock that comes back to a coupon without any is under an embargo for EMBARGO_MS: by then no
--- server refuses from memory any more, and the stock opens for everybody at one instant.
+-- Stock that returns to a coupon without any is under an embargo for EMBARGO_MS: after that time no
+-- server refuses from memory any more, and the stock becomes available everywhere at one instant.
 
 local function add_stock(delta, now_ms)
   if is_embargo_over(stock.embargo_until_ms, now_ms) then

@@ -1,7 +1,7 @@
---! Ask Redis whether it still lives the life that the database accepted (P2 step 2).
+--! Check that Redis still has the generation that the database accepted (P2 step 2).
 --! ARGV 1 generation replid
 --
--- A replica has the replid of its master, so both lines are needed.
+-- A replica reports the replid of its master, so the role is checked too.
 
 local generation = ARGV[1]
 local replication = redis.call('INFO', 'replication')

@@ -1,4 +1,4 @@
-//! Who asks: a user on the public listener, an admin on the other one.
+//! Who sends a request: a user on the public listener, an admin on the admin listener.
 
 use std::net::IpAddr;
 
@@ -8,45 +8,41 @@ use subtle::ConstantTimeEq;
 
 use crate::domain::user::UserId;
 
-/// How users are known.
+/// How users are identified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Users {
-    /// Everybody says who they are: the header, else the query, else a fresh anonymous id. For
-    /// loopback, or where something in front decides.
+    /// No authentication: the client names itself by the header, else by the query, else it gets a
+    /// new anonymous id. For loopback, or behind something that authenticates.
     Open,
-    /// A gateway says it in the header, and only these gateways are believed.
-    Header {
-        /// Their networks.
-        trusted_proxies: Vec<IpNet>,
-    },
+    /// A gateway names the user in the header, and only these gateways are trusted.
+    Header { trusted_proxies: Vec<IpNet> },
 }
 
-/// Who a request comes from.
+/// The user that a request comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    /// The user.
     pub user_id: UserId,
-    /// Whether the id was made for this very request, so that nobody can hold anything under it.
+    /// Whether the id was created for this request, so that it cannot have a ticket yet.
     pub is_new: bool,
 }
 
 impl Caller {
-    /// A user who gave their name.
+    /// A user that the request names.
     pub fn named(user_id: UserId) -> Self {
         Self { user_id, is_new: false }
     }
 }
 
-/// Why a user is not known.
+/// Why a user cannot be identified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unknown {
-    /// The id is empty, longer than 128 bytes, not UTF-8, or holds a control character.
+    /// The id is empty, longer than 128 bytes, not UTF-8, or contains a control character.
     Malformed,
-    /// The header holds a comma, as when a proxy joins two of them: a stranger's and its own.
+    /// The header contains a comma, as when a proxy joins two headers: one from the client and its
+    /// own.
     Joined,
-    /// The query lost a `+`, which means a blank there: another user would be meant.
+    /// The query lost a `+`, which means a space there: the id would be that of another user.
     LostPlus,
-    /// The header is missing.
     Missing,
     /// The header came from somewhere that is not trusted.
     Untrusted,
@@ -57,7 +53,7 @@ impl Users {
     /// both already decoded; a cookie is never looked at.
     ///
     /// # Errors
-    /// Why the user is not known.
+    /// Why the user cannot be identified.
     pub fn identify(
         &self,
         peer: Option<IpAddr>,
@@ -91,13 +87,14 @@ impl Users {
     }
 }
 
-/// Whether this was an e-mail address or a telephone number with a `+`, before it was decoded.
+/// Whether this looks like an e-mail address or a telephone number whose `+` was decoded to a
+/// space.
 fn lost_a_plus(text: &str) -> bool {
     let local = text.split_once('@').map_or("", |(local, _)| local);
     text.starts_with(' ') || local.contains(' ')
 }
 
-/// 128 random bits, so no two requests without a name are one user.
+/// A caller with an id of 128 random bits, so that two requests without a name are two users.
 fn anonymous() -> Result<Caller, Unknown> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|_| Unknown::Missing)?;
@@ -118,7 +115,7 @@ impl AdminToken {
         (fits && printable).then(|| Self(text.to_owned()))
     }
 
-    /// Whether an `Authorization` header carries it, compared in constant time.
+    /// Whether an `Authorization` header contains this token, compared in constant time.
     pub fn admits(&self, authorization: Option<&[u8]>) -> bool {
         let Some(given) = authorization.and_then(bearer) else { return false };
         given.ct_eq(self.0.as_bytes()).into()

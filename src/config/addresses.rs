@@ -1,12 +1,12 @@
-//! Addresses to listen at, as people write them.
+//! Addresses to listen on, in the forms that people use.
 
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs as _};
 
-/// `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080` or any other name of this machine, and `:8080`
-/// for all of its IPv4 addresses.
+/// Reads `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080` or any other name of this machine, and
+/// `:8080` for all of its IPv4 addresses.
 ///
 /// # Errors
-/// A sentence with the forms.
+/// A sentence that lists these forms.
 pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
     if let Ok(address) = text.parse() {
         return Ok(address);

@@ -1,4 +1,4 @@
-//! The bounds that an operator may change, each with its unit in its name.
+//! The bounds that an operator may change. Each name contains its unit.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ pub struct Bounds {
     )]
     pub workers: Option<u16>,
 
-    /// Requests that may wait in the queue of one worker; more are answered `overloaded`
+    /// Requests that may wait in the queue of one worker; further ones get `overloaded`
     #[arg(
         long,
         env = "FIRSTCOME_QUEUE_MAX_REQUESTS",
@@ -31,8 +31,8 @@ pub struct Bounds {
     )]
     pub queue_max_requests: u64,
 
-    /// How long a request may wait in the queue; after that it is answered `overloaded`, unsent
-    /// [default: half of the Redis time-out]
+    /// How long a request may wait in the queue; after that it gets `overloaded` and is not sent to
+    /// Redis [default: half of the Redis time-out]
     #[arg(
         long,
         env = "FIRSTCOME_QUEUE_MAX_WAIT_MS",
@@ -51,7 +51,7 @@ pub struct Bounds {
     )]
     pub group_max_requests: u64,
 
-    /// Tickets of a shard that may wait for the database; more are answered `backlog_full`
+    /// Tickets of a shard that may wait for the database; beyond it requests get `backlog_full`
     #[arg(
         long,
         env = "FIRSTCOME_BACKLOG_MAX_TICKETS",
@@ -61,7 +61,7 @@ pub struct Bounds {
     )]
     pub backlog_max_tickets: u64,
 
-    /// A call to Redis that was not answered after this long has an unknown outcome
+    /// How long to wait for Redis to answer a call; after that its outcome is unknown
     #[arg(
         long,
         env = "FIRSTCOME_REDIS_TIMEOUT_MS",
@@ -71,7 +71,7 @@ pub struct Bounds {
     )]
     pub redis_timeout_ms: u64,
 
-    /// How long requests wait for Redis to come back before they are answered `recovering`
+    /// How long requests wait for Redis to come back before they get `recovering`
     #[arg(
         long,
         env = "FIRSTCOME_REOPEN_WAIT_MS",
@@ -81,8 +81,8 @@ pub struct Bounds {
     )]
     pub reopen_wait_ms: u64,
 
-    /// Pooled connections to Redis, for everything that is not issuing; 4 more are kept for the
-    /// loops that run by time
+    /// Pooled connections to Redis, for everything but issuing; 4 more are reserved for the
+    /// background loops
     #[arg(
         long,
         env = "FIRSTCOME_REDIS_POOL_MAX_CONNECTIONS",
@@ -112,7 +112,7 @@ pub struct Bounds {
     )]
     pub batch_max_tickets: u64,
 
-    /// How long a batch that is less than half full gathers
+    /// How long the persister collects a batch that is less than half full
     #[arg(
         long,
         env = "FIRSTCOME_BATCH_MAX_AGE_MS",
@@ -122,7 +122,8 @@ pub struct Bounds {
     )]
     pub batch_max_age_ms: u64,
 
-    /// How long an idle connection of HTTP is kept; longer than a balancer in front keeps it
+    /// How long an idle HTTP connection is kept; must be longer than a load balancer in front keeps
+    /// it
     #[arg(
         long,
         env = "FIRSTCOME_KEEP_ALIVE_MS",
@@ -144,8 +145,8 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// How long a request may wait in the queue: at most half of the time-out of Redis, so that
-    /// what is sent afterwards is answered in time.
+    /// How long a request may wait in the queue: at most half of the Redis time-out, so that a
+    /// request that is sent then can still be answered in time.
     pub fn queue_max_wait(&self) -> Duration {
         let half = self.redis_timeout_ms / 2;
         Duration::from_millis(self.queue_max_wait_ms.map_or(half, |ms| ms.min(half)))
@@ -164,7 +165,7 @@ mod tests {
         _bounds: Bounds,
     }
 
-    /// What holds when nothing is set, whatever the environment of the tests says.
+    /// The default of a setting, whatever the environment of the tests is.
     fn default_of(id: &str) -> u64 {
         let command = Line::command();
         let argument = command.get_arguments().find(|argument| argument.get_id() == id);
@@ -174,7 +175,8 @@ mod tests {
 
     /// nginx keeps an idle connection to a server for 60 s (`keepalive_timeout` of an upstream),
     /// and so does AWS's Application Load Balancer (`idle_timeout.timeout_seconds`). They must
-    /// close first: what they send into a connection that just ended, its user hears as 502.
+    /// close it first: if they send a request into a connection that we just closed, the user gets
+    /// a 502.
     #[test]
     fn an_idle_connection_outlives_the_60_s_of_a_balancer_with_time_to_spare() {
         let balancer_ms = 60_000;

@@ -1,6 +1,5 @@
-//! What the process is given, by flags or by the environment, and what it gives itself when nothing
-//! was set: secrets and limits. `firstcome help settings` and docs/configuration.md are the
-//! reference.
+//! The settings of a process, by flags or by the environment, and their defaults. The reference is
+//! `firstcome help settings` and docs/configuration.md.
 
 mod addresses;
 mod bounds;
@@ -17,30 +16,28 @@ pub use bounds::Bounds;
 pub use secret_files::SecretFiles;
 use secret_files::take;
 
-/// How users are known.
+/// How users are identified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Auth {
-    /// Everybody says who they are; on loopback addresses only, unless allowed anywhere.
+    /// No authentication: the client names itself. Loopback only, unless allowed elsewhere.
     Open,
-    /// A trusted gateway says it in X-User-Id.
+    /// A trusted gateway names the user in X-User-Id.
     Header,
 }
 
-/// How Redis is run.
+/// How Redis is operated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum RedisTopology {
     /// One server that restarts on its own data.
     Single,
-    /// A failover may put another server in its place.
+    /// A failover may replace it by another server.
     Replicated,
 }
 
 /// Something that is on or off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Switch {
-    /// On.
     On,
-    /// Off.
     Off,
 }
 
@@ -49,12 +46,12 @@ pub enum Switch {
 pub enum LogFormat {
     /// One readable line.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// The settings of every verb. With nothing set at all the set-up is embedded: a private Redis and
-/// a SQLite file in the data directory.
+/// The settings of every verb. If nothing is set, the set-up is embedded: a private Redis and a
+/// SQLite file in the data directory.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Settings")]
 pub struct Settings {
@@ -63,8 +60,8 @@ pub struct Settings {
     #[arg(long, env = "REDIS_URL", global = true, hide_env_values = true)]
     pub redis_url: Option<String>,
 
-    /// A PEM file with the authorities that may vouch for a `rediss://` server [default: those that
-    /// this machine trusts]
+    /// A PEM file with the certificate authorities that are trusted for a `rediss://` server
+    /// [default: those that this machine trusts]
     #[arg(long, env = "FIRSTCOME_REDIS_CA_FILE", global = true)]
     pub redis_ca_file: Option<PathBuf>,
 
@@ -72,20 +69,19 @@ pub struct Settings {
     #[arg(long, env = "DATABASE_URL", global = true, hide_env_values = true)]
     pub database_url: Option<String>,
 
-    /// The URL that migrations use: around a pooler, or as the database's owner [default:
-    /// DATABASE_URL]
+    /// The database URL for migrations: directly to the server instead of a pooler, or as the owner
+    /// of the database [default: DATABASE_URL]
     #[arg(long, env = "DATABASE_MIGRATE_URL", global = true, hide_env_values = true)]
     pub database_migrate_url: Option<String>,
 
-    /// Whether `serve`, `worker` and commands bring the schema up to date, or leave it to `migrate`
+    /// Whether `serve`, `worker` and commands update the schema, or leave it to `migrate`
     #[arg(long, env = "FIRSTCOME_MIGRATE", value_enum, default_value = "on", global = true)]
     pub migrate: Switch,
 
-    /// The secrets that may stand in files.
     #[command(flatten)]
     pub files: SecretFiles,
 
-    /// Where users ask for tickets
+    /// The public address, for users
     #[arg(
         long,
         env = "FIRSTCOME_LISTEN",
@@ -95,7 +91,7 @@ pub struct Settings {
     )]
     pub listen: SocketAddr,
 
-    /// Where admins prepare and watch; never open it to the world
+    /// The admin address; never make it public
     #[arg(
         long,
         env = "FIRSTCOME_ADMIN_LISTEN",
@@ -105,8 +101,8 @@ pub struct Settings {
     )]
     pub admin_listen: SocketAddr,
 
-    /// The folder of the embedded set-up; with REDIS_URL and DATABASE_URL it holds the file
-    /// `heartbeat` only
+    /// The data directory of the embedded set-up; with REDIS_URL and DATABASE_URL it contains only
+    /// the file `heartbeat`
     #[arg(long, env = "FIRSTCOME_DATA_DIR", default_value = "./firstcome-data", global = true)]
     pub data_dir: PathBuf,
 
@@ -114,7 +110,7 @@ pub struct Settings {
     #[arg(long, env = "FIRSTCOME_REDIS_SERVER", global = true)]
     pub redis_server: Option<PathBuf>,
 
-    /// How users are known
+    /// How users are identified
     #[arg(long, env = "FIRSTCOME_AUTH", value_enum, default_value = "open", global = true)]
     pub auth: Auth,
 
@@ -122,7 +118,8 @@ pub struct Settings {
     #[arg(long, env = "FIRSTCOME_AUTH_OPEN_ANYWHERE", global = true, value_name = "yes")]
     pub auth_open_anywhere: Option<String>,
 
-    /// Gateways that FIRSTCOME_AUTH=header believes: addresses or networks (CIDR), commas between
+    /// Gateways that FIRSTCOME_AUTH=header trusts: addresses or networks (CIDR), separated by
+    /// commas
     #[arg(
         long,
         env = "FIRSTCOME_TRUSTED_PROXIES",
@@ -132,13 +129,13 @@ pub struct Settings {
     )]
     pub trusted_proxies: Vec<IpNet>,
 
-    /// The secret of the admin listener, 16 printable ASCII bytes or more [default: made once in
-    /// the data directory of the embedded set-up]
+    /// The secret of the admin listener, 16 printable ASCII bytes or more [default: generated once
+    /// in the data directory of the embedded set-up]
     #[arg(long, env = "FIRSTCOME_ADMIN_TOKEN", hide_env_values = true, global = true)]
     pub admin_token: Option<String>,
 
-    /// Keys of codes and receipts, `id:64 hex digits` with commas between, the first for new
-    /// coupons [default: made once in the data directory of the embedded set-up]
+    /// Keys of codes and receipts, `id:64 hex digits`, separated by commas; new coupons use the
+    /// first [default: generated once in the data directory of the embedded set-up]
     #[arg(long, env = "FIRSTCOME_CODE_KEYS", hide_env_values = true, global = true)]
     pub code_keys: Option<String>,
 
@@ -152,7 +149,7 @@ pub struct Settings {
     )]
     pub redis_topology: RedisTopology,
 
-    /// Whether `serve` persists too, or leaves it to `worker`
+    /// Whether `serve` also writes tickets to the database, or leaves it to `worker`
     #[arg(long, env = "FIRSTCOME_PERSISTER", value_enum, default_value = "on", global = true)]
     pub persister: Switch,
 
@@ -175,7 +172,6 @@ pub struct Settings {
     #[arg(long, env = "FIRSTCOME_LOG_FORMAT", value_enum, default_value = "text", global = true)]
     pub log_format: LogFormat,
 
-    /// The bounds that an operator may change.
     #[command(flatten)]
     pub bounds: Bounds,
 }
@@ -196,10 +192,10 @@ fn network(text: &str) -> Result<IpNet, String> {
 }
 
 impl Settings {
-    /// Says which settings do not fit together, as a sentence.
+    /// Checks that the settings fit together.
     ///
     /// # Errors
-    /// The sentence.
+    /// A sentence that names the settings that do not.
     pub fn check(&self) -> Result<(), String> {
         let is_open = self.auth == Auth::Open;
         let anywhere = match self.auth_open_anywhere.as_deref() {
@@ -211,8 +207,8 @@ impl Settings {
         };
         if is_open && !self.listen.ip().is_loopback() && !anywhere {
             return Err(format!(
-                "with FIRSTCOME_AUTH=open everybody says who they are: {} is not a loopback \
-                 address; set FIRSTCOME_AUTH=header, or FIRSTCOME_AUTH_OPEN_ANYWHERE=yes",
+                "FIRSTCOME_AUTH=open does not authenticate users, and {} is not a loopback \
+                 address: set FIRSTCOME_AUTH=header, or FIRSTCOME_AUTH_OPEN_ANYWHERE=yes",
                 self.listen
             ));
         }
@@ -227,10 +223,10 @@ impl Settings {
         Ok(())
     }
 
-    /// Takes the secrets out of the files that were named.
+    /// Reads the secrets from the files that were named.
     ///
     /// # Errors
-    /// A sentence: a secret is given twice, or its file holds none.
+    /// A sentence: a secret is given twice, or its file has none.
     pub fn read_secret_files(&mut self) -> Result<(), String> {
         let files = &self.files;
         let migrate_url = files.database_migrate_url_file.as_ref();
@@ -246,7 +242,7 @@ impl Settings {
         Duration::from_millis(self.bounds.shutdown_grace_ms)
     }
 
-    /// Whether Redis is the private one of the data directory.
+    /// Whether Redis is the private one in the data directory.
     pub fn has_private_redis(&self) -> bool {
         self.redis_url.is_none()
     }

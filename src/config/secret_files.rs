@@ -1,4 +1,4 @@
-//! Secrets that stand in files, as container engines hand them over: the variable names the file.
+//! Secrets in files, as container engines provide them: a variable names the file.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-/// Far more than any secret has.
+/// Far longer than any secret.
 const FILE_MAX_BYTES: u64 = 64 * 1024;
 
-/// For every setting that is a secret, a file that may hold it.
+/// For each setting that is a secret, a file that may contain it.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Secrets in files")]
 pub struct SecretFiles {
@@ -34,7 +34,7 @@ pub struct SecretFiles {
     pub code_keys_file: Option<PathBuf>,
 }
 
-/// Takes a secret out of the file that was named; white space around it does not count.
+/// Reads a secret from its file, if one is named, without white space around it.
 ///
 /// # Errors
 /// A sentence: the secret is given twice, or its file cannot be read, is empty or longer than 64
@@ -62,7 +62,7 @@ fn read(path: &Path) -> Result<String, String> {
     let is_longer = file.read(&mut [0]).map_or(true, |bytes| bytes > 0);
     let secret = text.trim();
     if is_longer || secret.is_empty() {
-        return Err(format!("{shown} holds no secret: it is empty, or longer than 64 KiB"));
+        return Err(format!("{shown} has no secret: it is empty, or longer than 64 KiB"));
     }
     Ok(secret.to_owned())
 }

@@ -1,4 +1,5 @@
-//! An act: an admin's change. Intended as a row, applied by a script, settled in the row (P9).
+//! An act: a change by an admin. Its row says that it is intended, a script applies it, and its
+//! result is recorded in the row (P9).
 
 use std::fmt;
 
@@ -13,10 +14,9 @@ use super::ticket::Serial;
 use super::time::UnixMs;
 use super::who::Who;
 
-/// One ticket whose stock goes back.
+/// One ticket whose stock is returned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Return {
-    /// The ticket's serial.
     pub serial: u64,
     /// The ticket's field in the holders hash.
     pub holder: String,
@@ -35,31 +35,28 @@ impl Return {
 pub enum Change {
     /// Put the coupon into Redis; always act 1.
     Preload,
-    /// Give or take stock, never below what is out.
+    /// Add stock or take it away, but never tickets that are out.
     Restock {
         /// Tickets to add; negative to take away.
         delta: i64,
     },
     /// Move the window, or the limit per user.
     Window {
-        /// New `opens_at` in Unix milliseconds; none: open at once.
+        /// `None`: open at once.
         opens_at_ms: Option<i64>,
-        /// New `closes_at` in Unix milliseconds; none: until it is closed.
+        /// `None`: open until an admin closes it.
         closes_at_ms: Option<i64>,
-        /// New limit, 1..=100. Held claims above it stay held.
+        /// 1..=100. Users keep tickets that they have above a new, lower limit.
         per_user_limit: u8,
     },
     /// Interrupt issuing.
     Pause,
-    /// Go on issuing.
+    /// Continue issuing.
     Resume,
-    /// End issuing for good.
+    /// End issuing; this cannot be undone.
     Close,
-    /// Give back the stock of cancelled tickets, at most 500.
-    Return {
-        /// The tickets.
-        returns: Vec<Return>,
-    },
+    /// Return the stock of cancelled tickets, at most 500.
+    Return { returns: Vec<Return> },
 }
 
 impl Change {
@@ -76,7 +73,8 @@ impl Change {
         }
     }
 
-    /// How much stock it gives, or takes away; `None` when it is about something else.
+    /// How many tickets of stock it adds, negative when it takes them away; `None` for a change of
+    /// something else.
     pub fn delta(&self) -> Option<i64> {
         match self {
             Self::Restock { delta } => Some(*delta),
@@ -85,7 +83,7 @@ impl Change {
         }
     }
 
-    /// The arguments as texts without zero bytes.
+    /// The arguments as strings without zero bytes.
     fn arguments(&self) -> Vec<String> {
         let ms_or_none =
             |ms: &Option<i64>| ms.map_or_else(|| "none".to_owned(), |ms| ms.to_string());
@@ -103,54 +101,48 @@ impl Change {
     }
 }
 
-/// An act as it is handed to the database.
+/// An act as it is given to the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewAct {
-    /// The coupon that it changes.
     pub coupon_id: CouponId,
-    /// What it changes.
     pub change: Change,
-    /// The caller's key, when it gave one.
+    /// The `Idempotency-Key` of the request, if it had one.
     pub idempotency_key: Option<IdempotencyKey>,
-    /// The version that the caller saw (`If-Match`), when it gave one.
+    /// The version that the caller saw (`If-Match`), if the request named one.
     pub if_version: Option<u64>,
-    /// Who asked.
     pub who: Who,
-    /// When, by the server's clock.
+    /// When it was requested, by the clock of the server.
     pub at: UnixMs,
 }
 
-/// An act that stands in the database.
+/// An act as the database has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Act {
-    /// The coupon that it changes.
     pub coupon_id: CouponId,
-    /// 1, 2, 3 … in the coupon.
+    /// 1, 2, 3 … per coupon.
     pub act_no: u64,
-    /// What it changes.
     pub change: Change,
-    /// Who asked.
     pub who: Who,
-    /// When it was intended, by the clock of the server that did.
+    /// When its row was written, by the clock of the server that wrote it.
     pub intended_at: UnixMs,
-    /// What came of it; `None` while it is only intended.
+    /// `None` while it is only intended.
     pub result: Option<ActResult>,
 }
 
 /// An act as the log of its coupon shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoggedAct {
-    /// The act.
     pub act: Act,
-    /// When its result was written, by the clock of the database; `None` while it is only intended.
+    /// When its result was recorded, by the clock of the database; `None` while it is only
+    /// intended.
     pub recorded_at: Option<UnixMs>,
 }
 
 impl Act {
-    /// What tells this act from another one with its number: 16 hexadecimal digits of a SHA-256
-    /// over all that its row says of the intention, so that every process makes the same. Redis
-    /// keeps it beside the number. A database that lost acts gives their numbers again, and equal
-    /// numbers alone would be taken for the same act.
+    /// Distinguishes this act from another act with the same number: 16 hexadecimal digits of a
+    /// SHA-256 over everything that its row says of the intention, so that every process computes
+    /// the same token. Redis keeps it beside the number. A database that lost acts assigns their
+    /// numbers again, so an equal number alone does not mean the same act.
     pub fn token(&self) -> String {
         let mut hash = Sha256::new();
         let act_no = self.act_no.to_string();
@@ -167,24 +159,23 @@ impl Act {
     }
 }
 
-/// What a script made of an act. Stored in the coupon's hash and in the act's row, so that
-/// repeating the act is harmless.
+/// The result of an act. It is stored in the coupon's hash and in the act's row, so that repeating
+/// the act is harmless.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ActResult {
     /// It is in force.
     Applied(Applied),
-    /// It was refused; nothing but the act's number changed.
+    /// It was refused; only the number of the coupon's last act changed.
     Refused(ActRefusal),
 }
 
 /// The coupon after an act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Applied {
-    /// Its version.
     pub version: u64,
-    /// Its tickets in all.
+    /// All tickets of the coupon, issued or not.
     pub total: u64,
-    /// Its stock, with what is still held.
+    /// Its stock, including stock under an embargo.
     pub remaining: u64,
 }
 

@@ -2,27 +2,24 @@
 
 use std::fmt;
 
-/// The reason, with the number that the caller could not know.
+/// The reason, with the number that explains it to the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ActRefusal {
-    /// The stock would go below what is out, or the total below 1.
-    BelowIssued {
-        /// Tickets that are out.
-        out: u64,
-    },
-    /// The total would pass its bound.
+    /// Stock would be less than zero, because the tickets are out, or the total would be below 1.
+    BelowIssued { out: u64 },
+    /// The total would exceed its bound.
     TotalTooLarge {
-        /// What it would be.
+        /// The total that would result.
         total: u64,
     },
-    /// The coupon is closed for good.
+    /// The coupon is closed, which cannot be undone.
     AlreadyClosed,
-    /// A pause came before its row.
+    /// A pause or close was applied in Redis before its row was written, and is not recorded yet.
     Superseded,
 }
 
 impl ActRefusal {
-    /// The word of the reason, which is the code of its error, too.
+    /// The word of the reason, which is also the error code.
     pub fn word(self) -> &'static str {
         match self {
             Self::BelowIssued { .. } => "below_issued",

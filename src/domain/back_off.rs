@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 
-/// The pauses after failures in a row: each may be twice as long as the one before. A random part
-/// of each, up to half, is left out, so that processes which failed together do not come back
-/// together.
+/// The pauses after consecutive failures: each may be twice as long as the one before. Each is
+/// shortened by a random part, up to half, so that processes that failed at the same time do not
+/// try again at the same time.
 #[derive(Debug)]
 pub struct BackOff {
     policy: ExponentialBuilder,
@@ -17,7 +17,7 @@ pub struct BackOff {
 impl BackOff {
     /// The first pause is no longer than `first`, and none is longer than `longest`.
     pub fn new(first: Duration, longest: Duration) -> Self {
-        // The jitter of this policy adds up to as much again.
+        // The jitter of this policy can double a delay, so both bounds are halved.
         let policy = ExponentialBuilder::new()
             .with_min_delay(first / 2)
             .with_max_delay(longest / 2)
@@ -26,12 +26,12 @@ impl BackOff {
         Self { policy, longest, pauses: policy.build() }
     }
 
-    /// The next pause.
+    /// How long to wait after the failure that just happened.
     pub fn pause(&mut self) -> Duration {
         self.pauses.next().map_or(self.longest, |pause| pause.min(self.longest))
     }
 
-    /// All went well: the next pause is a first one again.
+    /// After a success: the next pause is short again.
     pub fn reset(&mut self) {
         self.pauses = self.policy.build();
     }

@@ -1,12 +1,12 @@
-//! Whose fault it is that the database did not do what it was asked.
+//! What caused a failed call to the database.
 
-/// What the caller can do about it.
+/// The cause of a failed call to the database, which decides whether repeating it can help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Blame {
-    /// The surroundings': asking again later may help.
+    /// The database or the network: trying again later may help.
     Outage,
-    /// The value's: no database holds it, however often it is asked.
+    /// The value: the database refuses it at every attempt.
     Value,
-    /// A row's: it holds what the house never writes.
+    /// A row: it has content that this program never writes.
     Row,
 }

@@ -1,9 +1,10 @@
 //! The code and the receipt of a ticket, made from its fields and a key alone (P3).
 //!
 //! Both come from one HMAC-SHA256 over the ticket's fields, separated by zero bytes (no field can
-//! hold one): bytes 0..16 are the receipt, bytes 16..21 the code's 40 bits of proof. The code is
-//! Crockford base32 of the permuted serial (40 bits) and these 40 bits, with a check character: its
-//! serial makes it unique in its coupon by construction, and redeeming reads the primary key.
+//! contain one): bytes 0..16 are the receipt, bytes 16..21 are the 40 proof bits of the code. The
+//! code is the Crockford base32 of the permuted serial (40 bits) and of these 40 bits, with a check
+//! character. It contains the serial, so it is unique in its coupon by construction, and redeeming
+//! it is a look-up by primary key.
 
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use hmac::{Hmac, KeyInit, Mac};
@@ -17,7 +18,7 @@ const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const SERIAL_BITS: u32 = 40;
 const SERIAL_MASK: u64 = (1 << SERIAL_BITS) - 1;
 
-/// What is told with a ticket, and can be made again from its fields at any time.
+/// What a user gets with a ticket. It can be computed again from the ticket's fields at any time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CodeAndReceipt {
     /// `7QK4-M2XD-9TPA-3HZE-C`.
@@ -26,8 +27,7 @@ pub struct CodeAndReceipt {
     pub receipt: String,
 }
 
-/// One secret with its id. New coupons take the first key; a coupon keeps the one that it was
-/// created with.
+/// One secret with its id. A new coupon uses the first key of the list, and keeps it.
 #[derive(Clone)]
 pub struct CodeKey {
     id: String,
@@ -50,8 +50,8 @@ impl CodeKey {
         let bytes = permutation.finalize().into_bytes();
         let number =
             |from: usize| bytes[from..from + 8].iter().fold(0, |sum, b| sum << 8 | u64::from(*b));
-        // An odd multiplier has an inverse modulo 2^40, so the permutation can be undone: the tests
-        // take the serial out of a code again.
+        // An odd multiplier has an inverse modulo 2^40, so the permutation is reversible: the tests
+        // get the serial back from a code.
         Self { id: id.to_owned(), mac, multiplier: number(0) | 1, offset: number(8) }
     }
 
@@ -65,7 +65,7 @@ impl CodeKey {
         let Ticket { coupon_id, epoch, serial, user_id, claim, issued_at } = ticket;
         let mut numbers = [Buffer::new(); 4];
         let [epoch_text, serial_text, claim_text, issued_at_text] = &mut numbers;
-        // The empty last field is the pool code, which a counter does not have.
+        // The empty last field is the pool code, which a ticket of a counter does not have.
         let fields = [
             coupon_id.as_str(),
             "\0",
@@ -91,8 +91,8 @@ impl CodeKey {
         }
     }
 
-    /// A keyed permutation of 40-bit numbers, so that a code does not show how many were issued.
-    /// It hides, and proves nothing: the proof bits do that.
+    /// A keyed permutation of 40-bit numbers, so that a code does not show how many tickets were
+    /// issued. It only hides the serial; the proof bits protect the code against forgery.
     fn permute(&self, serial: Serial) -> u64 {
         let mixed = serial.0.wrapping_mul(self.multiplier) & SERIAL_MASK;
         let folded = mixed ^ (mixed >> 20);
@@ -106,7 +106,8 @@ fn keyed(secret: &[u8; 32]) -> Hmac<Sha256> {
     Hmac::new(&block)
 }
 
-/// Luhn's sum modulo 32: finds every single wrong character and nearly every swap of neighbours.
+/// Luhn's checksum modulo 32: detects every single wrong character and nearly every swap of
+/// neighbouring characters.
 fn check_symbol(symbols: &[u64]) -> u64 {
     let sum: u64 = symbols
         .iter()
@@ -132,7 +133,7 @@ fn code_text(permuted: u64, proof_bits: u64) -> String {
         text[position + position / 4] = ALPHABET[*value as usize];
     }
     text[20] = ALPHABET[check_symbol(&symbols) as usize];
-    // All of it is ASCII, and hence UTF-8: it never falls back.
+    // The text is ASCII and therefore UTF-8, so the default is never used.
     String::from_utf8(text.to_vec()).unwrap_or_default()
 }
 
@@ -141,10 +142,11 @@ fn code_text(permuted: u64, proof_bits: u64) -> String {
 pub struct CodeKeys(Vec<CodeKey>);
 
 impl CodeKeys {
-    /// Reads `id:64 hex digits`, with commas between several; ids are `[A-Za-z0-9_-]{1,32}`.
+    /// Reads keys of the form `id:64 hex digits`, separated by commas; ids are
+    /// `[A-Za-z0-9_-]{1,32}`.
     ///
     /// # Errors
-    /// Says what is wrong, never what the secret was.
+    /// A sentence that says what is wrong and never quotes the secret.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut keys: Vec<CodeKey> = Vec::new();
         for part in text.split(',') {
@@ -154,7 +156,7 @@ impl CodeKeys {
                 return Err("a key's id must match [A-Za-z0-9_-]{1,32}".to_owned());
             }
             if keys.iter().any(|key| key.id == id) {
-                return Err(format!("the key id {id} stands twice"));
+                return Err(format!("key id {id} is listed twice"));
             }
             let bytes = HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).ok();
             let secret = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
@@ -171,7 +173,7 @@ impl CodeKeys {
         &self.0[0]
     }
 
-    /// The ids of all keys, commas between.
+    /// The ids of all keys, separated by commas.
     pub fn ids(&self) -> String {
         self.0.iter().map(CodeKey::id).collect::<Vec<_>>().join(",")
     }
@@ -202,8 +204,8 @@ mod tests {
         }
     }
 
-    /// The serial that a code names, when its form and check character are right. Whether the code
-    /// is genuine shows only against the ticket's own proof.
+    /// The serial in a code whose form and check character are right. Only the proof bits of the
+    /// ticket show whether the code is genuine.
     fn serial_of(key: &CodeKey, code: &str) -> Option<Serial> {
         let mut symbols = Vec::with_capacity(17);
         for byte in code.bytes().filter(|byte| *byte != b'-') {

@@ -1,4 +1,4 @@
-//! What is offered.
+//! A coupon: what is offered, and its definition.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use super::time::{UnixMs, ValidFor};
 pub struct CouponId(Arc<str>);
 
 impl CouponId {
-    /// `None` for anything outside the character set, so no id can move a Redis hash tag or leave a
-    /// path.
+    /// `None` for anything outside the character set, so that no id can change the hash tag of a
+    /// Redis key or contain a `/`.
     pub fn parse(text: &str) -> Option<Self> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
         let fits = (1..=COUPON_ID_MAX_BYTES).contains(&text.len());
@@ -27,9 +27,9 @@ impl CouponId {
         &self.0
     }
 
-    /// The part of the key space that holds this coupon: FNV-1a of the id, modulo [`SHARDS`]. It is
-    /// a function of the id, so that the issue path needs no look-up, and it is written in the
-    /// coupon's row at creation.
+    /// The part of the key space that has this coupon: FNV-1a of the id, modulo [`SHARDS`]. It
+    /// depends only on the id, so that the issue path needs no look-up; the coupon's row stores it
+    /// too.
     pub fn shard(&self) -> Shard {
         let hash = self.0.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
@@ -78,14 +78,14 @@ impl Shard {
     }
 }
 
-/// How tickets come about. Later: `granted`, by a distribution alone.
+/// Who gets the tickets. Later also `granted`: only a distribution gives them.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, EnumString, IntoStaticStr,
 )]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Kind {
-    /// Whoever asks first.
+    /// The users who ask first.
     #[default]
     FirstCome,
 }
@@ -97,7 +97,7 @@ impl Kind {
     }
 }
 
-/// What a ticket is taken from. Later: `codes`, a pool of unique codes.
+/// What a ticket is taken from. Later also `codes`, a pool of unique codes.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, EnumString, IntoStaticStr,
 )]
@@ -116,24 +116,24 @@ impl Supply {
     }
 }
 
-/// opens_at..closes_at, judged by the clock of Redis alone. No `opens_at`: open from preload on; no
-/// `closes_at`: until it is closed.
+/// opens_at..closes_at, compared only with the clock of Redis. Without `opens_at` the coupon is
+/// open from its preload on; without `closes_at` until an admin closes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Window {
     /// The first instant at which a ticket may be issued.
     pub opens_at: Option<UnixMs>,
-    /// The first instant at which none may be issued any more.
+    /// The first instant at which no ticket may be issued any more.
     pub closes_at: Option<UnixMs>,
 }
 
 impl Window {
-    /// False when the window would be empty.
+    /// Whether it opens before it closes.
     pub fn is_ordered(&self) -> bool {
         !matches!((self.opens_at, self.closes_at), (Some(open), Some(close)) if open >= close)
     }
 }
 
-/// What an admin says of a coupon when creating it.
+/// What an admin defines when creating a coupon.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Definition {
@@ -141,7 +141,7 @@ pub struct Definition {
     pub id: CouponId,
     /// Its name for people, 1..=200 bytes without control characters.
     pub name: String,
-    /// Tickets in all, 1..=10^9.
+    /// Number of tickets, 1..=10^9.
     pub total: u64,
     /// Tickets that one user may hold, 1..=100.
     #[serde(default = "one")]
@@ -149,16 +149,14 @@ pub struct Definition {
     /// The first instant of issuing.
     #[serde(default)]
     pub opens_at: Option<UnixMs>,
-    /// The first instant after issuing.
+    /// The first instant at which issuing is over.
     #[serde(default)]
     pub closes_at: Option<UnixMs>,
-    /// How long a ticket is valid after it was issued; for ever when absent.
+    /// How long a ticket is valid after it was issued; without a limit when absent.
     #[serde(default)]
     pub valid_for: Option<ValidFor>,
-    /// How tickets come about.
     #[serde(default)]
     pub kind: Kind,
-    /// What they are taken from.
     #[serde(default)]
     pub supply: Supply,
 }
@@ -173,7 +171,7 @@ impl Definition {
         Window { opens_at: self.opens_at, closes_at: self.closes_at }
     }
 
-    /// Says which field is out of bounds, as (JSON pointer, detail); empty when none is.
+    /// The fields that are out of bounds, as (JSON pointer, detail); empty when there are none.
     pub fn faults(&self) -> Vec<(&'static str, String)> {
         let mut faults = Vec::new();
         let name_fits = (1..=NAME_MAX_BYTES).contains(&self.name.len());
@@ -188,24 +186,24 @@ impl Definition {
             faults.push(("/per_user_limit", format!("must be 1..={PER_USER_LIMIT_MAX}")));
         }
         if !self.window().is_ordered() {
-            faults.push(("/closes_at", "must lie after opens_at".to_owned()));
+            faults.push(("/closes_at", "must be later than opens_at".to_owned()));
         }
         faults
     }
 }
 
-/// The state of a coupon as its row tells it. `scheduled` and `sold_out` are derived where the
-/// clock and the stock are known, and `recovering` where Redis is.
+/// The state of a coupon as its row stores it. The states `scheduled`, `sold_out` and `recovering`
+/// are not stored: they are derived from the clock, from the stock and from what is known of Redis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum State {
-    /// Created, and unknown to the public.
+    /// Created, and not visible to users.
     Draft,
     /// Preloaded: issuing within its window.
     Open,
     /// Issuing is interrupted.
     Paused,
-    /// Issuing is over for good.
+    /// Issuing is over; this cannot be undone.
     Closed,
 }
 
@@ -216,24 +214,20 @@ impl State {
     }
 }
 
-/// A coupon as its row holds it.
+/// A coupon as its row stores it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Coupon {
-    /// What the admin said, with the acts applied since.
+    /// What the admin defined, changed by the acts that were applied since.
     pub definition: Definition,
-    /// Its state.
     pub state: State,
-    /// Where it lives in Redis.
     pub shard: Shard,
     /// The key that its codes and receipts are made with (P3 step 1).
     pub key_id: String,
     /// Grows with every change of a coupon except an issue; `ETag` and `If-Match` of the admin API.
     pub version: u64,
-    /// The number of its last act.
     pub act_no: u64,
-    /// Rows that the persister inserted.
+    /// Tickets that are rows in the database.
     pub persisted: u64,
-    /// When it was created.
     pub created_at: UnixMs,
 }
 
@@ -252,7 +246,7 @@ mod tests {
 
     #[test]
     fn the_shard_of_an_id_never_changes() {
-        // Stored in rows and keys: a change of the function would lose every live coupon.
+        // Rows and keys contain the shard: if the function changed, every coupon would be lost.
         let shard = |id: &str| CouponId::parse(id).unwrap().shard().number();
         assert_eq!([shard("welcome"), shard("summer"), shard("a")], [3, 4, 12]);
     }

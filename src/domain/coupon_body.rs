@@ -1,4 +1,4 @@
-//! A coupon on the wire, as admins are told it: over HTTP and by the command line.
+//! The JSON form of a coupon for admins, over HTTP and on the command line.
 
 use serde::Serialize;
 
@@ -17,14 +17,14 @@ pub struct CouponBody<'a> {
 }
 
 impl<'a> CouponBody<'a> {
-    /// The body of a coupon that is seen in this state.
+    /// The body of a coupon. `state` may also be a derived one, such as `sold_out`.
     pub fn of(coupon: &'a Coupon, state: &'static str) -> Self {
         let (version, created_at) = (coupon.version, coupon.created_at);
         Self { definition: &coupon.definition, state, version, created_at }
     }
 }
 
-/// A page of all coupons.
+/// One page of the list of all coupons.
 #[derive(Debug, Serialize)]
 pub struct CouponPage<'a> {
     /// In the order of their ids.

@@ -1,27 +1,24 @@
-//! Why nothing may be issued from this life of Redis (P2 step 7). A doubt carries the facts that
-//! its sentence needs, and the sentence is made here and nowhere else. It is for operators:
-//! `/readyz` says it, and `docs/operate.md` tells what to do.
+//! Why no ticket may be issued from this life of Redis (P2 step 7). A doubt carries the facts for
+//! its sentence, and only this file makes the sentence. It is for operators: `/readyz` shows it,
+//! and `docs/operate.md` says what to do.
 
-/// What is added where the count of this process's data directory cannot be used.
+/// Added where the heartbeat count in the data directory of this process cannot be used.
 pub const OLDER_MAY_PASS: &str =
     "without it older data of Redis may pass for a restart after an outage of the database";
 
 /// A reason why this life of Redis is not proven.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Doubt {
-    /// The prover has not looked yet.
+    /// The prover has not looked at Redis yet.
     #[error("no generation was proven yet")]
     NotLookedAt,
-    /// Redis does not answer.
     #[error("Redis is not reachable: {0}")]
     Unreachable(String),
-    /// Redis answers with an error.
     #[error("{0}")]
     RefusedByRedis(String),
-    /// The database does not answer, or does not suit.
+    /// The database does not answer, or cannot be used.
     #[error("this life of Redis cannot be proven without the database: {0}")]
     DatabaseAway(String),
-    /// Redis has not read all of its data.
     #[error("Redis is still loading its data")]
     Loading,
 
@@ -31,10 +28,10 @@ pub enum Doubt {
     /// The generation that was proven here is no longer the last one in the database.
     #[error("another server accepted another life of Redis")]
     NoLongerLast,
-    /// Redis counts fewer heartbeats than were counted before.
+    /// The count of heartbeats in Redis is lower than it was before.
     #[error("the heartbeat of Redis fell while it was counted")]
     HeartbeatFell,
-    /// Redis told another replid than a moment before.
+    /// Redis reported another replid than a moment before.
     #[error("Redis changed while it was looked at")]
     Changed,
 
@@ -53,107 +50,94 @@ pub enum Doubt {
     /// The server, by its name and version, lacks commands that are needed.
     #[error("{0} is too old: 7.0 or later is needed")]
     TooOld(String),
-    /// The server follows a master.
     #[error("Redis is a replica: REDIS_URL must lead to its master")]
     Replica,
-    /// With this `maxmemory-policy` keys of ours can be evicted.
+    /// With this `maxmemory-policy` Redis can evict keys of this service.
     #[error("maxmemory-policy is {0}: an evicted key is lost stock; set it to noeviction")]
     Evicts(String),
-    /// A failover is expected, and Redis writes while no replica follows.
+    /// A failover is possible, and Redis accepts writes while it has no replica.
     #[error(
         "the topology is replicated, and Redis writes without a replica: set \
          min-replicas-to-write to 1 or more, and min-replicas-max-lag below the time of a failover"
     )]
     WritesAlone,
 
-    /// Redis lacks commands, or knows them under other names; this is the first one.
+    /// Redis lacks commands, or has renamed them; this is the first one.
     #[error("Redis does not have the command {0}, or it was renamed")]
     LacksCommand(String),
-    /// The user of Redis may not use our keys.
+    /// The ACL of the Redis user does not allow the keys of this service.
     #[error("Redis user {user} may not use the keys of this service: grant ~{prefix}:*")]
     KeysDenied {
-        /// The name of the user.
         user: String,
-        /// What all keys begin with.
+        /// The prefix of all keys.
         prefix: String,
     },
-    /// The user of Redis may not run these commands.
+    /// The ACL of the Redis user does not allow these commands.
     #[error("Redis user {user} may not run {}: grant {}", names(.commands), rules(.commands))]
     CommandsDenied {
-        /// The name of the user.
         user: String,
-        /// As the rules of Redis write them, `time` or `xgroup|create`.
+        /// In the form of Redis's ACL rules, such as `time` or `xgroup|create`.
         commands: Vec<String>,
     },
-    /// A command or script ends with this error.
+    /// A command or script fails with this error.
     #[error("Redis cannot run {name}: {error}")]
     CannotRun {
-        /// The command, or the script with its ending.
+        /// The command, or the file name of the script.
         name: String,
-        /// What Redis says.
         error: String,
     },
 
-    /// Redis holds coupons, and the database knows no generation.
+    /// Redis has coupons, and the database has no generation.
     #[error("Redis holds coupons that this database does not know")]
     UnknownCoupons,
-    /// The data of Redis is behind what was counted.
     #[error("Redis came back with older data: its heartbeat is behind what was counted")]
     Older,
-    /// As [`Doubt::Older`], but a server accepted it meanwhile.
+    /// As [`Doubt::Older`], but another server has accepted this life meanwhile.
     #[error(
         "Redis came back with older data, and a server accepted it that had not counted as much \
          as this one"
     )]
     OlderAccepted,
-    /// The data was deleted under the same process of Redis.
     #[error("Redis was flushed while it ran: its heartbeat is behind what was counted")]
     Flushed,
-    /// The data was exchanged under the same process of Redis.
     #[error("the data of Redis was replaced while it ran")]
     Replaced,
-    /// Tickets are missing in Redis.
     #[error("Redis lacks tickets that the database has")]
     LacksTickets,
-    /// Another process is there, and may be another server.
+    /// Another Redis process answers, and it may be another server.
     #[error("Redis restarted or failed over, and its topology is replicated")]
     FailedOver,
-    /// The data was another master's, or an RDB file's.
+    /// The data came from another master, or from an RDB file.
     #[error(
         "a replica may have been promoted, or Redis loaded an RDB file only: its master_replid2 \
          is set; put the old primary back, with its append-only file"
     )]
     Promoted,
-    /// The process ran already when the last one was counted.
+    /// This Redis process was already running when the previous one was last counted.
     #[error(
-        "a replica may have been promoted: this Redis was there before the other one was counted \
-         last; if it is the right one, a clock was wrong: start it once more"
+        "a replica may have been promoted: this Redis was already running when the other one was \
+         counted last; if it is the right one, a clock was wrong: restart it"
     )]
     RanBefore,
-    /// Redis restarted, and may have forgotten its last tickets.
+    /// Redis restarted, and may have lost its last tickets.
     #[error("Redis restarted, and appendfsync was or is not always")]
     Restarted,
-    /// A server refused this process of Redis for what can no longer be seen.
+    /// A server refused this process of Redis before, for a reason that can no longer be seen.
     #[error(
         "this process of Redis was refused before: it may be a replica that was promoted, or have \
          older data; the log of that server says why"
     )]
     RefusedBefore,
-    /// What this process's data directory keeps is not known.
+    /// The count in the data directory of this process cannot be read.
     #[error("cannot read {file}: {error}; {}", OLDER_MAY_PASS)]
-    CountUnread {
-        /// The file.
-        file: String,
-        /// What the operating system says.
-        error: String,
-    },
-    /// A process that comes and goes may not accept a new life of Redis.
+    CountUnread { file: String, error: String },
+    /// A short-lived process, such as a command, may not accept a new life of Redis.
     #[error(
-        "a server must accept this life of Redis first ({reason}); one that runs does so within a \
-         second, or says why not"
+        "a server must accept this life of Redis first ({reason}); a running server does so within \
+         a second, or says why not"
     )]
     NotAccepted {
-        /// Why it would be accepted.
+        /// Why a server would accept it.
         reason: &'static str,
     },
 }

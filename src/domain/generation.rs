@@ -1,22 +1,23 @@
-//! One continuous life of the Redis data, and how far it can be trusted (P2).
+//! A generation: one continuous life of the Redis data; and the durability of that data (P2).
 
 use serde::Serialize;
 use strum::{EnumString, IntoStaticStr};
 
 use super::time::UnixMs;
 
-/// What a reply survives: how Redis writes its append-only file. The greater one is the weaker.
+/// Which crashes a reply survives: how Redis writes its append-only file. A greater value is a
+/// weaker level.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, EnumString, IntoStaticStr,
 )]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Durability {
-    /// On disk before the reply: nothing told is lost, even on power loss.
+    /// On disk before the reply: no answer is lost, even on power loss.
     Always,
-    /// On disk within seconds: a crash may lose what was told last.
+    /// On disk within seconds: a crash may lose the last answers.
     Everysec,
-    /// Nothing survives, or only what a snapshot holds.
+    /// Nothing survives, or only the data of a snapshot.
     None,
 }
 
@@ -27,7 +28,7 @@ impl Durability {
     }
 }
 
-/// A life of Redis that was proven and written down. The rows are append-only; the last one counts.
+/// A life of Redis that was proven and has a row. The rows are append-only; the last one is valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Generation {
     /// 1, 2, 3 …; appending the next number is the compare-and-set.
@@ -44,10 +45,10 @@ pub struct Generation {
     pub reason: String,
     /// The heartbeat that it was accepted with.
     pub accepted_heartbeat: u64,
-    /// The greatest heartbeat that the database saw (P2 step 8).
+    /// The greatest heartbeat that was written to the database (P2 step 8).
     pub heartbeat: u64,
-    /// When it was accepted, or counted last.
+    /// When it was accepted, or when a heartbeat was last written.
     pub seen_at: UnixMs,
-    /// The process of Redis that was refused last, and is never to be accepted.
+    /// `run_id` of the Redis process that was refused last; it must never be accepted.
     pub refused_run_id: Option<String>,
 }

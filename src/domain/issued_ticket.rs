@@ -1,4 +1,4 @@
-//! A ticket with all that its user is told of it: at the issue, in a look-up, in an export (I10).
+//! A ticket with everything that users see of it: at the issue, in a look-up, in an export (I10).
 
 use serde::Serialize;
 
@@ -7,22 +7,18 @@ use super::coupon::CouponId;
 use super::ticket::{Serial, Status, Ticket, TicketId};
 use super::time::UnixMs;
 
-/// A ticket with all that is derived from it.
+/// A ticket with everything that is derived from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IssuedTicket {
-    /// What was issued.
     pub ticket: Ticket,
-    /// Its code and receipt.
     pub code_and_receipt: CodeAndReceipt,
-    /// When it stops being valid.
     pub expires_at: Option<UnixMs>,
-    /// Where it stands. `None` at the issue: what a user is told there never changes, and a status
-    /// does.
+    /// `None` at the issue: the answer there must be the same for ever, and a status changes.
     pub status: Option<Status>,
 }
 
 impl IssuedTicket {
-    /// Its form on the wire.
+    /// Its JSON form.
     pub fn body(&self) -> TicketBody<'_> {
         let Self { ticket, code_and_receipt, expires_at, status } = self;
         TicketBody {
@@ -40,28 +36,22 @@ impl IssuedTicket {
     }
 }
 
-/// The fields of a ticket on the wire.
+/// The fields of a ticket in JSON.
 #[derive(Debug, Serialize)]
 pub struct TicketBody<'a> {
     /// `<coupon_id>.<serial>`.
     pub id: TicketId,
-    /// Its coupon.
     pub coupon_id: &'a CouponId,
-    /// Who holds it.
     pub user_id: &'a str,
-    /// Its order number.
     pub serial: Serial,
     /// Which of the holder's tickets it is.
     pub claim: u8,
-    /// What it is redeemed with.
+    /// The code that redeems it.
     pub code: &'a str,
-    /// What proves that it was told.
+    /// Proof that this ticket was issued.
     pub receipt: &'a str,
-    /// When it was issued.
     pub issued_at: UnixMs,
-    /// When it stops being valid.
     pub expires_at: Option<UnixMs>,
-    /// Where it stands.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
 }

@@ -1,4 +1,4 @@
-//! The nouns: what things are. Pure values without IO; nothing here reads a clock.
+//! The nouns of the program as pure values: no IO, and nothing here reads a clock.
 
 pub mod act;
 pub mod act_refusal;

@@ -7,65 +7,58 @@ use super::generation::Durability;
 use super::issued_ticket::IssuedTicket;
 use super::time::UnixMs;
 
-/// How a request ends, with what belongs to it.
+/// How a request ends, with the data of its answer.
 #[derive(Debug, Clone, PartialEq, Eq, EnumDiscriminants)]
 #[strum_discriminants(
     name(OutcomeWord),
     derive(VariantArray),
-    doc = "How a request ends: a label of the metrics, and of a refusal the code of its error."
+    doc = "How a request ends: a label of the metrics, and the error code of a refusal."
 )]
 pub enum Outcome {
-    /// The user has this ticket, a new one.
+    /// The user gets a new ticket.
     Issued {
-        /// The ticket.
         ticket: Box<IssuedTicket>,
-        /// What this answer survives: the durability level in force.
+        /// The durability level in force: which crashes this answer survives.
         durability: Durability,
     },
-    /// The user has this ticket, and held it before.
+    /// The user got this ticket before.
     Replayed {
-        /// The ticket.
         ticket: Box<IssuedTicket>,
-        /// What this answer survives: the durability level in force.
+        /// As for a new ticket.
         durability: Durability,
     },
-    /// The user's ticket was cancelled, and its claim is spent.
+    /// The user's ticket was cancelled; its claim cannot be used again.
     TicketCancelled,
     /// All tickets are taken.
     SoldOut {
-        /// Tickets in all.
         total: u64,
     },
     /// The window is not open yet.
     NotOpen {
-        /// When it opens.
         opens_at: UnixMs,
         /// How long until then by the clock of Redis, in milliseconds.
         opens_in_ms: u64,
     },
     /// The window is over, or the coupon was closed.
     Closed,
-    /// Issuing is interrupted.
     Paused,
-    /// The claim lies above the limit per user.
+    /// The claim is above the limit per user.
     UserLimitReached {
-        /// The limit.
         per_user_limit: u8,
     },
-    /// There is no such coupon.
     CouponNotFound,
-    /// It may have been issued; asking again tells, exactly.
+    /// The ticket may have been issued; asking again gives the exact answer.
     OutcomeUnknown,
     /// Nothing happened: too many requests wait.
     Overloaded,
-    /// Nothing happened: Redis is not proven to have its data, or the coupon's key is not here.
+    /// Nothing happened: Redis may lack data, or this server lacks the coupon's code key.
     Recovering,
     /// Nothing happened: too many tickets wait for the database.
     BacklogFull,
 }
 
 impl OutcomeWord {
-    /// The word, the status of HTTP, a title, and after how many seconds asking again may help.
+    /// The word, the HTTP status, a title, and after how many seconds asking again may help.
     pub fn row(self) -> (&'static str, u16, &'static str, Option<u64>) {
         match self {
             Self::Issued => ("issued", 200, "Issued", None),

@@ -1,12 +1,12 @@
-//! A record: one stream entry, the tickets of one script call, packed.
+//! A record: one stream entry with the tickets of one script call.
 //!
-//! `issue.lua` appends it in the same call that takes the stock. An entry has one field, because
-//! each costs Redis about as much as a ticket more. Its lines are
+//! `issue.lua` appends it in the same call that takes the stock. An entry has only one field,
+//! because each further field would cost Redis about as much as a further ticket. Its lines are
 //!
-//! 1. with a blank between: the version of the format, the coupon, the epoch, the serial of the
+//! 1. separated by spaces: the version of the format, the coupon, the epoch, the serial of the
 //!    first ticket, the time of Redis in milliseconds, and the source;
-//! 2. the claims with commas between, empty when all are 1;
-//! 3. and all after it: the users, one per line.
+//! 2. the claims, separated by commas; empty when all are 1;
+//! 3. and all further lines: the users, one per line.
 
 use super::coupon::CouponId;
 use super::ticket::Serial;
@@ -23,11 +23,9 @@ pub const FIELD: &str = "tickets";
 /// The tickets of one script call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// The coupon of all its tickets.
     pub coupon_id: CouponId,
-    /// The epoch in which they were issued.
     pub epoch: u32,
-    /// The serial of the first; the others follow by one.
+    /// The serial of the first ticket; each of the others is one greater than the one before.
     pub first_serial: Serial,
     /// The time of Redis at the call.
     pub issued_at: UnixMs,
@@ -37,16 +35,16 @@ pub struct Record {
     pub holders: Vec<(UserId, Claim)>,
 }
 
-/// What of an entry cannot be decoded.
+/// The part of an entry that cannot be decoded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the record's `{0}` is missing or malformed")]
 pub struct Malformed(pub &'static str);
 
 impl Record {
-    /// Decodes strictly the value of [`FIELD`] (P5 step 2).
+    /// Decodes the value of [`FIELD`] strictly (P5 step 2).
     ///
     /// # Errors
-    /// What is missing or malformed.
+    /// The part that is missing or malformed.
     pub fn decode(text: &str) -> Result<Self, Malformed> {
         let mut lines = text.split('\n');
         let mut words = lines.next().unwrap_or_default().split(' ');

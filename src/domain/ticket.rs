@@ -10,13 +10,14 @@ use super::limits::TOTAL_MAX;
 use super::time::{UnixMs, ValidFor};
 use super::user::{Claim, UserId};
 
-/// The order number of a ticket in its coupon: 1, 2, 3 … (I5).
+/// The number of a ticket in its coupon, in the order of issue: 1, 2, 3 … (I5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Serial(pub u64);
 
 impl Serial {
-    /// Reads plain decimal digits without a leading zero, so that a ticket has one id only. Serials
-    /// may pass `total` (returns, restocks, recoveries), so their bound is the 40 bits of a code.
+    /// Reads plain decimal digits without a leading zero, so that each ticket has exactly one id.
+    /// Serials may exceed `total` (after returns, restocks and recoveries), so their bound is the
+    /// 40 bits of a code.
     pub fn parse(text: &str) -> Option<Self> {
         let plain = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
         let number: u64 = plain.then(|| text.parse().ok()).flatten()?;
@@ -35,14 +36,12 @@ const _: () = assert!(TOTAL_MAX < 1 << 40);
 /// `<coupon_id>.<serial>`, the name of a ticket.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TicketId {
-    /// The coupon it is a ticket of.
     pub coupon_id: CouponId,
-    /// Its order number in the coupon.
     pub serial: Serial,
 }
 
 impl TicketId {
-    /// `None` when the text is not of the form; a coupon id holds no dot.
+    /// `None` when the text does not have this form; a coupon id contains no dot.
     pub fn parse(text: &str) -> Option<Self> {
         let (coupon_id, serial) = text.split_once('.')?;
         Some(Self { coupon_id: CouponId::parse(coupon_id)?, serial: Serial::parse(serial)? })
@@ -61,18 +60,18 @@ impl Serialize for TicketId {
     }
 }
 
-/// Where a ticket stands (I7). `expired` is derived on read.
+/// The status of a ticket (I7). `expired` is never stored, but derived when the ticket is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, EnumString, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Status {
-    /// Redis knows it, the row is not there yet.
+    /// It is in Redis, and has no row yet.
     InProgress,
-    /// The row is there.
+    /// It has a row.
     Accepted,
-    /// Its stock went back; the claim is spent.
+    /// Its stock is returned; its claim cannot be used again.
     Cancelled,
-    /// Accepted, but its validity is over. Never stored.
+    /// Accepted, but no longer valid.
     Expired,
 }
 
@@ -82,23 +81,19 @@ impl Status {
         self.into()
     }
 
-    /// The status of a stored word: the row is there, so it is accepted or cancelled.
+    /// The status of a word in a row: accepted or cancelled, because the row exists.
     pub fn stored(word: &str) -> Option<Self> {
         word.parse().ok().filter(|status| matches!(status, Self::Accepted | Self::Cancelled))
     }
 }
 
-/// A ticket as it was issued: what the user was told, what the record carries, what the row holds
-/// (I10). Code and receipt are derived from it, and stand nowhere else.
+/// A ticket as it was issued: the same in the answer to the user, in the record and in the row
+/// (I10). Code and receipt are derived from it and are not stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ticket {
-    /// Its coupon.
     pub coupon_id: CouponId,
-    /// The epoch in which it was issued.
     pub epoch: u32,
-    /// Its order number.
     pub serial: Serial,
-    /// Who holds it.
     pub user_id: UserId,
     /// Which of the holder's tickets it is.
     pub claim: Claim,
@@ -107,7 +102,7 @@ pub struct Ticket {
 }
 
 impl Ticket {
-    /// Its name.
+    /// The id of the ticket.
     pub fn id(&self) -> TicketId {
         TicketId { coupon_id: self.coupon_id.clone(), serial: self.serial }
     }

@@ -1,5 +1,4 @@
-//! Instants and durations as the house writes them: milliseconds inside, RFC 3339 and ISO 8601
-//! outside.
+//! Instants and durations: milliseconds inside the program, RFC 3339 and ISO 8601 in its texts.
 
 use std::fmt;
 use std::ops::Range;
@@ -10,7 +9,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::limits::{INSTANT_MAX_MS, VALID_FOR_MAX_MS};
 
-/// What an instant must be, with an example: most that are refused lack an offset, or its colon.
+/// The form of an instant, with an example: most refused ones lack the offset, or its colon.
 pub const INSTANT_FORM: &str =
     "an RFC 3339 instant with its offset, such as 2026-12-01T12:00:00+09:00";
 
@@ -19,22 +18,22 @@ pub const INSTANT_FORM: &str =
 pub struct UnixMs(pub i64);
 
 impl UnixMs {
-    /// Reads an RFC 3339 instant; `None` when it is none or lies outside 1970..=9999.
+    /// Reads an RFC 3339 instant; `None` when the text is not one, or the year is not 1970..=9999.
     pub fn parse(text: &str) -> Option<Self> {
         let instant = OffsetDateTime::parse(text, &Rfc3339).ok()?;
         let ms = i64::try_from(instant.unix_timestamp_nanos().div_euclid(1_000_000)).ok()?;
         (0..=INSTANT_MAX_MS).contains(&ms).then_some(Self(ms))
     }
 
-    /// The instant that lies `ms` milliseconds later.
+    /// The instant `ms` milliseconds later.
     pub fn plus_ms(self, ms: u64) -> Self {
         Self(self.0.saturating_add(i64::try_from(ms).unwrap_or(i64::MAX)))
     }
 }
 
 impl fmt::Display for UnixMs {
-    /// RFC 3339 in UTC with milliseconds: `2026-12-01T03:00:01.482Z`. Every ticket that is told has
-    /// one, so the digits are put in place and not formatted.
+    /// RFC 3339 in UTC with milliseconds: `2026-12-01T03:00:01.482Z`. Every answer with a ticket
+    /// has one, so for speed the digits are written in place instead of formatted.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (seconds, ms) = (self.0.div_euclid(1_000), self.0.rem_euclid(1_000) as u32);
         let instant = OffsetDateTime::from_unix_timestamp(seconds).map_err(|_| fmt::Error)?;

@@ -1,18 +1,18 @@
-//! Who gets a ticket.
+//! Who gets a ticket: users and their claims.
 
 use std::fmt;
 use std::sync::Arc;
 
 use super::limits::{PER_USER_LIMIT_MAX, USER_ID_MAX_BYTES};
 
-/// A user as the caller names them: 1..=128 bytes of UTF-8 without control characters. Opaque:
-/// nothing is normalised, so two spellings are two users.
+/// The id of a user, as the caller writes it: 1..=128 bytes of UTF-8 without control characters. It
+/// is not normalised, so two spellings are two users.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserId(Arc<str>);
 
 impl UserId {
-    /// `None` when the text is empty, longer than 128 bytes or holds a control character. The
-    /// absence of control characters lets a record separate users by a line feed.
+    /// `None` when the text is empty, longer than 128 bytes or contains a control character.
+    /// Without control characters a record can separate users by line feeds.
     pub fn parse(text: &str) -> Option<Self> {
         let fits = (1..=USER_ID_MAX_BYTES).contains(&text.len());
         (fits && !text.chars().any(char::is_control)).then(|| Self(text.into()))
@@ -30,12 +30,12 @@ impl fmt::Display for UserId {
     }
 }
 
-/// Which of a user's allowed tickets: 1..=100.
+/// Which of the tickets that a user may have: 1..=100.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Claim(u8);
 
 impl Claim {
-    /// What a request means that names no claim.
+    /// The claim of a request that names none.
     pub const FIRST: Self = Self(1);
 
     /// `None` outside 1..=100.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use strum::{EnumString, IntoStaticStr};
 
-/// Who asked for an act, as its row and the log name it. Later also a token, by its name.
+/// Who asked for an act, as its row and the log name it. Later also the name of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, EnumString, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
@@ -12,9 +12,9 @@ pub enum Who {
     Admin,
     /// An admin, on the command line.
     Cli,
-    /// A server that was started with a coupon to play with.
+    /// A server that was started with `--demo`, for its demo coupon.
     Demo,
-    /// The loop that writes the acts of what went to Redis first.
+    /// The loop that writes the rows of a pause or close that was applied in Redis first.
     Relay,
 }
 

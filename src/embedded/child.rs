@@ -1,5 +1,5 @@
-//! One life of the private `redis-server`: a shell that keeps it (child.sh), and the pipe that
-//! tells the shell whether we live.
+//! One run of the private `redis-server`: a shell that watches it (child.sh), and the pipe by which
+//! the shell notices that this process has ended.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
@@ -16,27 +16,26 @@ use tokio::time::{Instant, sleep, timeout};
 use super::error::Error;
 use super::place::Place;
 
-/// Redis that neither answers nor says that it reads its append-only file is given up.
+/// How long to wait for a Redis that neither answers nor says that it reads its append-only file.
 const SIGN_OF_LIFE_WITHIN: Duration = Duration::from_secs(60);
-/// Between two questions whether it answers.
+/// Pause between two PINGs.
 const PAUSE: Duration = Duration::from_millis(20);
-/// One question. A disk that is slow to sync holds up every answer.
+/// Time-out of one PING. A disk that syncs slowly delays every answer.
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(5);
-/// The watcher needs 10 s until it kills (child.sh); then we do.
+/// The watcher kills Redis after 10 s (child.sh); if it has not ended after this, we kill it.
 const END_WITHIN: Duration = Duration::from_secs(15);
-/// A log that is longer is put aside when Redis starts; the one put aside before is replaced.
+/// A longer log is renamed when Redis starts, and replaces the one that was renamed before.
 const LOG_MAX_BYTES: u64 = 16 * 1024 * 1024;
 /// How much of the end of the log is read to quote its last line.
 const LOG_TAIL_BYTES: u64 = 4 * 1024;
 
-/// What Redis answers to PING.
+/// How Redis answers to PING.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answer {
-    /// It is ready.
     Ready,
     /// It reads its append-only file.
     Loading,
-    /// Nobody answers.
+    /// No answer.
     Nothing,
 }
 
@@ -44,7 +43,7 @@ pub(super) enum Answer {
 pub(super) async fn ask(url: &str) -> Answer {
     let question = async {
         let client = redis::Client::open(url)?;
-        // One bound for all of it, instead of those of the redis crate for its parts.
+        // One time-out for everything, instead of those of the redis crate for each part.
         let config =
             AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
         let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
@@ -59,13 +58,13 @@ pub(super) async fn ask(url: &str) -> Answer {
     }
 }
 
-/// The shell around Redis. Both end when this is dropped, only not at once.
+/// The shell around Redis. Both end soon after this is dropped.
 #[derive(Debug)]
 pub(super) struct Child {
     shell: tokio::process::Child,
-    /// Never written to; the watcher reads its end.
+    /// Nothing is written to it; when it is closed, the watcher ends Redis.
     pipe: Option<ChildStdin>,
-    /// The length of the log before this life.
+    /// The length of the log before this run.
     log_from: u64,
 }
 
@@ -82,17 +81,17 @@ impl Child {
             .arg(place.redis_dir())
             .arg("--logfile")
             .arg(place.log())
-            // Nothing told is lost, and nothing is evicted.
+            // No answer is lost in a crash, and no key is evicted.
             .args(["--appendonly", "yes", "--appendfsync", "always"])
             .args(["--no-appendfsync-on-rewrite", "no", "--save", ""])
             .args(["--maxmemory-policy", "noeviction", "--daemonize", "no"])
             .stdin(Stdio::piped())
-            // Handed over as stdout: a descriptor that is inherited in passing would also reach
-            // whatever another thread starts at this moment.
+            // The lock is passed as stdout: an inheritable descriptor would also be inherited by
+            // any process that another thread starts at this moment.
             .stdout(lock)
             .stderr(log)
-            // Ctrl-C in a terminal is for the server, which ends Redis when it has finished; and
-            // child.sh ends its whole group.
+            // A process group of its own: Ctrl-C in a terminal then reaches only the server, which
+            // ends Redis last; and child.sh kills its whole group.
             .process_group(0)
             .spawn()
             .map_err(Error::io("start", executable))?;
@@ -125,13 +124,13 @@ impl Child {
         }
     }
 
-    /// Completes when the child has died; may be dropped and called again.
+    /// Completes when the child has ended; may be dropped and called again.
     pub(super) async fn wait(&mut self) -> io::Result<()> {
         self.shell.wait().await.map(|_| ())
     }
 
-    /// Lets Redis write what it has and end. Completes when the shell has ended, or, should even
-    /// killing not help, after 20 s.
+    /// Lets Redis write its data and end. Completes when the shell has ended, or after 20 s if even
+    /// killing does not help.
     pub(super) async fn end(&mut self) {
         self.pipe = None;
         if timeout(END_WITHIN, self.shell.wait()).await.is_ok() {
@@ -139,13 +138,13 @@ impl Child {
         }
         let group = self.shell.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         if let Some(group) = group {
-            // Fails when it has just ended by itself, which is as good.
+            // Fails if the group has just ended by itself, which is fine.
             let _ = kill_process_group(group, Signal::KILL);
         }
         let _ = timeout(END_WITHIN / 3, self.shell.wait()).await;
     }
 
-    /// The last line of this life's log.
+    /// The last line that this run wrote to the log.
     fn last_line(&self, place: &Place) -> String {
         let read = || {
             let mut log = File::open(place.log())?;
@@ -157,11 +156,11 @@ impl Child {
         };
         let text = read().unwrap_or_default();
         let line = text.lines().map(str::trim).rfind(|line| !line.is_empty());
-        line.unwrap_or("it said nothing").to_owned()
+        line.unwrap_or("it logged nothing").to_owned()
     }
 }
 
-/// The log, and its length before this life.
+/// The log, and its length before this run.
 fn open_log(place: &Place) -> io::Result<(File, u64)> {
     let path = place.log();
     if path.metadata().is_ok_and(|log| log.len() > LOG_MAX_BYTES) {

@@ -1,4 +1,4 @@
-//! Who may touch what is kept in the data directory: its owner, and nobody else.
+//! The data directory is private: only its owner may read and write what is in it.
 
 use std::fs::{DirEntry, Metadata, Permissions};
 use std::io::{self, ErrorKind};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::Mode;
 use rustix::process::{geteuid, umask};
 
-/// Whatever a process of ours keeps in the data directory, and what SQLite keeps beside its file.
+/// Everything that this program keeps in the data directory, and the files that SQLite adds.
 const KEPT: [&str; 13] = [
     "admin-token",
     "code-keys",
@@ -28,7 +28,8 @@ const KEPT: [&str; 13] = [
 /// Why the data directory cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Files of two owners in one folder lock one of them out.
+    /// Something in it belongs to another user: with files of two owners, one of them could not
+    /// read everything.
     #[error(
         "{path} belongs to user {owner}, and this process runs as user {runs_as}: run it as user \
          {owner}, or choose another FIRSTCOME_DATA_DIR"
@@ -36,32 +37,27 @@ pub enum Error {
     OtherOwner {
         /// The directory, or a file in it.
         path: PathBuf,
-        /// Its owner's number.
+        /// The user id of its owner.
         owner: u32,
-        /// The number of the user that this process runs as.
+        /// The user id that this process runs as.
         runs_as: u32,
     },
-    /// The operating system refused something.
     #[error("cannot make {path} private: {source}")]
-    Io {
-        /// With which file.
-        path: PathBuf,
-        /// What it answered.
-        source: io::Error,
-    },
+    Io { path: PathBuf, source: io::Error },
 }
 
-/// From now on, whatever this process and its children make is their user's alone: the databases,
-/// the logs, the sockets.
+/// From now on, only the current user may access what this process and its children create: the
+/// databases, the logs, the sockets.
 pub fn keep_private() {
     umask(Mode::RWXG | Mode::RWXO);
 }
 
-/// Takes from everybody else what is kept in the data directory; a directory that is not there yet
-/// is fine. Nothing is changed when something in it belongs to another user.
+/// Removes the rights of all other users to what is in the data directory; the directory need not
+/// exist yet. Changes nothing if something in it belongs to another user.
 ///
-/// A directory of another user with nothing of ours in it may be used, as a volume that was mounted
-/// for a group. Root may not: it could write everywhere, and its owner could read nothing of it.
+/// A directory of another user that contains nothing of this program may be used, such as a volume
+/// that was mounted for a group. Root may not use it: root could write everything, and the owner of
+/// the directory could read nothing of it.
 ///
 /// # Errors
 /// [`Error::OtherOwner`] or [`Error::Io`].

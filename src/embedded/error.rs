@@ -1,10 +1,10 @@
-//! What can go wrong with the private Redis, by what the operator can do about it.
+//! Errors of the private Redis, divided by what the operator can do about them.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Why there is no private Redis. Whatever was started before the error ends by itself.
+/// Why there is no private Redis. Processes that were started before the error end by themselves.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// There is no `redis-server` to start (exit code 3).
@@ -13,70 +13,45 @@ pub enum Error {
          macOS: brew install redis), or set REDIS_URL to a Redis that runs"
     )]
     NotFound {
-        /// The path that was given, or the names that were looked for.
+        /// The path that was given, or the names that were searched.
         looked_for: String,
     },
-    /// Another server lives in the data directory (exit code 4).
+    /// Another server uses the data directory (exit code 4).
     #[error("the data directory {dir} is in use by {owner}")]
     InUse {
-        /// The data directory.
         dir: PathBuf,
-        /// `process <id>`, as far as it is known.
+        /// `process <id>` if it is known.
         owner: String,
     },
     /// The Redis of a server that has ended did not end in time (exit code 4).
     #[error("an earlier redis-server still runs in the data directory {dir} after {waited:?}")]
-    StillRunning {
-        /// The data directory.
-        dir: PathBuf,
-        /// How long it was waited for.
-        waited: Duration,
-    },
-    /// The operating system bounds the path of a unix socket.
+    StillRunning { dir: PathBuf, waited: Duration },
+    /// The operating system limits the length of the path of a unix socket.
     #[error(
         "the path {socket} has {length} bytes, and this system allows {max} for a unix socket: \
          choose a data directory with a shorter path"
     )]
     SocketPathTooLong {
-        /// The path that would be needed.
+        /// The path that Redis would need.
         socket: PathBuf,
-        /// Its length.
         length: usize,
-        /// The greatest length that works.
         max: usize,
     },
-    /// It ended while it started.
     #[error("redis-server ended while it started: {last_line} (more in {log})")]
-    Ended {
-        /// The last line of its log.
-        last_line: String,
-        /// Its log.
-        log: PathBuf,
-    },
-    /// It runs, and showed no sign of life in time.
+    Ended { last_line: String, log: PathBuf },
     #[error("redis-server did not answer within {waited:?}: {last_line} (more in {log})")]
-    Silent {
-        /// How long it was waited for.
-        waited: Duration,
-        /// The last line of its log.
-        last_line: String,
-        /// Its log.
-        log: PathBuf,
-    },
-    /// The operating system refused something.
+    Silent { waited: Duration, last_line: String, log: PathBuf },
     #[error("cannot {doing} {path}: {source}")]
     Io {
-        /// What was tried, as a verb.
+        /// What failed, as a verb.
         doing: &'static str,
-        /// With which file.
         path: PathBuf,
-        /// What it answered.
         source: io::Error,
     },
 }
 
 impl Error {
-    /// Names what was being done, and to which file.
+    /// Adds what failed, and with which file.
     pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io { doing, path, source }

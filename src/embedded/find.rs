@@ -9,8 +9,8 @@ use super::error::Error;
 /// Valkey speaks the same protocol and takes the same arguments.
 const NAMES: [&str; 2] = ["redis-server", "valkey-server"];
 
-/// The executable to start: the given one and no other, else the first of [`NAMES`] in `search`,
-/// which is written like `PATH`.
+/// The executable to start: only the given one if there is one, else the first of [`NAMES`] that is
+/// found in `search`, which has the form of `PATH`.
 pub(super) fn find(given: Option<&Path>, search: Option<&OsStr>) -> Result<PathBuf, Error> {
     if let Some(path) = given {
         let found = path.components().count() > 1 && is_executable(path);
@@ -21,7 +21,7 @@ pub(super) fn find(given: Option<&Path>, search: Option<&OsStr>) -> Result<PathB
     found.ok_or_else(|| Error::NotFound { looked_for: NAMES[0].to_owned() })
 }
 
-/// A bare name is looked for as a shell would; a path is never.
+/// Searches for a bare name as a shell does, but never for a path.
 fn in_search(name: &Path, search: Option<&OsStr>) -> Option<PathBuf> {
     if name.components().count() != 1 {
         return None;

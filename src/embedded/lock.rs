@@ -1,5 +1,6 @@
-//! The two locks of a data directory. They are `flock`s: each belongs to an open file, is inherited
-//! with it, and goes when the last process that has it open ends, however it ends.
+//! The two locks of a data directory. They are `flock`s: each belongs to an open file, child
+//! processes inherit it with the file, and it is released when the last process that has the file
+//! open ends, however it ends.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
@@ -12,16 +13,17 @@ use tokio::time::{Instant, sleep};
 use super::error::Error;
 use super::place::Place;
 
-/// How long the Redis of an earlier server may take to end; the watcher gives it 10 s (child.sh).
+/// How long the Redis of an earlier server may take to end; the watcher kills it after 10 s
+/// (child.sh).
 const REDIS_MAY_END_WITHIN: Duration = Duration::from_secs(30);
-/// Between two looks at a lock that is held.
+/// Pause between two attempts to take a lock.
 const PAUSE: Duration = Duration::from_millis(20);
-/// A look from outside ([`server_lives`]) holds the lock for an instant, which must not be taken
-/// for a server.
+/// [`server_lives`] in another process takes the lock for an instant, which must not be mistaken
+/// for a server; so the server tries more than once.
 const SERVER_LOOKS: u32 = 5;
 
-/// Takes the lock of the server, which lives as long as the file; `InUse` when another server has
-/// it.
+/// Takes the lock of the server, which lasts until the file is closed; `InUse` when another server
+/// has it.
 pub(super) async fn lock_for_server(place: &Place) -> Result<File, Error> {
     let path = place.server_lock();
     let mut file = open(&path).map_err(Error::io("open", &path))?;
@@ -35,8 +37,8 @@ pub(super) async fn lock_for_server(place: &Place) -> Result<File, Error> {
     Err(Error::InUse { dir: place.dir().to_owned(), owner: owner(&mut file) })
 }
 
-/// Takes the lock of the child, which is free when nothing of an earlier child lives. The caller
-/// hands the file on and keeps none, so that the lock always says the truth about the child.
+/// Takes the lock of the child, which is free when no process of an earlier child is left. The
+/// caller passes the file on and keeps no copy, so that only the child has the lock.
 ///
 /// # Errors
 /// `StillRunning` after 30 s.
@@ -60,7 +62,7 @@ pub(super) async fn lock_for_redis(place: &Place) -> Result<File, Error> {
     Ok(file)
 }
 
-/// Whether a server holds the data directory.
+/// Whether a server is using the data directory.
 pub(super) fn server_lives(place: &Place) -> io::Result<bool> {
     let file = File::open(place.server_lock())?;
     Ok(!is_taken(file.try_lock_shared())?)
@@ -70,7 +72,7 @@ fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
-/// Whether a try took the lock; another has it when not.
+/// Whether the attempt took the lock; if not, another process has it.
 fn is_taken(tried: Result<(), TryLockError>) -> io::Result<bool> {
     match tried {
         Ok(()) => Ok(true),
@@ -79,7 +81,7 @@ fn is_taken(tried: Result<(), TryLockError>) -> io::Result<bool> {
     }
 }
 
-/// Tells the one who is refused whom to look for.
+/// Writes our process id into the lock file, for the error of a server that is refused.
 fn sign(file: &mut File) -> io::Result<()> {
     file.set_len(0)?;
     writeln!(file, "{}", std::process::id())

@@ -1,4 +1,4 @@
-//! Where everything of the private Redis lies in the data directory.
+//! The paths of the private Redis in the data directory.
 
 use std::fs::DirBuilder;
 use std::os::unix::ffi::OsStrExt as _;
@@ -9,14 +9,15 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 use super::error::Error;
 
-/// The longest path that fits in `sun_path` with its zero byte; BSD and macOS have four bytes less.
+/// The longest path that fits into `sun_path` with its zero byte; it is four bytes shorter on BSD
+/// and macOS.
 const SOCKET_PATH_MAX: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
 
-/// What means something in a URL, or is no text, is escaped.
+/// Bytes that have a meaning in a URL, or are not printable ASCII, are escaped.
 const ESCAPED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A data directory, as an absolute path whose socket has an allowed length.
+/// A data directory, as an absolute path that leaves room for the path of the socket.
 #[derive(Debug)]
 pub(super) struct Place {
     dir: PathBuf,
@@ -24,11 +25,11 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// The place in this data directory; nothing is made.
+    /// The place in this data directory; creates nothing.
     pub(super) fn of(data_dir: &Path) -> Result<Self, Error> {
         let resolve = || {
             let dir = std::path::absolute(data_dir)?;
-            // A URL takes `..` out by its text, the system by following links.
+            // A URL parser removes `..` from the text, but the system follows links first.
             if climbs(&dir) { dir.canonicalize() } else { Ok(dir) }
         };
         let dir = resolve().map_err(Error::io("find the data directory", data_dir))?;
@@ -42,7 +43,8 @@ impl Place {
         Ok(Self { dir, url })
     }
 
-    /// The place in this data directory, which is made, private to its owner, where it is missing.
+    /// The place in this data directory. Creates the directory, private to its owner, if it is
+    /// missing.
     pub(super) fn make(data_dir: &Path) -> Result<Self, Error> {
         if climbs(data_dir) {
             make_dir(data_dir)?;
@@ -52,37 +54,35 @@ impl Place {
         Ok(place)
     }
 
-    /// The data directory.
     pub(super) fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// The socket as the redis crate takes it.
+    /// The URL of the socket for the redis crate.
     pub(super) fn url(&self) -> &str {
         &self.url
     }
 
-    /// The unix socket.
     pub(super) fn socket(&self) -> PathBuf {
         self.dir.join("redis.sock")
     }
 
-    /// What Redis keeps: its append-only file.
+    /// The directory of Redis's append-only file.
     pub(super) fn redis_dir(&self) -> PathBuf {
         self.dir.join("redis")
     }
 
-    /// What Redis and the shell around it say.
+    /// The log of Redis and of the shell around it.
     pub(super) fn log(&self) -> PathBuf {
         self.dir.join("redis.log")
     }
 
-    /// Held by the server alone.
+    /// The lock that only the server has.
     pub(super) fn server_lock(&self) -> PathBuf {
         self.dir.join("server.lock")
     }
 
-    /// Held by the child alone, for as long as any part of it lives.
+    /// The lock that only the child has, as long as any of its processes runs.
     pub(super) fn redis_lock(&self) -> PathBuf {
         self.dir.join("redis.lock")
     }

@@ -1,7 +1,8 @@
-//! The secrets that the embedded set-up makes for itself, once, and keeps in the data directory.
+//! The secrets that the embedded set-up generates once and keeps in the data directory.
 //!
-//! A secret that is there is never replaced: with other code keys every code that was told would be
-//! wrong. Servers that start at the same time agree, because only one of them can make the file.
+//! An existing secret is never replaced: with other code keys every issued code would become
+//! invalid. Servers that start at the same time agree, because only one of them can create the
+//! file.
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
@@ -12,32 +13,24 @@ use data_encoding::HEXLOWER;
 
 use crate::domain::code::CodeKeys;
 
-/// Far more than any secret has; what is longer is no secret of ours.
+/// Far longer than any secret; a longer file is refused.
 const FILE_MAX_BYTES: u64 = 16 * 1024;
-/// An operator may put a token of his own in the file; a shorter one could be guessed.
+/// Operators may put their own token in the file; a shorter one could be guessed.
 const TOKEN_MIN_BYTES: usize = 32;
 
-/// Why there is no secret. No error shows one.
+/// Why there is no secret. No error quotes one.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The operating system refused something.
     #[error("cannot {doing} {path}: {source}")]
     Io {
-        /// What was tried, as a verb.
+        /// What failed, as a verb.
         doing: &'static str,
-        /// With which file.
         path: PathBuf,
-        /// What it answered.
         source: io::Error,
     },
-    /// The file was changed by a stranger, or damaged.
-    #[error("{path} holds no valid secret: {fault}")]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        fault: String,
-    },
+    /// The file was edited or damaged.
+    #[error("{path} has no valid secret: {fault}")]
+    Malformed { path: PathBuf, fault: String },
 }
 
 impl Error {
@@ -47,17 +40,17 @@ impl Error {
     }
 }
 
-/// The admin token in `<data_dir>/admin-token`: 64 hex digits, made when there is no such file.
+/// The admin token in `<data_dir>/admin-token`: 64 hex digits, generated if there is no such file.
 ///
 /// # Errors
-/// `Malformed` when the file holds anything but one line of at least 32 visible ASCII characters;
+/// `Malformed` when the file is anything but one line of at least 32 visible ASCII characters;
 /// `Io`, also when others may read the file and it cannot be made private.
 pub fn admin_token(data_dir: &Path) -> Result<String, Error> {
     keep_once(&data_dir.join("admin-token"), |digits| digits, read_token)
 }
 
-/// The code keys in `<data_dir>/code-keys`, `k1:` and 64 hex digits, made when there is no such
-/// file. A key may be put before it by hand, with a comma between.
+/// The code keys in `<data_dir>/code-keys`: `k1:` and 64 hex digits, generated if there is no such
+/// file. An operator may put another key before it, separated by a comma.
 ///
 /// # Errors
 /// `Malformed` when [`CodeKeys::parse`] refuses the file; `Io` as for [`admin_token`].
@@ -65,10 +58,10 @@ pub fn code_keys(data_dir: &Path) -> Result<CodeKeys, Error> {
     keep_once(&data_dir.join("code-keys"), |digits| format!("k1:{digits}"), CodeKeys::parse)
 }
 
-/// The URL of the SQLite file in the data directory, which is made when it is missing.
+/// The URL of the SQLite file in the data directory. Creates the directory if it is missing.
 ///
 /// # Errors
-/// `Io` when the directory cannot be made; `Malformed` when its path is not UTF-8.
+/// `Io` when the directory cannot be created; `Malformed` when its path is not UTF-8.
 pub fn database_url(data_dir: &Path) -> Result<String, Error> {
     DirBuilder::new()
         .recursive(true)
@@ -84,7 +77,7 @@ pub fn database_url(data_dir: &Path) -> Result<String, Error> {
 /// 32 random bytes in hexadecimal digits.
 ///
 /// # Errors
-/// The operating system has no random bytes.
+/// When the operating system has no random bytes.
 pub fn random_hex() -> io::Result<String> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes)?;
@@ -117,8 +110,8 @@ fn keep_once<T>(
     read(text.trim()).map_err(malformed)
 }
 
-/// Makes the file, complete from the instant at which it has its name; one that another process
-/// made first is left as it is.
+/// Creates the file so that it is complete as soon as it has its name. If another process created
+/// it first, that one stays.
 fn make(path: &Path, write: impl FnOnce(String) -> String) -> io::Result<()> {
     let random = random_hex()?;
     let dir = path.parent().unwrap_or(Path::new("."));
@@ -137,7 +130,7 @@ fn make(path: &Path, write: impl FnOnce(String) -> String) -> io::Result<()> {
     }
 }
 
-/// Takes from everybody else what a copy or a backup may have given them.
+/// Removes the rights of all other users, which a copy or a restored backup may have added.
 fn make_private(file: &File) -> io::Result<()> {
     let mode = file.metadata()?.permissions().mode();
     if mode & 0o077 == 0 {

@@ -1,4 +1,4 @@
-//! What the script answered one user, as the outcome of their request.
+//! Turns the script's answer to one user into the outcome of the request.
 
 use crate::domain::code::CodeKey;
 use crate::domain::coupon::CouponId;
@@ -10,8 +10,8 @@ use crate::domain::user::{Claim, UserId};
 use crate::lua::issue::{Answer, Answered};
 use crate::redis::holders::HeldTicket;
 
-/// The script's answer to one user as an outcome. Code and receipt are made here, before the user
-/// is told, from the fields that the record carries too (I10, P3 step 2).
+/// The script's answer to one user as an outcome. Code and receipt are computed here, before the
+/// user gets the answer, from the same fields that the record has (I10, P3 step 2).
 pub(super) fn of_answer(
     answer: Answer,
     answered: &Answered,

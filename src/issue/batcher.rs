@@ -1,6 +1,6 @@
-//! The batcher of one actix worker. While a round is in flight, and in the turn of the thread
-//! after it, the next one gathers: a call answers one user when it is quiet and up to 512 when it
-//! is busy, and nobody ever waits for a timer.
+//! The batcher of one actix worker. While a round is in flight, and until the thread has run its
+//! other ready tasks, requests gather for the next round: a call answers one user when there is
+//! little load and up to 512 under high load, and no request ever waits for a timer.
 
 use std::cell::Cell;
 use std::ops::ControlFlow;
@@ -29,11 +29,11 @@ use crate::store::Store;
 use crate::telemetry::health::{Health, Part, Report};
 use crate::telemetry::metrics::IssueMetrics;
 
-/// Failed calls are told once in this time, in the log and in `/readyz`: a line for each would make
-/// an outage worse.
+/// Failed calls are reported once per this time, in the log and in `/readyz`: a line for each call
+/// would make an outage worse.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
 
-/// What is wrong with a coupon that the script calls `recovering`.
+/// What is wrong with a coupon for which the script replies `recovering`.
 const LACKS: &str = "gives no tickets: Redis lost a part of it, or this server lacks its code key";
 
 /// Takes rounds from the queue and answers them; its loop is [`Batcher::step`] repeated.
@@ -51,12 +51,12 @@ pub(super) struct Batcher {
     pub(super) bounds: Bounds,
     pub(super) limit: RoundLimit,
     pub(super) health: Health,
-    /// When a failed call was last told.
+    /// When a failed call was last reported.
     pub(super) complained: Cell<Option<Instant>>,
 }
 
 impl Batcher {
-    /// Serves one round. Breaks when the queue is gone: no handler is left that could ask.
+    /// Serves one round. Breaks when the queue is gone, because then no handler is left.
     pub(super) async fn step(&mut self) -> ControlFlow<()> {
         if self.queue.upgrade().is_none_or(|queue| queue.is_empty()) {
             if self.queue.strong_count() == 0 {
@@ -64,7 +64,7 @@ impl Batcher {
             }
             self.arrivals.notified().await;
         }
-        // Every handler that is ready in this turn of the thread joins the round.
+        // Every handler that is ready to run on this thread joins the round.
         tokio::task::yield_now().await;
         let Some(open) = self.open().await else {
             self.refuse_round();
@@ -84,7 +84,7 @@ impl Batcher {
         ControlFlow::Continue(())
     }
 
-    /// The open connection. A short interruption is waited out, so that users do not notice it;
+    /// The open connection. Waits during a short interruption, so that users do not notice it;
     /// after a longer one the round is refused.
     async fn open(&mut self) -> Option<Open> {
         match self.connection.open() {
@@ -93,8 +93,8 @@ impl Batcher {
         }
     }
 
-    /// Nothing of it was sent: nothing happened (I4). All that waits is refused, so that nobody
-    /// waits for an outage twice.
+    /// Nothing of the round was sent, so nothing happened (I4). All waiting requests are refused,
+    /// so that none waits twice for the same outage.
     fn refuse_round(&self) {
         let Some(queue) = self.queue.upgrade() else { return };
         let group_max_requests = self.bounds.group_max_requests;
@@ -106,7 +106,7 @@ impl Batcher {
         }
     }
 
-    /// One group: one script call, one answer to everybody.
+    /// Serves one group: one script call, one answer per request.
     async fn serve(&self, group: Group, mut open: Open) {
         let sent = Moment::now();
         if let Some(first) = group.waiting.first() {
@@ -131,7 +131,7 @@ impl Batcher {
         }
         match reply {
             Ok(Reply::Answered(answered)) => {
-                // What a connection says after it was given back teaches nothing (P1 step 5).
+                // Learn nothing from a connection that was dropped meanwhile (P1 step 5).
                 if self.connection.is_open(&open) {
                     self.verdicts.learn(&group.coupon_id, sent, &answered);
                 }
@@ -153,7 +153,7 @@ impl Batcher {
 
     fn answer_all(&self, group: Group, answered: &Answered, durability: Durability) {
         let Some(key) = self.keys.find(&answered.key_id) else {
-            // The script was told which keys are here, and answers by those only.
+            // Cannot happen: the script got the ids of our keys, and issues only with one of them.
             tracing::error!(coupon.id = %group.coupon_id, key.id = %answered.key_id, "no such key");
             answer_each(group, &Outcome::Recovering);
             return;
@@ -165,8 +165,8 @@ impl Batcher {
         }
     }
 
-    /// Asks the database about an id that Redis does not have, beside the rounds: a slow database
-    /// must not hold up the coupons that are there.
+    /// Asks the database about an id that Redis does not have, in a task of its own: a slow
+    /// database must not delay coupons that are in Redis.
     fn look_up(&self, group: Group) {
         let (unknown_ids, store) = (self.unknown_ids.clone(), self.store.clone());
         let suspects = self.redis.suspects().clone();
@@ -176,8 +176,8 @@ impl Batcher {
         });
     }
 
-    /// Nothing was written: sent once more after the probe, so users do not notice a benign change
-    /// (P2 step 2).
+    /// Nothing was written, so the group is sent once more after the probe, and users do not notice
+    /// a benign change (P2 step 2).
     fn send_again(&self, group: Group) {
         self.redis.generation().doubt();
         self.connection.lose();
@@ -187,8 +187,8 @@ impl Batcher {
         }
     }
 
-    /// Tells what keeps users from their tickets, as long as it does: what succeeds says nothing,
-    /// so that it costs nothing.
+    /// Reports what keeps users from getting tickets, as long as it lasts. A success is not
+    /// reported, so that it costs nothing.
     fn complain(&self, sentence: impl FnOnce() -> String) {
         if self.complained.get().is_none_or(|at| at.elapsed() >= COMPLAIN_EVERY) {
             self.complained.set(Some(Instant::now()));
@@ -197,8 +197,8 @@ impl Batcher {
         }
     }
 
-    /// A definite refusal changed nothing; of everything else the outcome is unknown, and the retry
-    /// tells it exactly.
+    /// After a definite refusal nothing has changed. After any other error the outcome is unknown,
+    /// and a retry by the user gives the exact answer.
     fn fail(&self, group: Group, error: &Error) {
         self.complain(|| format!("calls of the issue script fail: {error}"));
         let outcome = match error {
@@ -208,7 +208,8 @@ impl Batcher {
             }
             error if error.is_definite() => Outcome::Overloaded,
             error => {
-                // A right was taken away that the script needs in its middle: the dry run names it.
+                // A right that the script needs later than at its start was taken away: the dry run
+                // names it.
                 if error.is_reply() {
                     self.redis.generation().refused();
                     self.redis.generation().doubt();
@@ -224,7 +225,7 @@ impl Batcher {
 }
 
 impl Drop for Batcher {
-    /// Also by a panic: handlers that went on asking would wait for ever.
+    /// Runs after a panic too: without it handlers would wait for ever.
     fn drop(&mut self) {
         if let Some(queue) = self.queue.upgrade() {
             queue.close();

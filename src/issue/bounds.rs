@@ -1,4 +1,4 @@
-//! What an operator may change of the hot path.
+//! The bounds of the hot path that an operator may change.
 
 use std::time::Duration;
 
@@ -9,17 +9,19 @@ pub struct Bounds {
     pub queue_max_requests: usize,
     /// Requests that one call answers, 1..=512.
     pub group_max_requests: usize,
-    /// Unpersisted tickets of a shard beyond which nothing is issued.
+    /// No ticket is issued beyond this many unpersisted tickets of a shard.
     pub backlog_max_tickets: u64,
-    /// How long a request may wait in the queue before it is `overloaded`. Rounds are kept so small
-    /// that Redis answers them in half of it; so it must be well below the time-out of Redis.
+    /// How long a request may wait in the queue before it gets `overloaded`. Rounds are kept so
+    /// small that Redis answers them in half of this time; so it must be well below the Redis
+    /// time-out.
     pub queue_max_wait: Duration,
     /// How long a request may wait in the queue for a connection to open again.
     pub reopen_wait: Duration,
 }
 
 impl Bounds {
-    /// Whoever waited for Redis to come back may have waited longer than for their turn.
+    /// The longest wait before a request gets `overloaded`: a request that waited for Redis to come
+    /// back may have waited longer than `queue_max_wait`.
     pub(super) fn longest_wait(&self) -> Duration {
         self.queue_max_wait.max(self.reopen_wait)
     }

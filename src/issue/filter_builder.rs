@@ -1,5 +1,5 @@
-//! Builds the filters of sold-out coupons, beside the hot path and gently (P1 steps 8, 9 and 11):
-//! one page of holders at a time, of one coupon after the other, by one server at a time.
+//! Builds the filters of sold-out coupons, outside the hot path and with little load (P1 steps 8, 9
+//! and 11): one page of holders at a time, coupons in turn, and one server at a time.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::ops::RangeInclusive;
@@ -25,33 +25,34 @@ use crate::telemetry::loops::Stepped;
 
 /// A coupon whose filter has no room, or whose holders cannot be read, is left alone for this long.
 const LATER: Duration = Duration::from_secs(1);
-/// A coupon that could be won when its holders were read is looked at again after the hold.
+/// How long a coupon is left alone that could still be won when its holders were read: until the
+/// embargo of its stock is over.
 const AFTER_EMBARGO: Duration = Duration::from_millis(EMBARGO_MS);
-/// Looking through all verdicts for coupons without a filter happens this often at most.
+/// The shortest time between two searches of all verdicts for coupons without a filter.
 const GATHER_EVERY: Duration = Duration::from_millis(100);
 
-/// Builds filters in turns; its loop is [`FilterBuilder::step`] repeated.
+/// Builds filters, coupons in turn; its loop is [`FilterBuilder::step`] repeated.
 pub struct FilterBuilder {
     redis: Redis,
     verdicts: Arc<Verdicts>,
-    /// The name of this process among those who want to read holders.
+    /// The name of this process among those that want to read holders.
     token: String,
     place: Place,
-    /// Those that get a page in this round, the next one in front.
+    /// Filters that still get a page in this round, the next one in front.
     round: VecDeque<Build>,
-    /// Those that had theirs, and need more of them.
+    /// Filters that had their page in this round, and need more pages.
     begun: VecDeque<Build>,
     gather_from: Instant,
     /// Coupons that are left alone, and until when.
     later: HashMap<CouponId, Instant>,
 }
 
-/// Where this process stands among those who want to read holders.
+/// The place of this process among those that want to read holders.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     Away,
     Waiting,
-    /// It has the turn, until then.
+    /// It has the turn until this instant.
     Turn(Instant),
 }
 
@@ -67,7 +68,8 @@ impl FilterBuilder {
     /// A builder for the verdicts of this process.
     pub fn new(redis: &Redis, verdicts: Arc<Verdicts>) -> Self {
         let mut token = [0; 8];
-        // Without randomness two servers may share a name and read at once: dearer, no more.
+        // Without randomness two servers may have the same name and read at once, which only costs
+        // more.
         let _ = getrandom::fill(&mut token);
         Self {
             redis: redis.clone(),
@@ -81,9 +83,9 @@ impl FilterBuilder {
         }
     }
 
-    /// Reads one page for the filter of a coupon that needs one, or asks for this server's turn:
-    /// two calls at most, and each has its time-out. Says what came of it, and how long to wait
-    /// then: the first value in any case, and up to the second one unless a coupon needs a filter.
+    /// Reads one page for the filter of a coupon that needs one, or asks for the turn: two calls at
+    /// most, each with a time-out. Returns how the step ended and how long to wait after it: at
+    /// least the start of the range, and up to its end unless a coupon needs a filter.
     pub async fn step(&mut self) -> (Stepped, RangeInclusive<Duration>) {
         if self.round.is_empty() {
             self.gather();
@@ -112,13 +114,14 @@ impl FilterBuilder {
                 self.later.insert(build.coupon_id, Instant::now() + pause);
             }
         }
-        // However dear a page is, Redis does nine times as much else before the next one.
+        // However expensive a page is, Redis has nine times its duration for other work before the
+        // next one.
         let pause = (since.elapsed() * PAGE_PAUSE_FACTOR).clamp(PAGE_PAUSE_MIN, PAGE_PAUSE_MAX);
         (stepped, exactly(pause))
     }
 
-    /// The next round: a page for everybody who had one before, and for everybody who is new. So no
-    /// large coupon keeps a small one waiting.
+    /// The next round: one page for each filter that needs more pages, and for each new one. So a
+    /// large coupon does not delay a small one.
     fn gather(&mut self) {
         std::mem::swap(&mut self.round, &mut self.begun);
         let now = Instant::now();
@@ -139,8 +142,8 @@ impl FilterBuilder {
         }));
     }
 
-    /// Nothing is to be built: the turn is another's. To be waited for is what comes first: a new
-    /// verdict, or the end of somebody's pause.
+    /// There is nothing to build: gives up the turn. Returns how long to wait: until a new verdict,
+    /// or until the first coupon in `later` may be tried again.
     async fn rest(&mut self) -> (Stepped, RangeInclusive<Duration>) {
         if self.place != Place::Away
             && let Ok(accepted) = self.redis.generation().proven()
@@ -157,11 +160,11 @@ impl FilterBuilder {
         (Stepped::Idle, at_least..=until.min(LATER).max(at_least))
     }
 
-    /// Has the turn to read, or asks for it. When others come first, it is to be waited for a part
-    /// of their time.
+    /// Succeeds if this process has the turn to read, and asks for it if not.
     ///
     /// # Errors
-    /// What came of it, and how long to wait before it is asked for again.
+    /// How the step ended without the turn, and how long to wait before asking again: longer if
+    /// more servers come first.
     async fn take_turn(&mut self, accepted: &Accepted) -> Result<(), (Stepped, Duration)> {
         let now = Instant::now();
         let step = match self.place {
@@ -187,9 +190,9 @@ impl FilterBuilder {
         }
     }
 
-    /// Reads the next page; whether it was the last one. When the stock is another, when the filter
-    /// has no room, or when Redis does not answer: how long to leave the coupon alone. Until then
-    /// everybody asks.
+    /// Reads the next page, and returns whether it was the last one. If the stock has changed,
+    /// there is no room for the filter, or Redis does not answer, returns how long to leave the
+    /// coupon alone; until then its requests go to Redis.
     async fn read(&self, accepted: &Accepted, build: &mut Build) -> Result<bool, Duration> {
         let Build { coupon_id, stock, cursor, holders } = build;
         let (epoch, stock_version) = (stock.epoch, stock.version);

@@ -1,6 +1,6 @@
-//! Who certainly holds no ticket of a sold-out coupon: a Bloom filter of its holders (P1 steps 8,
-//! 9 and 11). It may take a stranger for a holder, who is then asked about in Redis; never a
-//! holder for a stranger.
+//! Knows which users certainly have no ticket of a sold-out coupon: a Bloom filter of its holders
+//! (P1 steps 8, 9 and 11). It may mistake another user for a holder, and then Redis is asked; it
+//! never misses a holder.
 
 use std::hash::RandomState;
 use std::sync::Arc;
@@ -11,17 +11,17 @@ use fastbloom::BloomFilter;
 use crate::domain::limits::FILTERS_MAX_BYTES;
 use crate::domain::user::{Claim, UserId, holder_field};
 
-/// At this size one stranger in two thousand is taken for a holder.
+/// With this size one in two thousand other users is mistaken for a holder.
 const BITS_PER_HOLDER: usize = 16;
 
-/// What all filters of a process take together, also those that are being built.
+/// The memory that all filters of a process use, including filters that are being built.
 #[derive(Default)]
 pub(super) struct Room {
     taken_bytes: AtomicUsize,
 }
 
 impl Room {
-    /// Takes so much of it, if that much is left.
+    /// Reserves this much, if there is enough left.
     fn take(&self, bytes: usize) -> bool {
         let take =
             |taken: usize| taken.checked_add(bytes).filter(|taken| *taken <= FILTERS_MAX_BYTES);
@@ -29,7 +29,7 @@ impl Room {
     }
 }
 
-/// A compact set of holders. Dropping it gives its room back.
+/// A compact set of holders. Dropping it releases its room.
 pub struct HoldersFilter {
     bits: BloomFilter<RandomState>,
     room: Arc<Room>,
@@ -37,8 +37,8 @@ pub struct HoldersFilter {
 }
 
 impl HoldersFilter {
-    /// An empty filter for this many holders; `None` when there is no room for it. Its hash has a
-    /// secret of its own, so nobody can choose a name that passes for a holder.
+    /// An empty filter for this many holders; `None` if there is no room for it. Its hash has a
+    /// secret key, so that nobody can choose a user id that is mistaken for a holder.
     pub(super) fn for_holders(holders: usize, room: &Arc<Room>) -> Option<Self> {
         let holders = holders.max(1);
         let bytes = holders.checked_mul(BITS_PER_HOLDER)?.div_ceil(64) * 8;
@@ -50,12 +50,12 @@ impl HoldersFilter {
         Some(Self { bits, room: room.clone(), bytes })
     }
 
-    /// Takes a holder in, as the field of the holders hash names them.
+    /// Adds a holder, given by the field of the holders hash.
     pub(super) fn insert(&mut self, field: &str) {
         self.bits.insert(field);
     }
 
-    /// False only when this (user, claim) was not taken in (I10).
+    /// False only if this (user, claim) was not added (I10).
     pub(super) fn may_have(&self, user_id: &UserId, claim: Claim) -> bool {
         match claim {
             Claim::FIRST => self.bits.contains(user_id.as_str()),
@@ -86,7 +86,7 @@ mod tests {
                 .iter()
                 .filter_map(|(user, claim)| Some((UserId::parse(user)?, Claim::new(*claim)?)))
                 .collect();
-            // Also when it was made for fewer.
+            // Also if it was created for fewer holders.
             let mut filter = HoldersFilter::for_holders(expected, &Arc::default()).unwrap();
             for (user_id, claim) in &holders {
                 filter.insert(&holder_field(user_id, *claim));

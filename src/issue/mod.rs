@@ -1,10 +1,9 @@
-//! The hot path: a request becomes a ticket, or learns why not.
+//! The hot path: a request gets a ticket, or the reason why not.
 //!
-//! A verdict in force refuses at once. Everybody else is handed over to the queue of their own
-//! actix worker. The batcher of that worker takes what gathered while its last round was in
-//! flight and in the turn of the thread after it, one group a coupon, and sends one script call a
-//! group. No timers, no lock across an await, no database, no second trip to Redis. Only verdicts
-//! are shared by the workers.
+//! A verdict in force refuses at once. All other requests go into the queue of their actix worker.
+//! The batcher of that worker takes the requests that gathered while its last round was in flight,
+//! one group per coupon, and sends one script call per group. No timers, no lock across an await,
+//! no database, no second round trip to Redis. The workers share only the verdicts.
 
 mod answer;
 mod batcher;
@@ -43,14 +42,12 @@ use round_limit::RoundLimit;
 pub use unknown::UnknownIds;
 pub use verdicts::Verdicts;
 
-/// What the issuers of a process share; cheap to clone.
+/// The state that the issuers of a process share; cheap to clone.
 #[derive(Clone, Default)]
 pub struct Shared {
-    /// Refusals that need not be asked again.
     pub verdicts: Arc<Verdicts>,
-    /// What the database said about ids that Redis does not have.
     pub unknown_ids: UnknownIds,
-    /// Where calls that fail are reported.
+    /// Where failed calls are reported.
     pub health: Health,
 }
 
@@ -63,9 +60,10 @@ pub struct Issuer {
 }
 
 impl Issuer {
-    /// Starts the batcher and the connection's supervisor on this thread. They end when the last
-    /// clone of the issuer is gone and every request is answered. `alive` is dropped when they end
-    /// for whatever reason: without them every request would wait for ever.
+    /// Starts the batcher and the supervisor of the connection on this thread. They end when the
+    /// last clone of the issuer is gone and every request is answered. `alive` is dropped when they
+    /// end for any reason, so that the process notices: without them every request would wait for
+    /// ever.
     pub fn start(
         redis: &Redis,
         store: Arc<dyn Store>,
@@ -110,8 +108,8 @@ impl Issuer {
         Self { queue, verdicts, metrics }
     }
 
-    /// Issues one ticket to one user, or says why not. The same (coupon, user, claim) gets the same
-    /// ticket again, for ever (I2, I10).
+    /// Issues one ticket to one user, or returns why not. The same (coupon, user, claim) always
+    /// gets the same ticket again (I2, I10).
     pub async fn issue(&self, coupon_id: &CouponId, caller: Caller, claim: Claim) -> Outcome {
         let now = Moment::now();
         let outcome = match self.verdicts.refusal(now, coupon_id, &caller, claim) {
@@ -134,7 +132,8 @@ impl Issuer {
     ) -> Outcome {
         let (reply, answer) = oneshot::channel();
         match self.queue.push(since, coupon_id, (caller.user_id, claim), reply) {
-            // The batcher answers everything that it took, and closes the queue when it ends.
+            // The default is only for safety: the batcher answers everything that it took, and
+            // closes the queue when it ends.
             Ok(()) => answer.await.unwrap_or(Outcome::OutcomeUnknown),
             Err(queue::Full) => Outcome::Overloaded,
         }

@@ -1,8 +1,8 @@
-//! How many requests a round may carry: a queue bounded by time needs rounds bounded by time.
+//! How many requests a round may have: a queue bounded by time needs rounds bounded by time.
 //!
-//! What is in flight cannot be taken back, and beyond the time-out of Redis its outcome is unknown.
-//! So a round carries about what Redis answered within a bound of time before. It begins small, and
-//! grows as long as its rounds are full and quick.
+//! A call in flight cannot be taken back, and after the Redis time-out its outcome is unknown. So a
+//! round has about as many requests as Redis answered within a bound of time before. The limit
+//! begins small, and grows as long as rounds are full and quick.
 
 use std::time::Duration;
 
@@ -21,12 +21,12 @@ impl RoundLimit {
         Self { max_requests: GROUP_MAX_REQUESTS, within }
     }
 
-    /// Requests of the next round.
+    /// The most requests of the next round.
     pub(super) fn max_requests(&self) -> usize {
         self.max_requests
     }
 
-    /// Learns from a round of so many requests. Twice as many can take twice as long, which is
+    /// Learns from a round of this many requests. Twice as many can take twice as long, which is
     /// still far from the time-out.
     pub(super) fn learn(&mut self, requests: usize, took: Duration) {
         if took > self.within {
@@ -61,7 +61,7 @@ mod tests {
         let mut limit = RoundLimit::new(WITHIN);
         limit.learn(400, WITHIN * 4);
         assert_eq!(limit.max_requests(), 100);
-        // Whatever it is asked, Redis answers 200 requests a second.
+        // Whatever the size of a round, Redis answers 200 requests per second.
         for _ in 0..20 {
             let requests = limit.max_requests();
             limit.learn(requests, Duration::from_millis(requests as u64 * 5));

@@ -1,5 +1,5 @@
-//! An id that Redis does not have: never created, a draft, or lost. Only the database can tell, and
-//! it is asked off the usual path, rarely, and about few ids at a time.
+//! Ids that Redis does not have: never created, a draft, or lost. Only the database knows which. It
+//! is asked outside the hot path, rarely, and about few ids at a time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,16 +13,17 @@ use crate::lookups::Lookups;
 use crate::redis::suspects::Suspects;
 use crate::store::Store;
 
-/// How long an absence is believed: as long as a stranger may wait for a new coupon to appear.
+/// How long the answer that there is no coupon is remembered: a new coupon may stay invisible for
+/// this long.
 const BELIEVED: Duration = Duration::from_millis(500);
-/// Look-ups under way at once in this process; beyond it the answer is `overloaded`.
+/// Simultaneous look-ups of this process; beyond it the answer is `overloaded`.
 const LOOK_UPS: usize = 4;
 
-/// The coupon is in no row, or only a draft.
+/// The coupon has no row, or is only a draft.
 #[derive(Debug, Clone, Copy)]
 struct Absent;
 
-/// What the database said about ids that Redis does not have; shared by all workers.
+/// What the database answered about ids that Redis does not have; shared by all workers.
 #[derive(Clone)]
 pub struct UnknownIds {
     absent: Arc<Lookups<Absent, Outcome>>,
@@ -40,7 +41,8 @@ impl Default for UnknownIds {
 
 impl UnknownIds {
     /// `coupon_not_found` for an id that was never preloaded; `recovering` for one that was, and
-    /// for all when the database cannot be asked: a lost coupon must not look like none.
+    /// for every id when the database does not answer, because a lost coupon must not look like one
+    /// that does not exist.
     pub(super) async fn outcome(
         &self,
         store: &dyn Store,

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// Linux stops its usual monotonic clock while the machine is suspended; a lease must end then.
+/// On Linux the usual monotonic clock stops while the machine is suspended, but leases must go on
+/// to expire.
 #[cfg(target_os = "linux")]
 const CLOCK: ClockId = ClockId::Boottime;
 #[cfg(not(target_os = "linux"))]
 const CLOCK: ClockId = ClockId::Monotonic;
 
-/// A moment of this machine, in nanoseconds since some beginning.
+/// A moment on this machine, in nanoseconds since an arbitrary start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment(pub u64);
 
@@ -23,12 +24,12 @@ impl Moment {
         Self(seconds * 1_000_000_000 + nanos)
     }
 
-    /// The moment that comes this much later.
+    /// The moment this much later.
     pub fn plus_ms(self, ms: u64) -> Self {
         Self(self.0.saturating_add(ms.saturating_mul(1_000_000)))
     }
 
-    /// The moment that was this much earlier.
+    /// The moment this much earlier.
     pub fn minus_ms(self, ms: u64) -> Self {
         Self(self.0.saturating_sub(ms.saturating_mul(1_000_000)))
     }
@@ -37,7 +38,7 @@ impl Moment {
 impl Sub for Moment {
     type Output = Duration;
 
-    /// From `earlier` until this moment; zero when it is the later one.
+    /// The time from `earlier` to this moment; zero when `earlier` is in fact the later one.
     fn sub(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }

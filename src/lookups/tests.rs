@@ -13,7 +13,7 @@ fn id(text: &str) -> CouponId {
     CouponId::parse(text).unwrap()
 }
 
-/// A counted look-up that takes a turn, and ends as it is told to.
+/// A counted look-up that yields once, and ends with this result.
 async fn look(count: &Cell<u32>, result: impl Fn(u32) -> Result<u32, u32>) -> Result<u32, u32> {
     count.set(count.get() + 1);
     yield_now().await;

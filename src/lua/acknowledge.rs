@@ -16,15 +16,15 @@ pub(super) static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
     script("acknowledge", &[GENERATION], include_str!("../../lua/acknowledge.lua"))
 });
 
-/// Entries of one call; beyond it the call would block Redis for too long.
+/// Entries of one call; more would block Redis for too long.
 pub const RECORDS_MAX: usize = 512;
 
-/// What to drop.
+/// Which records to delete.
 #[derive(Debug, Clone, Copy)]
 pub struct Args<'a> {
     /// The generation in which the records were read.
     pub accepted: &'a Accepted,
-    /// The shard whose stream holds them.
+    /// The shard of their stream.
     pub shard: Shard,
     /// Entry ids with their number of tickets, at most [`RECORDS_MAX`].
     pub records: &'a [(String, usize)],
@@ -33,13 +33,13 @@ pub struct Args<'a> {
 /// What the script replies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reply {
-    /// `acknowledged`: tickets of entries that nobody had acknowledged before.
+    /// `acknowledged`: the number of tickets of entries that were not acknowledged before.
     Acknowledged(u64),
-    /// Redis lives another life than the one in which the records were read; nothing was written.
+    /// Redis has another generation than when the records were read; nothing was written.
     OtherGeneration,
 }
 
-/// Drops records whose tickets are rows by now (I3, P5 step 6).
+/// Deletes records whose tickets are rows in the database (I3, P5 step 6).
 ///
 /// # Errors
 /// Those of any call. Repeating it is harmless.

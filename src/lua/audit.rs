@@ -18,13 +18,12 @@ use crate::redis::{Error, Redis, Result};
 pub(super) static SCRIPT: LazyLock<Script> =
     LazyLock::new(|| script("audit", &[STOCK], include_str!("../../lua/audit.lua")));
 
-/// The coupon that is looked at.
+/// The coupon to read.
 pub type Args<'a> = &'a CouponId;
 
 /// What the script replies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
-    /// Everything at one instant.
     Balance(Box<Balance>),
     /// Redis does not have the coupon.
     Unknown,
@@ -37,48 +36,39 @@ pub struct Balance {
     pub now: UnixMs,
     /// `open`, `paused`, `closed` or `recovering`, as Redis has it.
     pub state: String,
-    /// Its epoch.
     pub epoch: u32,
-    /// Its version.
     pub version: u64,
-    /// Its tickets in all.
     pub total: u64,
     /// Stock that may be taken at this instant.
     pub available: u64,
-    /// Stock that nobody has: what is available and what is still held back.
+    /// Stock that is not issued: what is available and what is under an embargo.
     pub remaining: u64,
-    /// Stock that came back and is held back, 0 once its time is over.
+    /// Stock under an embargo; 0 once the embargo is over.
     pub embargoed: u64,
     /// Tickets ever issued.
     pub issued: u64,
-    /// Tickets whose stock went back.
+    /// Tickets whose stock was returned.
     pub returned: u64,
-    /// The last serial.
     pub last_serial: u64,
-    /// (user, claim) pairs that ever got a ticket.
+    /// Number of (user, claim) pairs that ever got a ticket.
     pub holders: u64,
-    /// Tickets that one user may hold.
     pub per_user_limit: u8,
-    /// First instant of issuing.
     pub opens_at: Option<UnixMs>,
-    /// First instant after issuing.
     pub closes_at: Option<UnixMs>,
-    /// The number of the last act.
     pub act_no: u64,
-    /// Its token.
     pub act_token: String,
-    /// The pause or close that came before its row and has none yet (P9 step 7); of both, the
-    /// pause, whose row comes first.
+    /// The pause or close that was applied before its row was written, and has no row yet (P9 step
+    /// 7). If both have none, the pause, because its row is written first.
     pub unwritten: Option<Change>,
     /// Records in the shard's stream.
     pub shard_records: u64,
-    /// Those of them that a persister holds.
+    /// Records that a persister has read and not acknowledged.
     pub shard_pending: u64,
-    /// Tickets in them.
+    /// Tickets in the shard's records.
     pub shard_unpersisted: u64,
 }
 
-/// Looks at a coupon; writes nothing.
+/// Reads a coupon; writes nothing.
 ///
 /// # Errors
 /// Those of any call; [`Error::Malformed`] when the terms or the stock are damaged.
@@ -87,10 +77,10 @@ pub async fn audit(redis: &Redis, args: Args<'_>) -> Result<Reply> {
     parse(SCRIPT.run(&mut connection, &call(redis, args)).await?)
 }
 
-/// Looks at each of these coupons, in one trip for all of them; writes nothing.
+/// Reads each of these coupons, in one round trip for all of them; writes nothing.
 ///
 /// # Errors
-/// As [`audit`], when none was looked at.
+/// As [`audit`], if no coupon was read.
 pub async fn audit_all(redis: &Redis, coupons: &[Args<'_>]) -> Result<Vec<Result<Reply>>> {
     let calls: Vec<Cmd> = coupons.iter().map(|id| call(redis, id)).collect();
     let mut connection = redis.pooled().await?;

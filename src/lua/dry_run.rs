@@ -1,6 +1,6 @@
-//! All scripts of `lua/` run dry, and every bare command of ours with them: in one transaction, on
-//! keys that nothing else uses, and that it deletes again. So a right that Redis does not grant is
-//! found before a user is told anything, and can be named.
+//! A dry run of all scripts of `lua/` and of all single commands of this program: in one
+//! transaction, on keys that nothing else uses and that it deletes again. It finds and names the
+//! rights that Redis does not grant, before a user gets an answer.
 
 use ::redis::{Cmd, Value, cmd, pipe};
 
@@ -21,26 +21,26 @@ use crate::redis::{Error, Redis, Result};
 pub enum Outcome {
     /// Everything ran.
     Ran,
-    /// Redis lives another life than the one that was proven.
+    /// Redis has another generation than the proven one.
     OtherGeneration,
-    /// Something may not be run, and can be named.
+    /// Redis cannot or may not run something; the doubt names it.
     Denied(Doubt),
 }
 
 /// One command of the transaction.
 struct Step {
-    /// What Redis is asked, in lower case as its rules name it.
+    /// The command, in lower case as in ACL rules.
     command: String,
-    /// The script that it runs, and how the reply begins.
+    /// The script that it runs, and the beginning of the expected reply.
     script: Option<(&'static Script, &'static str)>,
     call: Cmd,
 }
 
-/// The id of an entry that is acknowledged; scripts cannot know one that Redis makes itself.
+/// The id of the entry that is acknowledged; an id that Redis generates would not be known here.
 const ENTRY: &str = "9999999999999-1";
 
-/// Runs everything dry in a few milliseconds. Nothing of it stays, also when this process dies
-/// meanwhile, and no persister and no search for coupons sees it.
+/// Makes the dry run, which takes a few milliseconds. It leaves nothing in Redis, even if this
+/// process ends meanwhile, and no persister and no scan for coupons sees its keys.
 ///
 /// # Errors
 /// [`Error::Refused`] when Redis cannot write now; else those of any call.
@@ -65,7 +65,7 @@ pub async fn dry_run(redis: &Redis, accepted: &Accepted) -> Result<Outcome> {
             note(&mut missing, denied(reply, &step.command, None)?);
         }
     }
-    // Whoever was denied one command is denied the whole transaction.
+    // If one command is denied, Redis runs none of the transaction.
     if missing.is_empty() {
         missing.extend(denied(ended, "exec", None)?);
     }
@@ -93,7 +93,7 @@ pub async fn dry_run(redis: &Redis, accepted: &Accepted) -> Result<Outcome> {
 }
 
 impl Step {
-    /// A script with its text, because nobody can send it again within a transaction.
+    /// A script with its text, because within a transaction it cannot be sent again.
     fn script(script: &'static Script, reply: &'static str, keys: &[&str], args: &[&str]) -> Self {
         let mut call = script.whole(keys);
         call.arg(args);
@@ -104,14 +104,14 @@ impl Step {
         Self { command: command.to_lowercase(), script: None, call: cmd(command).arg(args).take() }
     }
 
-    /// Whether its script came to its end, and so to all of its commands.
+    /// Whether its script ran to its end, and so ran all of its commands.
     fn is_done(&self, reply: &Value) -> bool {
         let Some((_, expected)) = self.script else { return true };
         first_word(reply).is_some_and(|word| word.starts_with(expected))
     }
 }
 
-/// The right that a reply says is missing.
+/// The missing right that a reply reports.
 fn denied(reply: &Value, command: &str, script: Option<&Script>) -> Result<Option<Right>> {
     let Value::ServerError(error) = reply else { return Ok(None) };
     let error = error.clone().into();
@@ -121,7 +121,8 @@ fn denied(reply: &Value, command: &str, script: Option<&Script>) -> Result<Optio
     }
 }
 
-/// Once each. What was denied before has left the keys as no later script expects them.
+/// Adds a missing right once. After a denial, later scripts find other keys than they expect, so
+/// their failures say nothing new.
 fn note(missing: &mut Vec<Right>, right: Option<Right>) {
     let is_news = |right: &Right| match right {
         Right::Broken(..) => missing.is_empty(),
@@ -142,7 +143,7 @@ fn is_other_generation(reply: &Value) -> bool {
     first_word(reply) == Some("other_generation")
 }
 
-/// The life of a coupon with one ticket: every script comes to its end.
+/// The life of a coupon with one ticket, in which every script runs to its end.
 fn steps(keys: &Keys, accepted: &Accepted) -> Vec<Step> {
     let keys = keys.of_dry_run();
     let [coupon, holders, records, unpersisted, beats, readers] =
@@ -206,7 +207,7 @@ fn steps(keys: &Keys, accepted: &Accepted) -> Vec<Step> {
         Step::bare("SCAN", &["0", "COUNT", "1"]),
         Step::bare("INFO", &["replication"]),
         Step::bare("TIME", &[]),
-        // What the pool asks of a connection.
+        // The command with which the pool checks a connection.
         Step::bare("UNWATCH", &[]),
         Step::bare("PING", &[]),
         delete(),
@@ -225,7 +226,7 @@ mod tests {
     fn what_does_not_run_is_told_unless_redis_only_cannot_write_now() {
         let steps = ["pause", "close"].map(|_| &state::SCRIPT as &Script);
         let mut missing = Vec::new();
-        // As a Redis before 7.0 says it.
+        // The words of Redis before 7.0.
         let told = "ERR Error compiling script (new function): user_script:1: unexpected symbol";
         for script in steps {
             note(&mut missing, denied(&replied(told), "eval", Some(script)).unwrap());

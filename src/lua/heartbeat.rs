@@ -13,27 +13,26 @@ use crate::redis::{Error, Redis, Result};
 pub(super) static SCRIPT: LazyLock<Script> =
     LazyLock::new(|| script("heartbeat", &[GENERATION], include_str!("../../lua/heartbeat.lua")));
 
-/// What is counted.
+/// What to count.
 #[derive(Debug, Clone, Copy)]
 pub struct Args<'a> {
-    /// The generation.
     pub generation: &'a Accepted,
-    /// The greatest count that the caller saw in it.
+    /// The greatest count of this generation that the caller knows.
     pub at_least: u64,
 }
 
 /// What the script replies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reply {
-    /// `beat`: seconds counted so far.
+    /// `beat`: the new count.
     Beat(u64),
-    /// `behind`: only so many were counted, fewer than the caller saw; nothing was written.
+    /// `behind`: the count in Redis is this, less than the caller knows; nothing was written.
     Behind(u64),
-    /// Redis lives another life; nothing was written.
+    /// Redis has another generation; nothing was written.
     OtherGeneration,
 }
 
-/// Counts one more second of this life of Redis (P2 step 8).
+/// Counts one more heartbeat of this generation (P2 step 8).
 ///
 /// # Errors
 /// Those of any call.

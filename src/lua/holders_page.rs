@@ -15,7 +15,7 @@ pub(super) static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
     script("holders_page", &[GENERATION, TERMS, STOCK], include_str!("../../lua/holders_page.lua"))
 });
 
-/// Which page of which holders.
+/// Which page of the holders of which coupon.
 #[derive(Debug, Clone, Copy)]
 pub struct Args<'a> {
     /// The generation in which the verdict was given.
@@ -33,9 +33,9 @@ pub struct Args<'a> {
 /// What the script replies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
-    /// Some holders; some of them may come again with a later page.
+    /// Some of the holders. A later page may contain some of them again.
     Page(Page),
-    /// Somebody may have become a holder since the verdict, or soon can.
+    /// There may be new holders since the verdict, or there soon can be.
     Stale,
 }
 
@@ -44,7 +44,7 @@ pub enum Reply {
 pub struct Page {
     /// Where the next page begins; `"0"` when this one is the last.
     pub next_cursor: String,
-    /// Fields in the whole hash.
+    /// Number of fields in the whole hash.
     pub holders: usize,
     /// Fields of this page: a user, or a user, a line feed and the claim.
     pub fields: Vec<String>,

@@ -25,15 +25,14 @@ pub(super) static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
 /// Who asks for which coupon.
 #[derive(Debug, Clone, Copy)]
 pub struct Args<'a> {
-    /// The generation and the epoch that it may write in.
+    /// The generation and the epoch in which the script may write.
     pub accepted: &'a Accepted,
-    /// Unpersisted tickets of the shard beyond which nothing is issued.
+    /// No ticket is issued beyond this many unpersisted tickets of the shard.
     pub backlog_max_tickets: u64,
-    /// Where the tickets come from, a word.
+    /// What issues the tickets, as one word.
     pub source: &'a str,
-    /// The ids of the code keys that the caller has, commas between.
+    /// The ids of the code keys that the caller has, separated by commas.
     pub key_ids: &'a str,
-    /// The coupon.
     pub coupon_id: &'a CouponId,
     /// 1..=512 users with their claims.
     pub group: &'a [(UserId, Claim)],
@@ -46,46 +45,41 @@ pub enum Reply {
     Answered(Answered),
     /// The coupon waits for its recovery, Redis lost a part of it, or the caller lacks its key.
     Recovering,
-    /// Redis lives another life than the one that was proven; nothing was written.
+    /// Redis has another generation than the proven one; nothing was written.
     OtherGeneration,
-    /// The coupon is in this epoch; nothing was written.
+    /// The coupon has this other epoch; nothing was written.
     StaleEpoch(u32),
     /// Redis does not have the coupon.
     Unknown,
 }
 
-/// The answers of one call, and what they share.
+/// The answers of one call, and the data that they share.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answered {
-    /// The coupon's epoch.
     pub epoch: u32,
-    /// The coupon's version.
     pub version: u64,
-    /// Its stock version: only what makes stock raises it, so only then can holders join a coupon
-    /// that is sold out.
+    /// Only acts that change the stock raise it. So while it stays the same, a sold-out coupon gets
+    /// no new holders.
     pub stock_version: u64,
     /// How long a refusal may be repeated from memory (P1 step 4).
     pub lease_ms: u64,
     /// The key that the coupon's codes and receipts are made with.
     pub key_id: String,
-    /// How long its tickets are valid.
     pub valid_for: Option<ValidFor>,
-    /// When it opens.
     pub opens_at: Option<UnixMs>,
-    /// Its tickets in all.
     pub total: u64,
-    /// Tickets that one user may hold.
     pub per_user_limit: u8,
-    /// Whether no ticket of it was ever issued before this call.
+    /// Whether no ticket of the coupon was issued before this call.
     pub is_untouched: bool,
     /// The time of Redis.
     pub now: UnixMs,
-    /// One answer a user, in the order of the arguments.
+    /// One answer per user, in the order of the arguments.
     pub answers: Vec<Answer>,
 }
 
 impl Answered {
-    /// When it opens, and in how many milliseconds by the clock of Redis; for [`Answer::NotOpen`].
+    /// When the coupon opens, and in how many milliseconds by the clock of Redis; for
+    /// [`Answer::NotOpen`].
     pub fn opening(&self) -> (UnixMs, u64) {
         let opens_at = self.opens_at.unwrap_or(self.now);
         (opens_at, opens_at.0.saturating_sub(self.now.0).max(0).unsigned_abs())
@@ -97,11 +91,10 @@ impl Answered {
 pub enum Answer {
     /// A new ticket.
     Issued(HeldTicket),
-    /// The ticket that the user holds already.
+    /// The ticket that the user got before.
     Replayed(HeldTicket),
-    /// The user's ticket was cancelled; the claim is spent.
+    /// The user's ticket was cancelled; its claim cannot be used again.
     Cancelled(HeldTicket),
-    /// No stock.
     SoldOut,
     /// The window is not open yet.
     NotOpen,
@@ -109,13 +102,13 @@ pub enum Answer {
     Closed,
     /// Issuing is interrupted.
     Paused,
-    /// The claim lies above the limit per user.
+    /// The claim is above the limit per user.
     Limit,
     /// Too many tickets wait for the database.
     BacklogFull,
 }
 
-/// Issues over this connection.
+/// Issues tickets to a group, over this connection.
 ///
 /// # Errors
 /// [`Error::Refused`]: nothing happened. Everything else: the outcome is unknown.
@@ -187,7 +180,7 @@ fn parse(reply: &Value, users: usize) -> Option<Reply> {
     }))
 }
 
-/// Why the call was refused as a whole.
+/// The reply to a call that was refused as a whole; `None` for other words.
 fn refusal(words: &str) -> Option<Reply> {
     match words.split_once(' ').unwrap_or((words, "")) {
         ("recovering", "") => Some(Reply::Recovering),

@@ -1,5 +1,5 @@
-//! The scripts of `lua/`: one atomic transition each, with the arguments and replies of its header
-//! as types. An unknown reply is an error, never a guess.
+//! The scripts of `lua/`. Each is one atomic transition; the arguments and replies of its header
+//! are types here. An unknown reply is an error.
 
 pub mod acknowledge;
 pub mod audit;
@@ -26,33 +26,31 @@ use crate::redis::script::Script;
 use crate::redis::{Error, Redis, Result, text};
 use parts::{Part, joined};
 
-/// What every act's script is told besides its change.
+/// The arguments that the scripts of all acts have in common.
 #[derive(Debug, Clone, Copy)]
 pub struct ActArgs<'a> {
-    /// The generation and the epoch that it may write in.
+    /// The generation and the epoch in which the script may write.
     pub accepted: &'a Accepted,
-    /// The coupon that it changes.
     pub coupon_id: &'a CouponId,
-    /// Its number.
     pub act_no: u64,
-    /// Its token: what tells it from another act with this number (`Act::token`).
+    /// Distinguishes it from another act with the same number (`Act::token`).
     pub token: &'a str,
 }
 
-/// What an act's script replies. All acts share these words.
+/// The replies of the script of an act. All acts have these words in common.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ActReply {
-    /// `applied` or `refused`; the same words again when the act is repeated.
+    /// `applied` or `refused`; the same result again when the act is repeated.
     Decided(ActResult),
-    /// The coupon's act of this number is another one; nothing was written.
+    /// Redis has a different act of this number; nothing was written.
     Diverged(u64),
-    /// The coupon's last act is this one, so this number cannot be the next.
+    /// The last act of the coupon has this number, so the act is not the next one.
     OutOfOrder(u64),
-    /// The coupon waits for its recovery.
+    /// The coupon waits for its recovery, or Redis lost a part of it.
     Recovering,
-    /// Redis lives another life than the one that was proven; nothing was written.
+    /// Redis has another generation than the proven one; nothing was written.
     OtherGeneration,
-    /// The coupon is in this epoch; nothing was written.
+    /// The coupon has this other epoch; nothing was written.
     StaleEpoch(u32),
     /// Redis does not have the coupon.
     Unknown,
@@ -80,7 +78,8 @@ fn script(name: &'static str, parts: &[Part], text: &str) -> Script {
     Script::new(name, joined(parts, text))
 }
 
-/// Begins the call of an act's script: generation, epoch, act number, token.
+/// Begins the call of an act's script with the common arguments: generation, epoch, act number,
+/// token.
 fn act_call(script: &Script, redis: &Redis, args: &ActArgs<'_>) -> Cmd {
     let mut call = script.call(&redis.keys().of_act(args.coupon_id));
     call.arg(&args.accepted.replid).arg(args.accepted.epoch);
@@ -88,7 +87,7 @@ fn act_call(script: &Script, redis: &Redis, args: &ActArgs<'_>) -> Cmd {
     call
 }
 
-/// Runs an act's script over the pool.
+/// Runs an act's script on a pooled connection.
 async fn run_act(redis: &Redis, script: &Script, call: &Cmd) -> Result<ActReply> {
     let mut connection = redis.pooled().await?;
     let reply = script.run(&mut connection, call).await?;
@@ -102,7 +101,7 @@ fn number(value: &Value) -> Option<i64> {
     }
 }
 
-/// An optional number of milliseconds as the scripts take it: empty when there is none.
+/// An optional number of milliseconds as a script argument: empty when there is none.
 fn ms_or_empty(ms: Option<i64>) -> String {
     ms.map(|ms| ms.to_string()).unwrap_or_default()
 }

@@ -1,22 +1,22 @@
-//! What scripts share, joined in front of each that needs it. The parts are embedded when the
-//! program is compiled; `--! PARTS` in a script's header names them.
+//! Parts that scripts share, joined in front of each script that needs them. They are embedded at
+//! compile time; `--! PARTS` in a script's header names them.
 
-/// One part.
+/// The text of one part.
 #[derive(Debug, Clone, Copy)]
 pub struct Part(&'static str);
 
-/// Is this the generation that was accepted?
+/// Checks that Redis has the accepted generation.
 pub(super) const GENERATION: Part = Part(include_str!("../../lua/parts/generation.lua"));
-/// How the terms of a coupon are written.
+/// The format of a coupon's terms.
 pub(super) const TERMS: Part = Part(include_str!("../../lua/parts/terms.lua"));
-/// How the stock of a coupon is written.
+/// The format of a coupon's stock.
 pub(super) const STOCK: Part = Part(include_str!("../../lua/parts/stock.lua"));
-/// The head of every act.
+/// The beginning of every act but preload.
 pub(super) const ACT: Part = Part(include_str!("../../lua/parts/act.lua"));
-/// Stock that comes back.
+/// Adding stock, with its embargo.
 pub(super) const EMBARGO: Part = Part(include_str!("../../lua/parts/embargo.lua"));
 
-/// The script with its parts in front of it, behind the first line when that sets flags.
+/// The script with its parts in front of it; they come after the first line if that sets flags.
 pub(super) fn joined(parts: &[Part], script: &str) -> String {
     let flags = match script.starts_with("#!") {
         true => script.find('\n').map_or(script.len(), |end| end + 1),

@@ -17,25 +17,24 @@ pub(super) static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
 /// What to put into Redis.
 #[derive(Debug, Clone, Copy)]
 pub struct Args<'a> {
-    /// The generation and the epoch that it may write in.
+    /// The generation and the epoch in which the script may write.
     pub accepted: &'a Accepted,
-    /// The coupon.
     pub definition: &'a Definition,
     /// The key that its codes and receipts are made with.
     pub key_id: &'a str,
-    /// The version that it gets: one more than the draft's.
+    /// The version that the coupon gets: one more than the draft's.
     pub version: u64,
     /// The token of its act (`Act::token`).
     pub token: &'a str,
-    /// The stock version that it begins with: greater than any that an earlier coupon of this id
-    /// had, whose holders a server may remember (I10). 1..=2^52.
+    /// The stock version that the coupon begins with, 1..=2^52. It is greater than that of any
+    /// earlier coupon with this id, because servers may remember the holders of that one (I10).
     pub stock_version: u64,
 }
 
-/// The replies are those of every act; never refused, and never unknown.
+/// The replies of every act; this one is never refused, and the coupon never unknown.
 pub type Reply = ActReply;
 
-/// Puts a coupon into Redis with all its stock and every key that its life needs (I1).
+/// Puts a coupon into Redis, with all its stock and every key that issuing needs (I1).
 ///
 /// # Errors
 /// Those of any call. Repeating it is harmless.

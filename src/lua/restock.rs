@@ -19,16 +19,15 @@ pub(super) static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
 /// What to change.
 #[derive(Debug, Clone, Copy)]
 pub struct Args<'a> {
-    /// Those of every act.
     pub act: ActArgs<'a>,
     /// Tickets to add; negative to take away.
     pub delta: i64,
 }
 
-/// The replies are those of every act; refused with `below_issued` or `total_too_large`.
+/// The replies of every act; a refusal is `below_issued` or `total_too_large`.
 pub type Reply = ActReply;
 
-/// Gives stock or takes it away, never below what is out (I1, I8).
+/// Adds stock or takes it away, but never tickets that are out (I1, I8).
 ///
 /// # Errors
 /// Those of any call. Repeating the same act is harmless.

@@ -15,29 +15,28 @@ use crate::redis::{Error, Redis, Result};
 pub(super) static SCRIPT: LazyLock<Script> =
     LazyLock::new(|| script("retire", &[GENERATION], include_str!("../../lua/retire.lua")));
 
-/// Who goes.
+/// Which consumer to delete.
 #[derive(Debug, Clone, Copy)]
 pub struct Args<'a> {
     /// The generation in which the consumer read.
     pub accepted: &'a Accepted,
-    /// The shard whose group it leaves.
+    /// The shard of the group.
     pub shard: Shard,
-    /// Its name.
     pub consumer: &'a str,
 }
 
 /// What the script replies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reply {
-    /// It is no consumer of the group any more.
+    /// It is no longer a consumer of the group.
     Retired,
-    /// It holds records and stays; others take them over.
+    /// It has pending records and stays, until others take them over.
     Busy,
-    /// Redis lives another life; nothing was written.
+    /// Redis has another generation; nothing was written.
     OtherGeneration,
 }
 
-/// Takes a consumer out of a shard's group, unless it still holds records (I3).
+/// Deletes a consumer from a shard's group, unless it still has pending records (I3).
 ///
 /// # Errors
 /// Those of any call. Repeating it is harmless.

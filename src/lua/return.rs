@@ -19,16 +19,15 @@ pub(super) static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
 /// What to change.
 #[derive(Debug, Clone, Copy)]
 pub struct Args<'a> {
-    /// Those of every act.
     pub act: ActArgs<'a>,
     /// The cancelled tickets, 1..=500.
     pub returns: &'a [Return],
 }
 
-/// The replies are those of every act; never refused.
+/// The replies of every act; this one is never refused.
 pub type Reply = ActReply;
 
-/// Gives the stock of cancelled tickets back; their claims stay spent (I1, I2, I8).
+/// Returns the stock of cancelled tickets; their claims cannot be used again (I1, I2, I8).
 ///
 /// # Errors
 /// Those of any call. Repeating the same act is harmless.

@@ -13,14 +13,12 @@ pub(super) static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
     script("state", &parts, include_str!("../../lua/state.lua"))
 });
 
-/// What becomes of the state.
+/// How to change the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StateChange {
-    /// Interrupt issuing.
     Pause,
-    /// Go on issuing.
     Resume,
-    /// End issuing for good.
+    /// End issuing; this cannot be undone.
     Close,
 }
 
@@ -34,13 +32,13 @@ impl StateChange {
     }
 }
 
-/// The arguments are those of every act.
+/// The arguments of every act.
 pub type Args<'a> = ActArgs<'a>;
-/// The replies are those of every act; refused with `already_closed` or `superseded`.
+/// The replies of every act; a refusal is `already_closed` or `superseded`.
 pub type Reply = ActReply;
 
-/// Pauses, resumes or closes; holders are still answered (I8). A coupon that is already as it is to
-/// be keeps its version.
+/// Pauses, resumes or closes; holders still get their tickets as an answer (I8). If the coupon is
+/// in the wanted state already, its version does not change.
 ///
 /// # Errors
 /// Those of any call. Repeating the same act is harmless.
@@ -50,8 +48,8 @@ pub async fn change_state(redis: &Redis, args: Args<'_>, change: StateChange) ->
     run_act(redis, &SCRIPT, &call).await
 }
 
-/// Pauses or closes before the act has a row: what a database that is away, hangs or has diverged
-/// cannot hold up, and no unproven life of Redis (P9 step 7).
+/// Pauses or closes before the act has a row, so that neither a database that is away, hangs or has
+/// diverged nor an unproven life of Redis can delay it (P9 step 7).
 ///
 /// # Errors
 /// Those of any call. Repeating it is harmless.
@@ -61,7 +59,7 @@ pub async fn change_state_first(
     change: StateChange,
 ) -> Result<Reply> {
     let mut call = SCRIPT.call(&redis.keys().of_act(coupon_id));
-    // Of no generation, no epoch, no number and no token.
+    // Without a generation, an epoch, a number and a token.
     call.arg(&["", "", "", "", change.word()]);
     run_act(redis, &SCRIPT, &call).await
 }

@@ -23,28 +23,27 @@ pub struct Args<'a> {
     pub accepted: &'a Accepted,
     /// The shard whose group it is in.
     pub shard: Shard,
-    /// Its name.
     pub consumer: &'a str,
-    /// What a consumer holds that was silent for this long is taken over.
+    /// The records of a consumer that was silent for this long are taken over.
     pub silent: Duration,
-    /// A consumer that was silent for this long, and holds nothing, leaves the group.
+    /// A consumer that was silent for this long and has no pending records is deleted.
     pub gone: Duration,
-    /// Records at most, 0..=512; 0 only lets the consumer be seen.
+    /// Records to take over at most, 0..=512.
     pub records_max: usize,
 }
 
 /// What the script replies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reply {
-    /// This many records are the consumer's pending ones from now on.
+    /// This many records were taken over; they are pending for this consumer now.
     Taken(u64),
     /// There is no stream: no coupon of the shard was ever preloaded.
     Absent,
-    /// Redis lives another life; nothing was written.
+    /// Redis has another generation; nothing was written.
     OtherGeneration,
 }
 
-/// Lets the consumer be seen, and takes over what silent ones hold (I3, I9, P5 step 1).
+/// Shows that the consumer is active, and takes over records of silent ones (I3, I9, P5 step 1).
 ///
 /// # Errors
 /// Those of any call. Repeating it is harmless.

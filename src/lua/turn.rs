@@ -14,12 +14,12 @@ use crate::redis::{Error, Redis, Result};
 pub(super) static SCRIPT: LazyLock<Script> =
     LazyLock::new(|| script("turn", &[GENERATION], include_str!("../../lua/turn.lua")));
 
-/// What to do with the own place among those who wait for the turn.
+/// What to do with the caller's place among the servers that wait for the turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// Keep it, or take the last one.
+    /// Keep it, or take the last place if there is none.
     Ask,
-    /// Take the last one anew: the others come first.
+    /// Move to the last place: the others come first.
     Pass,
     /// Give it up.
     Leave,
@@ -28,24 +28,23 @@ pub enum Step {
 /// Who asks.
 #[derive(Debug, Clone, Copy)]
 pub struct Args<'a> {
-    /// The generation that may be written in.
+    /// The generation in which the script may write.
     pub accepted: &'a Accepted,
-    /// The name of the server among those who wait, `[0-9a-z]+`, its own in every process.
+    /// The name of this process among those that wait, `[0-9a-z]+`; each process has its own.
     pub token: &'a str,
-    /// What to do.
     pub step: Step,
 }
 
 /// What the script replies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reply {
-    /// Nobody else reads. It ends by itself after [`TURN_LEASE`] of silence.
+    /// The caller has the turn. It ends by itself after [`TURN_LEASE`] of silence.
     Turn,
-    /// So many servers come first.
+    /// This many servers come first.
     Wait(u32),
     /// The place was given up.
     Left,
-    /// Redis lives another life; nothing was written.
+    /// Redis has another generation; nothing was written.
     OtherGeneration,
 }
 

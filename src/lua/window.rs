@@ -14,17 +14,14 @@ pub(super) static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
 /// What to change.
 #[derive(Debug, Clone, Copy)]
 pub struct Args<'a> {
-    /// Those of every act.
     pub act: ActArgs<'a>,
-    /// New `opens_at` in Unix milliseconds.
     pub opens_at_ms: Option<i64>,
-    /// New `closes_at` in Unix milliseconds.
     pub closes_at_ms: Option<i64>,
     /// New limit, 1..=100.
     pub per_user_limit: u8,
 }
 
-/// The replies are those of every act; refused with `already_closed`.
+/// The replies of every act; a refusal is `already_closed`.
 pub type Reply = ActReply;
 
 /// Moves the window, or the limit per user (I2, I8).

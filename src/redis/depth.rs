@@ -1,4 +1,4 @@
-//! What waits in the streams of all shards.
+//! How much waits in the streams of all shards.
 
 use std::time::Duration;
 
@@ -8,16 +8,15 @@ use super::keys::GROUP;
 use super::{Error, Redis, Result, text};
 use crate::domain::coupon::Shard;
 
-/// What waits in the streams of all shards.
+/// How much waits in the streams of all shards.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Depth {
-    /// Records.
     pub records: u64,
-    /// Those of them that a persister holds.
+    /// Records that a persister has read and not acknowledged.
     pub pending: u64,
-    /// Tickets in them.
+    /// Tickets of all records.
     pub unpersisted: u64,
-    /// Tickets in the shard that has most of them; the bound of the backlog counts these.
+    /// Tickets of the shard that has most of them; the bound of the backlog is per shard.
     pub fullest_shard: u64,
     /// Age of the oldest record by the clock of Redis; zero without records.
     pub oldest_age: Duration,
@@ -25,8 +24,8 @@ pub struct Depth {
 
 type Answer = std::result::Result<Value, RedisError>;
 
-/// Looks at the streams of all shards, in one round trip, and in a second one at the oldest
-/// records if there are any.
+/// Reads the depth of all streams in one round trip, and in a second one the age of the oldest
+/// records, if there are any.
 ///
 /// # Errors
 /// Those of any call.
@@ -35,7 +34,7 @@ pub async fn stream_depth(redis: &Redis) -> Result<Depth> {
     for shard in Shard::all() {
         question.cmd("XLEN").arg(redis.keys().records(shard));
         question.cmd("GET").arg(redis.keys().unpersisted(shard));
-        // A stream without a group is an error reply, and has nothing pending.
+        // For a stream without a group Redis replies with an error; it has nothing pending.
         question.cmd("XPENDING").arg(redis.keys().records(shard)).arg(GROUP);
     }
     let mut depth = Depth::default();
@@ -68,7 +67,7 @@ async fn ask_all(redis: &Redis, mut question: Pipeline) -> Result<Vec<Answer>> {
     question.query_async(&mut connection).await.map_err(Error::of_call)
 }
 
-/// A part of an answer that is a list.
+/// An element of an answer that is a list.
 fn part(answer: &Answer, position: usize) -> Option<&Value> {
     match answer {
         Ok(Value::Array(parts)) => parts.get(position),

@@ -1,11 +1,11 @@
-//! What can go wrong with Redis, by what the caller may conclude from it.
+//! Errors of calls to Redis, divided by what the caller may conclude from them.
 
 use ::redis::{ErrorKind, RedisError, ServerErrorKind};
 
 /// A failed call to Redis.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The URL is none of Redis.
+    /// The URL is not a usable URL of Redis.
     #[error(
         "REDIS_URL is not usable: {0}. It is redis://[user:password@]host[:port][/number], \
          rediss://… for TLS, or redis+unix:///path[?db=number&user=…&pass=…], of one server; unset \
@@ -15,7 +15,7 @@ pub enum Error {
     /// No connection: nothing was sent, nothing happened.
     #[error("Redis cannot be reached: {0}")]
     Unsent(#[source] RedisError),
-    /// It answered before a call was sent: it does not know our password, or not the database.
+    /// Redis refused the connection before a call was sent: wrong password, or no such database.
     #[error("Redis does not let us in: {0}")]
     Denied(#[source] RedisError),
     /// Every pooled connection is in use: nothing was sent.
@@ -24,19 +24,19 @@ pub enum Error {
     /// Redis refused the call before doing any of it (LOADING, READONLY, OOM …).
     #[error("Redis refused: {0}")]
     Refused(#[source] RedisError),
-    /// Sent and not answered: it may have happened, or may happen still.
+    /// Sent and not answered: Redis may have run the call, or may still run it.
     #[error("the outcome is unknown: {0}")]
     Unknown(#[source] RedisError),
-    /// It lives another life than the one that was proven: what it gives is nobody's here.
-    #[error("Redis lives another life than the one that was proven")]
+    /// Redis has another generation than the proven one, so its data must not be used here.
+    #[error("Redis has another life than the one that was proven")]
     OtherGeneration,
-    /// A reply is not what its script's header promises.
+    /// A reply does not have the form of the script's header.
     #[error("Redis replied with a malformed {0}")]
     Malformed(&'static str),
 }
 
-/// Codes that Redis gives only when nothing of the call was written: before it ran anything, and of
-/// a script before its first write.
+/// Codes that Redis gives only if the call wrote nothing: before it runs a command, or a script
+/// before its first write.
 const REFUSALS: [&str; 17] = [
     "ASK",
     "BUSY",
@@ -57,21 +57,21 @@ const REFUSALS: [&str; 17] = [
     "WRONGPASS",
 ];
 
-/// Codes of a server that is not, or is no longer, the one that we mean; or that does not know any
-/// more who we are. A new connection may find the right one.
+/// Codes of a server that is not, or no longer, the right one, or that no longer accepts our login.
+/// A new connection may find the right one.
 const WRONG_SERVER: [&str; 8] =
     ["ASK", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MOVED", "NOAUTH", "READONLY", "TRYAGAIN"];
 
-/// How Redis begins an `ERR` with which it closes the connection before it runs anything. One that
-/// it has not authenticated may not send long calls.
+/// The beginning of an `ERR` after which Redis closes the connection without running anything. For
+/// instance, a connection that is not authenticated may not send long calls.
 const HUNG_UP: [&str; 2] = ["Protocol error", "max number of clients reached"];
-/// How it begins another one that it answers before it runs anything.
+/// The beginning of other `ERR` replies before which Redis ran nothing.
 const NOT_RUN: [&str; 2] = ["unknown command", "wrong number of arguments"];
 
 impl Error {
-    /// An error of a connection that is not there yet.
+    /// An error while connecting.
     pub(crate) fn of_connecting(error: RedisError) -> Self {
-        // The client does not pass on with which words a password was refused.
+        // The redis crate does not pass on the error code of a refused password.
         let is_refused = error.kind() == ErrorKind::AuthenticationFailed || error.code().is_some();
         let passes = error.code() == Some("LOADING") || begins(&error, &HUNG_UP);
         match is_refused && !passes {
@@ -80,7 +80,7 @@ impl Error {
         }
     }
 
-    /// An error of a single command: what Redis replied to it, changed nothing.
+    /// An error of a single command: if it is a reply of Redis, the command changed nothing.
     pub(crate) fn of_call(error: RedisError) -> Self {
         match error.code() {
             Some(_) => Self::Refused(error),
@@ -88,15 +88,15 @@ impl Error {
         }
     }
 
-    /// An error of a script whose first write stands in this line. Redis names the line that
-    /// failed, so what failed there or before wrote nothing. What failed later may have left a part
-    /// of itself, unless the code says that it did not.
+    /// An error of a script whose first write is in this line. Redis names the line that failed: if
+    /// it is this one or an earlier one, nothing was written. A later failure may have written a
+    /// part, unless the code says that it did not.
     pub(crate) fn of_script(error: RedisError, first_write: usize) -> Self {
         let Some(code) = error.code() else { return Self::Unknown(error) };
         let is_refused = match failed_line(&error) {
             _ if REFUSALS.contains(&code) => true,
             Some(line) => line <= first_write,
-            // Not about the script, but about the call.
+            // This refuses the call itself, before the script runs.
             None if code == "NOPERM" => true,
             None => begins(&error, &HUNG_UP) || begins(&error, &NOT_RUN),
         };
@@ -111,7 +111,7 @@ impl Error {
         !matches!(self, Self::Unknown(_) | Self::Malformed(_))
     }
 
-    /// Whether Redis replied with it, instead of not at all.
+    /// Whether this is a reply of Redis.
     pub fn is_reply(&self) -> bool {
         match self {
             Self::Denied(_) => true,
@@ -121,8 +121,8 @@ impl Error {
     }
 
     /// Whether the server behind the connection may be the wrong one, or the connection is broken.
-    /// A server that only cannot write (OOM, MISCONF …), that does not let us, or that a damaged
-    /// key makes stumble, is still the right one.
+    /// A server is still the right one if it only cannot write (OOM, MISCONF …), denies us a
+    /// command, or fails at a damaged key.
     pub fn doubts_connection(&self) -> bool {
         match self {
             Self::Refused(error) => {
@@ -141,7 +141,7 @@ impl Error {
     }
 }
 
-/// Whether an `ERR` begins like one of these.
+/// Whether the error is an `ERR` that begins with one of these texts.
 fn begins(error: &RedisError, texts: &[&str]) -> bool {
     let detail = error.detail().unwrap_or_default();
     error.code() == Some("ERR") && texts.iter().any(|text| detail.starts_with(text))
@@ -176,7 +176,7 @@ mod tests {
         assert!(Error::of_script(broken.into(), 1).doubts_connection());
     }
 
-    /// The words stand here once more, so that one that is taken out above is missed.
+    /// The words are repeated here, so that a test fails if one is removed above.
     #[test]
     fn what_redis_says_of_a_call_that_wrote_nothing_is_definite_wherever_a_script_failed_i4() {
         let words = "ASK BUSY CLUSTERDOWN CROSSSLOT DENIED EXECABORT LOADING MASTERDOWN MISCONF \

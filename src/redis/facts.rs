@@ -1,4 +1,4 @@
-//! What a Redis server says about itself: who it is, and how it keeps its data.
+//! What a Redis server reports about itself: its identity, and how it keeps its data.
 
 use ::redis::{Cmd, FromRedisValue, cmd};
 
@@ -6,17 +6,17 @@ use super::{Error, Redis, Result};
 use crate::domain::doubt::Doubt;
 use crate::domain::generation::{Durability, Generation};
 
-/// Scripts say by their first line that they may run without memory, or write nothing.
+/// The first version in which a script's first line can set flags (`allow-oom`, `no-writes`).
 const VERSION_MIN: u64 = 7;
-/// From here on the use of memory is told.
+/// From here on the use of memory is a warning.
 const MEMORY_NEAR_PERCENT: u64 = 90;
 
-/// A server's own words, read at one moment.
+/// What a server reports at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
     /// Its name and version.
     pub version: String,
-    /// Of which Redis it knows all commands, the first number; a Valkey tells it too.
+    /// The major version of Redis with which it is compatible; Valkey reports one too.
     pub major_version: u64,
     /// `redis_mode`, or `server_mode` of Valkey: `standalone`, `cluster` or `sentinel`.
     pub mode: String,
@@ -26,48 +26,42 @@ pub struct Facts {
     pub replid: String,
     /// Whether `master_replid2` is all zero: the data was never another master's.
     pub replid2_is_zero: bool,
-    /// For how long this process has been running, in whole seconds.
+    /// How long this process has been running, in whole seconds.
     pub uptime_s: u64,
-    /// Replicas that are attached.
     pub connected_replicas: u64,
     /// Whether it refuses writes while too few replicas follow (`min-replicas-…`).
     pub waits_for_replicas: bool,
-    /// Whether it is a master.
     pub is_master: bool,
-    /// Whether it is still reading its data.
     pub is_loading: bool,
-    /// How it writes its append-only file, as it is set; what is in force tells
-    /// [`Facts::level_after`].
+    /// How it is set to write its append-only file; [`Facts::level_after`] says what is in force.
     pub durability: Durability,
-    /// Whether the append-only file is rewritten now, or was not after a failure.
+    /// Whether it is rewriting the append-only file now, or the last rewrite failed.
     pub is_rewriting: bool,
-    /// Whether a rewrite, or the loading at its start, ever left this process a whole file.
+    /// Whether this process ever had a complete append-only file, by a rewrite or by loading one.
     pub has_whole_file: bool,
-    /// Whether the level was read; managed Redis often refuses CONFIG, and the weaker one is
-    /// assumed.
+    /// Whether the durability could be read. Managed Redis often refuses CONFIG; then the weaker
+    /// level is assumed.
     pub durability_is_read: bool,
-    /// Whether the last write of the append-only file succeeded.
     pub last_write_ok: bool,
-    /// Whether its last snapshot succeeded.
     pub last_snapshot_ok: bool,
-    /// Memory in use, in hundredths of `maxmemory`; 0 without such a bound.
+    /// Memory in use, in percent of `maxmemory`; 0 without `maxmemory`.
     pub memory_percent: u64,
     /// `maxmemory-policy`.
     pub eviction_policy: String,
-    /// Whether `no-appendfsync-on-rewrite yes` voids the level silently; unknown when CONFIG is
-    /// refused.
+    /// Whether `no-appendfsync-on-rewrite yes` silently disables the level during a rewrite; `None`
+    /// when CONFIG is refused.
     pub skips_fsync_on_rewrite: Option<bool>,
 }
 
 impl Facts {
-    /// Whether it is the same process with the same data.
+    /// Whether it is the process of this generation, with the same data.
     pub fn is_life(&self, generation: &Generation) -> bool {
         (&self.run_id, &self.replid) == (&generation.run_id, &generation.replid)
     }
 
-    /// The durability level in force, when the one of the same life was this before; `None` for a
-    /// life that is new. After `CONFIG SET appendonly yes` nothing is on disk until the first
-    /// rewrite has ended, and INFO shows that rewrite like any other.
+    /// The durability level in force. `before` is the level that was in force in the same life;
+    /// `None` for a new life. After `CONFIG SET appendonly yes` nothing is on disk until the first
+    /// rewrite has ended, and INFO shows that rewrite like any other one.
     pub fn level_after(&self, before: Option<Durability>) -> Durability {
         match before {
             _ if !self.is_rewriting => self.durability,
@@ -77,8 +71,8 @@ impl Facts {
         }
     }
 
-    /// Why nothing may be issued from a server that is run like this. `is_replicated` when a
-    /// failover may put another server in its place.
+    /// Why no ticket may be issued from a server that is operated like this. `is_replicated` means
+    /// that a failover may replace it by another server.
     pub fn unfit(&self, is_replicated: bool) -> Option<Doubt> {
         if self.mode == "sentinel" {
             return Some(Doubt::Sentinel);
@@ -92,27 +86,28 @@ impl Facts {
         if !self.is_master {
             return Some(Doubt::Replica);
         }
-        // Our keys have no time to live, so the volatile policies evict none of them.
+        // Our keys never expire, so the volatile policies evict none of them.
         if self.eviction_policy.starts_with("allkeys") {
             return Some(Doubt::Evicts(self.eviction_policy.clone()));
         }
         (is_replicated && !self.waits_for_replicas).then_some(Doubt::WritesAlone)
     }
 
-    /// A failover to a replica that is not expected would not always be noticed; the sentence.
+    /// The sentence about replicas that the settings do not expect: a failover to one of them would
+    /// not always be noticed.
     pub fn unforeseen_replicas(&self, is_replicated: bool) -> Option<String> {
         let has_some = self.connected_replicas > 0 && !is_replicated;
         has_some.then(|| {
             format!(
                 "Redis has {} replica{}, and FIRSTCOME_REDIS_TOPOLOGY is single: a failover could \
-                 lose told tickets unnoticed; set it to replicated, or detach them",
+                 lose issued tickets unnoticed; set it to replicated, or detach them",
                 self.connected_replicas,
                 if self.connected_replicas == 1 { "" } else { "s" },
             )
         })
     }
 
-    /// What must be mended before tickets can be given, each in a sentence.
+    /// What must be fixed before tickets can be issued, each in a sentence.
     pub fn faults(&self) -> Vec<String> {
         let mut sentences = Vec::new();
         if !self.last_write_ok {
@@ -125,7 +120,7 @@ impl Facts {
     pub fn unsafe_settings(&self) -> Vec<String> {
         let mut sentences = Vec::new();
         if self.durability == Durability::None {
-            let sentence = "appendonly is off, or appendfsync is no: a crash forgets told tickets";
+            let sentence = "appendonly is off, or appendfsync is no: a crash loses issued tickets";
             sentences.push(sentence.to_owned());
         }
         if self.skips_fsync_on_rewrite == Some(true) {
@@ -141,7 +136,7 @@ impl Facts {
         sentences
     }
 
-    /// What will stop it from writing unless it is mended, each in a sentence.
+    /// What will stop it from writing unless it is fixed, each in a sentence.
     pub fn strains(&self) -> Vec<String> {
         let mut sentences = Vec::new();
         if self.memory_percent >= MEMORY_NEAR_PERCENT {
@@ -168,24 +163,24 @@ pub async fn read(redis: &Redis) -> Result<Facts> {
         let found = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
         found.map(str::trim).ok_or(Error::Malformed(name))
     };
-    // Valkey has a name of its own for it.
+    // Valkey has another name for it.
     let mode = line("redis_mode").or_else(|_| line("server_mode"))?;
-    // A Sentinel has no data to tell about.
+    // A Sentinel has no data, so it lacks these lines.
     let of_data = |name| if mode == "sentinel" { Ok("") } else { line(name) };
     let appendfsync = config(&mut connection, "appendfsync").await?;
     let skips_fsync_on_rewrite = config(&mut connection, "no-appendfsync-on-rewrite").await?;
     let skips_fsync_on_rewrite = skips_fsync_on_rewrite.map(|value| value == "yes");
     let durability = match (of_data("aof_enabled")?, appendfsync.as_deref()) {
-        // A rewrite would void the level silently.
+        // A rewrite would silently disable the level.
         ("1", Some("always")) if skips_fsync_on_rewrite == Some(true) => Durability::Everysec,
         ("1", Some("always")) => Durability::Always,
         ("1", Some("everysec") | None) => Durability::Everysec,
         _ => Durability::None,
     };
     let uptime_s = line("uptime_in_seconds")?.parse();
-    // Not every server of this protocol tells them.
+    // Not every server of this protocol reports these numbers.
     let number = |name| line(name).ok().and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
-    // As Redis itself compares them before it refuses a write.
+    // The same computation as in Redis, before it refuses a write.
     let in_use = number("used_memory").saturating_sub(number("mem_not_counted_for_evict"));
     // Without an append-only file INFO has no line of its size.
     let whole_file_bytes = line("aof_base_size").unwrap_or("0");
@@ -200,7 +195,7 @@ pub async fn read(redis: &Redis) -> Result<Facts> {
         replid: of_data("master_replid")?.to_owned(),
         uptime_s: uptime_s.map_err(|_| Error::Malformed("uptime_in_seconds"))?,
         replid2_is_zero: of_data("master_replid2")?.bytes().all(|byte| byte == b'0'),
-        // Told only where `min-replicas-to-write` and `min-replicas-max-lag` are set.
+        // This line exists only if `min-replicas-to-write` and `min-replicas-max-lag` are set.
         waits_for_replicas: line("min_slaves_good_slaves").is_ok(),
         is_master: of_data("role")? == "master",
         is_loading: of_data("loading")? != "0",
@@ -219,7 +214,7 @@ pub async fn read(redis: &Redis) -> Result<Facts> {
     })
 }
 
-/// The heartbeat of this life; 0 when it has none.
+/// The heartbeat count in Redis; 0 when there is none.
 ///
 /// # Errors
 /// Those of any call.
@@ -229,13 +224,13 @@ pub async fn heartbeat(redis: &Redis) -> Result<u64> {
     Ok(count.unwrap_or(0))
 }
 
-/// The first number of a version; 0 for what is none.
+/// The first number of a version; 0 when the text is not a version.
 fn major_of(version: &str) -> u64 {
     version.split('.').next().and_then(|number| number.parse().ok()).unwrap_or_default()
 }
 
-/// A setting; `None` where CONFIG is not allowed or not known. Everything else is an error: a stall
-/// must not look like a weaker level.
+/// A setting; `None` where CONFIG is not allowed or unknown. Every other failure is an error: a
+/// Redis that hangs must not look like one with a weaker level.
 async fn config(connection: &mut deadpool_redis::Connection, name: &str) -> Result<Option<String>> {
     let pair: Result<Vec<String>> = ask(connection, cmd("CONFIG").arg("GET").arg(name)).await;
     match pair {

@@ -1,8 +1,9 @@
 //! What this process knows about the life of the Redis data (P2).
 //!
-//! The prover writes it, every writing script carries it, and Redis itself compares it: a script
-//! that meets another life writes nothing, but for a pause or close that comes first (P9 step 7).
-//! So knowing an old generation is harmless, and knowing none means `recovering`.
+//! The prover publishes it, every writing script gets it as an argument, and Redis compares it: if
+//! Redis has another generation, the script writes nothing, except for a pause or close that is
+//! applied before its row (P9 step 7). So it is harmless if a process knows an old generation; a
+//! process that knows none answers `recovering`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,20 +16,18 @@ use crate::domain::generation::Durability;
 /// The life of Redis that was proven.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted {
-    /// Its number in the database.
     pub generation_no: u64,
-    /// The epoch that serials are issued in.
+    /// The epoch of the serials that are issued now.
     pub epoch: u32,
     /// `run_id` of the process.
     pub run_id: String,
     /// `master_replid` of the data; the scripts compare it.
     pub replid: String,
-    /// The durability level in force.
     pub durability: Durability,
 }
 
 impl Accepted {
-    /// Whether a server that says this of its replication lives this life.
+    /// Whether a server with this reply to `INFO replication` has this generation.
     pub fn is_told_by(&self, replication: &str) -> bool {
         let replid = format!("master_replid:{}", self.replid);
         let says = |wanted: &str| replication.lines().any(|line| line.trim_end() == wanted);
@@ -36,12 +35,12 @@ impl Accepted {
     }
 }
 
-/// What is known about the life of the Redis data. Tickets are issued from a proven one only.
+/// What is known about the life of the Redis data. Tickets are issued only from a proven one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Life {
-    /// It is this one.
+    /// It is this accepted generation.
     Proven(Arc<Accepted>),
-    /// It may have forgotten something, or nobody can tell.
+    /// It may have lost data, or that cannot be checked.
     Doubtful(Doubt),
 }
 
@@ -58,7 +57,7 @@ impl Life {
     }
 }
 
-/// The life as the prover of this process knows it; cheap to clone.
+/// The life of Redis as the prover of this process knows it; cheap to clone.
 #[derive(Clone)]
 pub struct GenerationWatch {
     known: Arc<watch::Sender<Life>>,
@@ -72,7 +71,7 @@ impl GenerationWatch {
         Self { known: Arc::new(known), doubt: Arc::new(Notify::new()), refused: Arc::default() }
     }
 
-    /// What is known now.
+    /// What the prover found last.
     pub fn current(&self) -> Life {
         self.known.borrow().clone()
     }
@@ -85,7 +84,7 @@ impl GenerationWatch {
         self.current().proven()
     }
 
-    /// Tells everybody what the prover found.
+    /// Publishes what the prover found.
     pub fn publish(&self, known: Life) {
         self.known.send_if_modified(|current| {
             let changed = *current != known;
@@ -94,31 +93,30 @@ impl GenerationWatch {
         });
     }
 
-    /// Asks the prover to look again at once: a script met another generation.
+    /// Asks the prover to look again at once, because a script found another generation.
     pub fn doubt(&self) {
         self.doubt.notify_one();
     }
 
-    /// Tells the prover that Redis refused a call: what it lets us do may have changed.
+    /// Tells the prover that Redis refused a call: our rights there may have changed.
     pub fn refused(&self) {
         self.refused.store(true, Ordering::Relaxed);
     }
 
-    /// Whether a call was refused since this was asked last.
+    /// Whether a call was refused since this function was last called.
     pub fn was_refused(&self) -> bool {
         self.refused.swap(false, Ordering::Relaxed)
     }
 
-    /// Waits until somebody doubts.
+    /// Waits until [`Self::doubt`] is called.
     pub async fn doubted(&self) {
         self.doubt.notified().await;
     }
 
-    /// Waits until something else is known than this. Nothing that happens between the look and the
-    /// wait is missed.
+    /// Waits until the current life differs from `known`. A change before this call is not missed.
     pub async fn differs_from(&self, known: &Life) {
         let mut receiver = self.known.subscribe();
-        // The sender lives as long as this handle, so the channel cannot be closed.
+        // This handle keeps the sender, so the channel cannot be closed.
         let _ = receiver.wait_for(|current| current != known).await;
     }
 }

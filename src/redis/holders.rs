@@ -1,4 +1,4 @@
-//! What the holders hash says about one user, and what a coupon's hash says about its serials.
+//! Held tickets of one user, the last serial of a coupon, and the coupons that Redis has.
 
 use ::redis::cmd;
 
@@ -10,17 +10,15 @@ use crate::domain::ticket::Serial;
 use crate::domain::time::UnixMs;
 use crate::domain::user::{Claim, UserId, holder_field};
 
-/// A value of the holders hash: `<serial>:<time>[:<epoch>]`, with `x` before it once the ticket was
-/// cancelled. The time is in seven digits of base 64, from `;` to `z`. `issue.lua` writes it.
+/// A held ticket, a value of the holders hash: `<serial>:<time>[:<epoch>]`, with `x` before it once
+/// the ticket is cancelled. The time is in seven digits of base 64, the characters from `;` to `z`.
+/// `issue.lua` writes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HeldTicket {
-    /// The ticket's serial.
     pub serial: Serial,
-    /// When it was issued.
     pub issued_at: UnixMs,
-    /// The epoch it was issued in.
     pub epoch: u32,
-    /// Whether its stock went back.
+    /// Whether its stock was returned.
     pub is_cancelled: bool,
 }
 
@@ -46,7 +44,7 @@ fn time_of(digits: &str) -> Option<UnixMs> {
     ms.filter(|_| digits.len() == 7).map(UnixMs)
 }
 
-/// What a user holds of a coupon under these claims; `None` where nothing is held.
+/// The tickets that a user has of a coupon under these claims; `None` for a claim without one.
 ///
 /// # Errors
 /// Those of any call; [`Error::Malformed`] for a value that no script wrote.
@@ -85,8 +83,7 @@ pub async fn last_serial(redis: &Redis, coupon_id: &CouponId) -> Result<Option<S
     Ok(stock.transpose()?.map(|stock| stock.last_serial))
 }
 
-/// Whether any key of ours stands in Redis: a coupon hash of any shard, found by a bounded
-/// scan.
+/// Whether Redis has a key of this service: a coupon hash of any shard, found by a bounded scan.
 ///
 /// # Errors
 /// Those of any call.
@@ -104,8 +101,8 @@ pub async fn has_coupon(redis: &Redis) -> Result<bool> {
     }
 }
 
-/// Coupons that stand in Redis: a page of a scan, and where the next one begins; 0 is the first
-/// page, and behind the last one.
+/// One page of the coupons in Redis, and the cursor of the next page: 0 begins the scan, and a
+/// returned 0 ends it.
 ///
 /// # Errors
 /// Those of any call.

@@ -1,9 +1,9 @@
-//! The connection of the hot path: one per actix worker, supervised, never reconnecting behind our
-//! back (P2 step 1).
+//! The connection of the hot path: one per actix worker, with a supervisor. It never reconnects by
+//! itself, because that would skip the probe (P2 step 1).
 //!
-//! Its states are down → probing → open. It is published only when open, which means: this very
-//! connection told the replid that the database accepted. After an error that puts the connection
-//! in doubt it is given back, and the supervisor begins again (P2 step 3).
+//! Its states are down → probing → open. Callers get it only when it is open, which means that over
+//! this connection Redis reported the replid that the database accepted. After an error that makes
+//! the connection doubtful, the caller drops it, and the supervisor begins again (P2 step 3).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,23 +17,23 @@ use super::generation::{Accepted, Life};
 use super::{Error, Redis, Result};
 use crate::domain::back_off::BackOff;
 
-/// How long to wait at most before a failed connect or probe is tried again.
+/// The longest pause before a failed connect or probe is tried again.
 const RETRY: Duration = Duration::from_millis(50);
-/// How often an open connection is asked whether it still is; so an idle one that died is noticed
-/// before a user is.
+/// How often an open connection is checked with PING, so that a broken idle connection is noticed
+/// before a user notices it.
 const PING_EVERY: Duration = Duration::from_secs(1);
 
-/// An open connection and the generation that it was proven to speak to.
+/// An open connection, and the generation that the probe found behind it.
 #[derive(Clone)]
 pub struct Open {
     pub(crate) connection: MultiplexedConnection,
-    /// What the scripts are to compare.
+    /// What the scripts must compare with.
     pub accepted: Arc<Accepted>,
-    /// Which one of the connections that were opened one after the other.
+    /// Counts the connections that the supervisor opened one after the other.
     number: u64,
 }
 
-/// The place where the open connection is found.
+/// Gives access to the open connection.
 #[derive(Clone)]
 pub struct HotConnection {
     published: watch::Receiver<Option<Open>>,
@@ -66,7 +66,7 @@ impl HotConnection {
         self.published.borrow().clone()
     }
 
-    /// Whether this one is still open: nobody gave it back meanwhile.
+    /// Whether this connection is still the open one: nobody dropped it meanwhile.
     pub fn is_open(&self, open: &Open) -> bool {
         self.published.borrow().as_ref().is_some_and(|current| current.number == open.number)
     }
@@ -77,8 +77,8 @@ impl HotConnection {
         opened.ok()?.ok()?.clone()
     }
 
-    /// Gives the connection back: it failed, or it speaks to another generation. Nobody finds it
-    /// from now on, also before the supervisor had its turn.
+    /// Drops the connection, because it failed or leads to another generation. No caller gets it
+    /// from now on, even before the supervisor runs again.
     pub fn lose(&self) {
         self.publish.send_replace(None);
         self.lost.notify_one();
@@ -86,13 +86,13 @@ impl HotConnection {
 }
 
 impl Supervisor {
-    /// Connects, probes, publishes, and returns when the connection was lost; or after a pause when
+    /// Connects, probes and publishes, and returns when the connection is lost; or after a pause if
     /// it could not be opened.
     pub async fn step(&mut self) {
         let known = self.redis.generation().current();
         match self.probe(&known).await {
             Ok(Some(open)) => {
-                // Whoever gave back the connection before did not mean this one.
+                // Drop a stale `lost` signal left from the previous connection.
                 let _ = self.lost.notified().now_or_never();
                 self.publish.send_replace(Some(open.clone()));
                 self.watch_over(open).await;
@@ -101,7 +101,7 @@ impl Supervisor {
             Ok(None) => {
                 self.redis.generation().doubt();
                 let proven = self.redis.generation().differs_from(&known);
-                // A pause is an answer too: the probe is then made again.
+                // A time-out is fine too: the next step probes again.
                 let _ = tokio::time::timeout(RETRY * 4, proven).await;
             }
             Err(error) => {
@@ -111,7 +111,7 @@ impl Supervisor {
         }
     }
 
-    /// A connection that speaks to the accepted generation; `None` when it speaks to another.
+    /// A connection that leads to the accepted generation; `None` when it leads to another one.
     async fn probe(&mut self, known: &Life) -> Result<Option<Open>> {
         let mut connection = self.redis.connect().await?;
         let replication: String = cmd("INFO")
@@ -128,7 +128,7 @@ impl Supervisor {
         }))
     }
 
-    /// Returns when the connection was given back, does not answer, or another generation was
+    /// Returns when a caller dropped the connection, it does not answer, or another generation was
     /// accepted.
     async fn watch_over(&self, open: Open) {
         let known = Life::Proven(open.accepted);
@@ -142,7 +142,7 @@ impl Supervisor {
     }
 }
 
-/// Asks again and again, until there is no answer.
+/// Sends PING repeatedly until one gets no answer.
 async fn unanswered_ping(mut connection: MultiplexedConnection) -> ::redis::RedisError {
     loop {
         tokio::time::sleep(PING_EVERY).await;

@@ -1,5 +1,5 @@
-//! Every key: its name and its type. All keys of a coupon share the hash tag of its shard, so that
-//! they share a slot in Redis Cluster.
+//! The name and the type of every key. All keys of a coupon have the hash tag of its shard, so that
+//! they would be in one slot of a Redis Cluster.
 
 use crate::domain::coupon::{CouponId, Shard};
 
@@ -13,7 +13,7 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Names under this prefix, `[A-Za-z0-9_-]{1,32}`.
+    /// Names with this prefix, `[A-Za-z0-9_-]{1,32}`.
     pub fn new(prefix: &str) -> Self {
         Self { prefix: prefix.to_owned() }
     }
@@ -23,7 +23,7 @@ impl Keys {
         format!("{}:{{s{:02}}}:coupon:{id}", self.prefix, id.shard().number())
     }
 
-    /// The pattern of all coupon hashes and what hangs on them.
+    /// The pattern of all coupon hashes and of the other keys of coupons.
     pub fn any_coupon(&self) -> String {
         format!("{}:{{s[0-9][0-9]}}:coupon:*", self.prefix)
     }
@@ -34,7 +34,7 @@ impl Keys {
         CouponId::parse(id).filter(|id| self.coupon(id) == key)
     }
 
-    /// Hash: (user, claim) → serial, time and epoch; in the empty field the stock.
+    /// Hash: (user, claim) → serial, time and epoch; the field with the empty name has the stock.
     pub fn holders(&self, id: &CouponId) -> String {
         format!("{}:holders", self.coupon(id))
     }
@@ -44,17 +44,17 @@ impl Keys {
         format!("{}:{{s{:02}}}:records", self.prefix, shard.number())
     }
 
-    /// String: tickets in the records of a shard.
+    /// String: the number of tickets in the records of a shard.
     pub fn unpersisted(&self, shard: Shard) -> String {
         format!("{}:{{s{:02}}}:unpersisted", self.prefix, shard.number())
     }
 
-    /// String: seconds that servers counted in this life of Redis.
+    /// String: the number of heartbeats of this life of Redis.
     pub fn heartbeat(&self) -> String {
         format!("{}:heartbeat", self.prefix)
     }
 
-    /// String: servers that want to read the holders of sold-out coupons, in turn.
+    /// String: the servers that want to read the holders of sold-out coupons, in their order.
     pub fn readers(&self) -> String {
         format!("{}:readers", self.prefix)
     }
@@ -64,19 +64,19 @@ impl Keys {
         &self.prefix
     }
 
-    /// A coupon hash, its holders, a stream, its count, a heartbeat and readers that nothing else
-    /// reads or finds: all scripts are run dry on them.
+    /// The keys of the dry run of all scripts, which nothing else uses or finds: a coupon hash, its
+    /// holders, a stream, its count, a heartbeat and readers.
     pub(crate) fn of_dry_run(&self) -> [String; 6] {
         ["coupon", "holders", "records", "unpersisted", "heartbeat", "readers"]
             .map(|name| format!("{}:{{s00}}:probe:{name}", self.prefix))
     }
 
-    /// The two keys of every act but preload, in the order of their scripts' headers.
+    /// The two keys of every act except preload, in the order of the scripts' headers.
     pub fn of_act(&self, id: &CouponId) -> [String; 2] {
         [self.coupon(id), self.holders(id)]
     }
 
-    /// The four keys of issue, preload and audit, in the order of their scripts' headers.
+    /// The four keys of issue, preload and audit, in the order of the scripts' headers.
     pub fn of_coupon(&self, id: &CouponId) -> [String; 4] {
         let shard = id.shard();
         [self.coupon(id), self.holders(id), self.records(shard), self.unpersisted(shard)]

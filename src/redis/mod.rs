@@ -1,4 +1,4 @@
-//! The only handle to Redis: connections, keys, and what is known about the life of its data.
+//! The only way to Redis: connections, keys, and what is known about the life of its data.
 
 pub mod depth;
 pub mod error;
@@ -55,14 +55,14 @@ pub(crate) fn text(value: &Value) -> Option<&str> {
 pub struct Settings {
     /// `redis://…`, `rediss://…` or `redis+unix://…`.
     pub url: String,
-    /// The authorities that may vouch for a `rediss://` server, as PEM; without them those that the
-    /// machine trusts.
+    /// The certificate authorities that are trusted for a `rediss://` server, as PEM; `None`: those
+    /// that the machine trusts.
     pub authorities_pem: Option<Vec<u8>>,
     /// The first part of every key, `[A-Za-z0-9_-]{1,32}`.
     pub key_prefix: String,
-    /// A call that was not answered after this long is given up, its outcome unknown.
+    /// How long to wait for the answer to a call; after that its outcome is unknown.
     pub response_timeout: Duration,
-    /// Connections of the pool for everything that is not hot.
+    /// Connections of the pool for everything but the hot path and the vital loops.
     pub pool_max_connections: usize,
 }
 
@@ -71,7 +71,7 @@ pub struct Settings {
 pub struct Redis {
     client: Client,
     pool: deadpool_redis::Pool,
-    /// For the loops that keep the service alive, whatever the pool of all others suffers.
+    /// For the vital loops, so that a full pool cannot stop them.
     reserved: deadpool_redis::Pool,
     authorities_pem: Option<Vec<u8>>,
     response_timeout: Duration,
@@ -82,10 +82,10 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// Makes the handle; connects to nothing yet.
+    /// Creates the handle; it does not connect yet.
     ///
     /// # Errors
-    /// [`Error::Url`] when the URL is none of Redis.
+    /// [`Error::Url`] when the URL is not a usable URL of Redis.
     pub fn new(settings: &Settings) -> Result<Self> {
         let unusable = |error: RedisError| Error::Url(error.to_string());
         let info = settings.url.as_str().into_connection_info().map_err(unusable)?;
@@ -94,9 +94,9 @@ impl Redis {
         {
             return Err(Error::Url("it names several servers".to_owned()));
         }
-        // Small writes must not wait for the acknowledgement of the ones before.
+        // Without Nagle's algorithm: small writes must not wait for the ACK of earlier ones.
         let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true));
-        // Replies are parsed as RESP2 shapes them, whatever the URL asks for.
+        // Replies are parsed in their RESP2 form, whatever the URL asks for.
         let settings_of_url = info.redis_settings().clone();
         let info = info.set_redis_settings(settings_of_url.set_protocol(ProtocolVersion::RESP2));
         let authorities = settings.authorities_pem.clone();
@@ -122,7 +122,7 @@ impl Redis {
         })
     }
 
-    /// The user that Redis knows us as.
+    /// The name of our Redis user.
     pub(crate) fn user(&self) -> &str {
         self.client.get_connection_info().redis_settings().username().unwrap_or("default")
     }
@@ -137,7 +137,7 @@ impl Redis {
         &self.generation
     }
 
-    /// A connection of its own with the usual time-out; for the hot path.
+    /// A connection outside the pools, with the usual time-out; for the hot path.
     ///
     /// # Errors
     /// Those of connecting.
@@ -145,7 +145,7 @@ impl Redis {
         self.connect_within(self.response_timeout).await
     }
 
-    /// A connection whose calls may take this long; for blocking reads.
+    /// A connection outside the pools whose calls may take this long; for blocking reads.
     pub(crate) async fn connect_within(&self, limit: Duration) -> Result<MultiplexedConnection> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.response_timeout))
@@ -159,12 +159,12 @@ impl Redis {
         &self.preloaded
     }
 
-    /// The coupons that are doubted.
+    /// The coupons whose keys may be lost.
     pub fn suspects(&self) -> &Suspects {
         &self.suspects
     }
 
-    /// A pooled connection. Waits at most for the response time-out, to connect and to be free.
+    /// A pooled connection. Waits at most the response time-out until one is free and connected.
     pub(crate) async fn pooled(&self) -> Result<Connection> {
         let since = Instant::now();
         let connection = self.pool.get().await.map_err(|error| match error {
@@ -175,13 +175,13 @@ impl Redis {
         connection
     }
 
-    /// A handle with the connections that are kept for the loops that keep the service alive: no
-    /// crowd of readers can use them up.
+    /// A handle that uses the reserved connections of the vital loops: other readers cannot use
+    /// them up.
     pub(crate) fn with_reserved_pool(&self) -> Self {
         Self { pool: self.reserved.clone(), ..self.clone() }
     }
 
-    /// Connections of the pool, without the reserved ones: (in use, idle).
+    /// The connections of the pool as (in use, idle), without the reserved ones.
     pub fn pool_connections(&self) -> (usize, usize) {
         let status = self.pool.status();
         (status.size.saturating_sub(status.available), status.available)

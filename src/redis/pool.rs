@@ -1,5 +1,5 @@
-//! The pools for everything that is not hot: one for create, preload, acts, audit and stats, and a
-//! small one for what keeps the service alive. Why the hot path is on neither:
+//! The pools for everything but the hot path: one for create, preload, acts, audit and stats, and a
+//! small reserved one for the vital loops. Why the hot path uses neither:
 //! docs/decisions/0001-hot-path-not-on-the-pool.md.
 
 use std::time::Duration;
@@ -9,7 +9,7 @@ use deadpool_redis::{Manager, Pool, Runtime, Timeouts};
 
 use super::error::Error;
 
-/// Opens the pool; connects to nothing yet.
+/// Creates the pool; it does not connect yet.
 pub(super) fn open(
     client: &Client,
     response_timeout: Duration,
@@ -28,6 +28,6 @@ pub(super) fn open(
         .timeouts(timeouts)
         .runtime(Runtime::Tokio1)
         .build()
-        // Building fails only without a runtime for the time-outs, and one is given.
+        // Fails only without a runtime for the time-outs, and there is one.
         .map_err(|_| Error::PoolExhausted)
 }

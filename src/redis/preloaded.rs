@@ -1,4 +1,4 @@
-//! Which shards have a stream since this process made it.
+//! The shards whose stream this process created.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use crate::domain::coupon::Shard;
 
-/// Shards of which this process preloaded a coupon, a bit each; cheap to clone.
+/// The shards of which this process preloaded a coupon, one bit per shard; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Preloaded(Arc<watch::Sender<u16>>);
 
@@ -17,7 +17,7 @@ impl Default for Preloaded {
 }
 
 impl Preloaded {
-    /// Tells that this shard has its stream.
+    /// Adds a shard, which has a stream now.
     pub fn add(&self, shard: Shard) {
         let bit = 1 << shard.number();
         self.0.send_if_modified(|shards| {
@@ -27,7 +27,7 @@ impl Preloaded {
         });
     }
 
-    /// Hears of every shard that is new from now on; of one that was told before, never again.
+    /// Signals every shard that is added from now on for the first time.
     pub fn new_ones(&self) -> watch::Receiver<u16> {
         self.0.subscribe()
     }

@@ -1,4 +1,4 @@
-//! Are the keys of a coupon there and whole?
+//! Checks that the keys of coupons exist and are complete.
 
 use std::collections::BTreeSet;
 
@@ -8,9 +8,9 @@ use super::terms::{Stock, Terms};
 use super::{Error, Redis, Result, text};
 use crate::domain::coupon::{CouponId, Shard};
 
-/// Those of these coupons of which a key is gone or damaged, so that nothing is issued: the
-/// hash, the holders, or the stream or the count of their shard. Writes nothing; one trip for
-/// all of them.
+/// Returns those of these coupons that lack a key, or have a damaged one, so that nothing is
+/// issued: the hash, the holders, or the stream or the count of their shard. Writes nothing; one
+/// round trip for all of them.
 ///
 /// # Errors
 /// Those of any call.
@@ -49,7 +49,7 @@ pub async fn without_their_keys(redis: &Redis, ids: &[CouponId]) -> Result<Vec<C
     Ok(missing)
 }
 
-/// Whether the next replies are all as they are to be. A key of another type is not.
+/// Whether each of the next replies passes its check. A key of another type does not.
 fn are(replies: &mut std::slice::Iter<'_, Value>, to_be: &[fn(&Value) -> bool]) -> Result<bool> {
     let mut are_all = true;
     for is_whole in to_be {

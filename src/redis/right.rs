@@ -1,4 +1,4 @@
-//! Rights that Redis does not grant us, as its rules name them.
+//! Rights that Redis does not grant us, named as in its ACL rules.
 
 use ::redis::RedisError;
 
@@ -6,7 +6,7 @@ use super::error::failed_line;
 use super::script::Script;
 use crate::domain::doubt::Doubt;
 
-/// What a reply says that we may not do.
+/// What we may not do, according to a reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Right {
     /// Run this command, `time` or `xgroup|create`.
@@ -15,16 +15,17 @@ pub(crate) enum Right {
     Keys,
     /// The server does not have this command, or it was renamed.
     Unknown(String),
-    /// What it cannot run for another reason: a command or the file of a script, and the reason.
+    /// It cannot run this command, or the script of this file, for another reason: the second
+    /// field.
     Broken(String, String),
 }
 
-/// Codes of a server that cannot write now, and may soon.
+/// Error codes of a server that cannot write now, but soon may.
 const NOT_NOW: [&str; 6] = ["BUSY", "LOADING", "MISCONF", "NOREPLICAS", "OOM", "READONLY"];
 
-/// The right that a reply to this command says is missing; `None` when the server only cannot write
-/// now. A command within a script is found by the line that failed, where the reply does not name
-/// it.
+/// The right that is missing according to the reply to this command; `None` when the server only
+/// cannot write now. If the reply to a script does not name the command, it is taken from the line
+/// of the script that failed.
 pub(crate) fn missing_right(
     error: &RedisError,
     command: &str,
@@ -54,7 +55,7 @@ pub(crate) fn missing_right(
     Some(Right::Broken(name, error.to_string()))
 }
 
-/// What this user may not do; nothing is issued before it is allowed.
+/// The doubt about missing rights: no ticket is issued before they are granted.
 pub(crate) fn doubt(missing: &[Right], user: &str, prefix: &str) -> Doubt {
     if let Some(Right::Broken(name, error)) = missing.first() {
         return Doubt::CannotRun { name: name.clone(), error: error.clone() };

@@ -1,11 +1,11 @@
-//! One script: called by its SHA, sent whole when the server does not know it.
+//! One script: called by its SHA, and sent with its text if the server does not know it.
 
 use ::redis::aio::ConnectionLike;
 use ::redis::{Arg, Cmd, RedisError, Value, cmd, pipe};
 
 use super::{Error, Result};
 
-/// Commands of our scripts that write nothing. Every other one counts as a write.
+/// Commands in our scripts that write nothing. Every other command counts as a write.
 const READS: [&str; 12] = [
     "EXISTS", "GET", "HGET", "HGETALL", "HLEN", "HMGET", "HSCAN", "INFO", "TIME", "XINFO", "XLEN",
     "XPENDING",
@@ -33,14 +33,14 @@ impl Script {
         self.name
     }
 
-    /// A call of the text itself with these keys; only where it cannot be sent a second time.
+    /// A call that always carries the text; only for calls that cannot be sent a second time.
     pub(crate) fn whole(&self, keys: &[&str]) -> Cmd {
         let mut call = cmd("EVAL");
         call.arg(&self.text).arg(keys.len()).arg(keys);
         call
     }
 
-    /// The first command of a line, as rules of Redis name it: `time`, `xgroup|create`.
+    /// The first command of a line, named as in ACL rules: `time`, `xgroup|create`.
     pub(super) fn command_in(&self, line: usize) -> Option<String> {
         let (_, call) = self.text.lines().nth(line.checked_sub(1)?)?.split_once("redis.call('")?;
         let mut words = call.split('\'');
@@ -59,9 +59,9 @@ impl Script {
         call
     }
 
-    /// Sends a call. A server that does not know the script ran nothing of it: the call is sent
-    /// once more with the text, which the server keeps. It is not loaded first and called
-    /// afterwards, because a SCRIPT FLUSH in between would fail the call.
+    /// Sends a call. If the server does not know the script, it ran nothing of it: the call is sent
+    /// once more with the text, which the server then caches. The script is not loaded first and
+    /// called afterwards, because a SCRIPT FLUSH in between would make the call fail.
     ///
     /// # Errors
     /// [`Error::Refused`] or [`Error::Unknown`].

@@ -1,5 +1,5 @@
-//! The records streams, read by a consumer group. Entries leave a stream by `acknowledge.lua` only:
-//! it is never trimmed by length, because that drops undelivered records silently.
+//! The records streams, which a consumer group reads. Only `acknowledge.lua` removes entries from a
+//! stream: it is never trimmed by length, because that would silently drop undelivered records.
 
 use std::time::Duration;
 
@@ -15,16 +15,14 @@ use crate::domain::record::{FIELD, Malformed, Record};
 /// An entry of a shard's stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// The stream that it stands in.
     pub shard: Shard,
-    /// Its id in the stream.
     pub id: String,
-    /// The record, or what is wrong with it.
+    /// The record, or the part that cannot be decoded.
     pub record: std::result::Result<Record, Malformed>,
 }
 
 impl Entry {
-    /// Its tickets; an undecodable entry counts as one.
+    /// The number of its tickets; an entry that cannot be decoded counts as one.
     pub fn tickets(&self) -> usize {
         self.record.as_ref().map_or(1, |record| record.holders.len())
     }
@@ -44,17 +42,18 @@ impl Reader {
         Self { redis, consumer: consumer.to_owned(), block, connection: None }
     }
 
-    /// Entries of these shards, each after an id: this consumer's own pending ones, or for `>`
-    /// those that nobody has read yet; at most `count` of each shard. Waits for the first new one
+    /// Entries of these shards, each after an id: the pending ones of this consumer, or for `>`
+    /// those that no consumer has read yet; at most `count` per shard. Waits for the first new one
     /// if `block`. An empty list means that there are none.
     ///
-    /// A read carries no generation, so the server is asked for its own right behind it: entries of
-    /// another life must not become rows here, where nobody was told of them (I9).
+    /// A read cannot carry the generation, so the server is asked for its own right behind it:
+    /// entries of another life must not become rows here, because their tickets were not issued
+    /// under the accepted generation (I9).
     ///
     /// # Errors
-    /// [`Error::OtherGeneration`] when they are none of the accepted life. Those of any call; also
-    /// when one of the shards has no stream or no group. Records that were handed out in a reply
-    /// that got lost are pending, and are read again as such.
+    /// [`Error::OtherGeneration`] when the entries are of another generation. Those of any call;
+    /// also when one of the shards has no stream or no group. If the reply is lost, its records are
+    /// pending, and are read again as such.
     pub async fn read(
         &mut self,
         accepted: &Accepted,
@@ -85,14 +84,14 @@ impl Reader {
         }
     }
 
-    /// Sends a command; forgets the connection when it failed, so that the next call makes one.
+    /// Sends a command. If it fails, the connection is dropped, and the next call opens a new one.
     async fn query<T: FromRedisValue>(
         &mut self,
         question: &Pipeline,
     ) -> Result<std::result::Result<T, RedisError>> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            // Longer than BLOCK: a time-out would lose a reply whose records are pending by then.
+            // Longer than BLOCK: a time-out would lose a reply whose records are already pending.
             None => self.redis.connect_within(self.block + Duration::from_secs(5)).await?,
         };
         let replied = question.query_async(&mut connection).await;
@@ -105,7 +104,7 @@ impl Reader {
     }
 }
 
-/// Reads `[[stream, [[id, [field, value, …]], …]], …]`; nil when there is nothing.
+/// Reads `[[stream, [[id, [field, value, …]], …]], …]`; nil means that there are no entries.
 fn entries_of(reply: &Value, streams: &[(Shard, String)]) -> Result<Vec<Entry>> {
     let malformed = || Error::Malformed("XREADGROUP");
     let mut entries = Vec::new();
@@ -130,7 +129,7 @@ fn entries_of(reply: &Value, streams: &[(Shard, String)]) -> Result<Vec<Entry>> 
     Ok(entries)
 }
 
-/// The entry with this id, out of the answer of XRANGE.
+/// The entry with this id, from the reply to XRANGE.
 pub(super) fn entry_of(shard: Shard, id: &str, rows: &Value) -> Entry {
     let fields = match rows {
         Value::Array(rows) => match rows.first() {
@@ -142,7 +141,8 @@ pub(super) fn entry_of(shard: Shard, id: &str, rows: &Value) -> Entry {
     Entry { shard, id: id.to_owned(), record: record_of(fields.unwrap_or(&Value::Nil)) }
 }
 
-/// An entry that was deleted while pending has no fields; it is as malformed as one with others.
+/// An entry that was deleted while it was pending has no fields: it is malformed, as is an entry
+/// with other fields.
 fn record_of(fields: &Value) -> std::result::Result<Record, Malformed> {
     let Value::Array(fields) = fields else { return Err(Malformed(FIELD)) };
     match fields.as_slice() {

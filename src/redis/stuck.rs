@@ -1,4 +1,5 @@
-//! Records that a persister read long ago and that still have no rows: refused, as a rule.
+//! Records that a persister read long ago and that still have no rows, usually because they are
+//! poison.
 
 use std::time::Duration;
 
@@ -9,25 +10,24 @@ use super::stream::{Entry, entry_of};
 use super::{Error, Redis, Result};
 use crate::domain::coupon::Shard;
 
-/// So many of a shard are counted.
+/// How many of a shard are counted at most.
 const STUCK_MAX_OF_SHARD: usize = 1_000;
 
-/// What is stuck in the streams of all shards.
+/// The stuck records in the streams of all shards.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stuck {
     /// Records, at most 1,000 of each shard.
     pub records: usize,
     /// Whether a shard may have more of them.
     pub are_more: bool,
-    /// One of them.
     pub example: Entry,
 }
 
-/// Id, consumer, time since it was handed out, and how often it was.
+/// Id, consumer, time since the last delivery, and number of deliveries.
 type Pending = (String, Value, Value, Value);
 
-/// Records that were issued longer ago than this, were read by a persister, and still stand in
-/// the stream; `None` when there are none. Reads, and takes nothing from anybody.
+/// Records that are older than this, were read by a persister, and are still in the stream; `None`
+/// when there are none. Only reads; the records stay with their consumers.
 ///
 /// # Errors
 /// Those of any call.
@@ -42,7 +42,7 @@ pub async fn stuck_records(redis: &Redis, older_than: Duration) -> Result<Option
         question.cmd("XPENDING").arg(stream).arg(GROUP);
         question.arg("-").arg(until_ms).arg(STUCK_MAX_OF_SHARD);
     }
-    // A stream without a group is an error reply, and has nothing pending.
+    // For a stream without a group Redis replies with an error; it has nothing pending.
     question.ignore_errors();
     let answers: Vec<std::result::Result<Vec<Pending>, RedisError>> =
         question.query_async(&mut connection).await.map_err(Error::of_call)?;

@@ -1,4 +1,4 @@
-//! Coupons of which somebody doubts that their keys are there.
+//! Coupons whose keys may be lost.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::domain::coupon::CouponId;
 use crate::domain::limits::SUSPECTS_MAX;
 
-/// Coupons that a script did not find although their rows say that they were preloaded; cheap to
-/// clone. Whoever sweeps takes them.
+/// Coupons that a script did not find, although they were preloaded according to their rows. The
+/// sweep takes and checks them. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Suspects(Arc<Mutex<BTreeSet<CouponId>>>);
 
 impl Suspects {
-    /// Tells that this coupon was not found. At the bound it is left to the sweep.
+    /// Adds a coupon that was not found. If the bound is reached it is not added: the sweep finds
+    /// it later.
     pub fn add(&self, id: &CouponId) {
         let mut suspects = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if suspects.len() < SUSPECTS_MAX {

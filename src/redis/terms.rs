@@ -1,33 +1,28 @@
-//! A coupon in Redis: its terms, which only an act changes, and its stock. Each stands in one
-//! field, as `lua/parts/terms.lua` and `lua/parts/stock.lua` write it.
+//! A coupon in Redis: its terms, which only an act changes, and its stock. Each is one field, in
+//! the form of `lua/parts/terms.lua` and `lua/parts/stock.lua`.
 
 use crate::domain::ticket::Serial;
 use crate::domain::time::UnixMs;
 
-/// All that only an act changes.
+/// Everything about a coupon that only acts change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terms<'a> {
     /// `open`, `paused`, `closed` or `recovering`.
     pub state: &'a str,
-    /// The epoch.
     pub epoch: u32,
     /// The key that codes and receipts are made with.
     pub key_id: &'a str,
     /// First instant of issuing.
     pub opens_at: Option<UnixMs>,
-    /// First instant after issuing.
+    /// First instant at which issuing is over.
     pub closes_at: Option<UnixMs>,
-    /// Tickets that one user may hold.
     pub per_user_limit: u8,
-    /// The coupon.
     pub coupon_id: &'a str,
-    /// Every act raises it that changes something.
+    /// Raised by every act that changes something.
     pub version: u64,
-    /// Every act raises it that makes stock.
+    /// Raised by every act that adds stock, and by a restock that takes stock away.
     pub stock_version: u64,
-    /// Tickets in all.
     pub total: u64,
-    /// How long tickets are valid, in milliseconds.
     pub valid_for_ms: Option<u64>,
 }
 
@@ -54,7 +49,7 @@ impl<'a> Terms<'a> {
     }
 }
 
-/// What was issued and what is left.
+/// The stock: what was issued and what is left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stock {
     /// Tickets that can be issued.
@@ -63,9 +58,9 @@ pub struct Stock {
     pub last_serial: Serial,
     /// Tickets ever issued.
     pub issued: u64,
-    /// Tickets whose stock came back.
+    /// Tickets whose stock was returned.
     pub returned: u64,
-    /// Stock under an embargo: it came back, and nobody can get it yet.
+    /// Stock under an embargo: it was returned or added, and nobody can get it yet.
     pub embargoed: u64,
     /// When the embargo ends.
     pub embargo_until: UnixMs,
@@ -88,7 +83,7 @@ impl Stock {
     }
 }
 
-/// A number that there may not be: then the text is empty.
+/// A number, or an empty text, which means that there is none.
 fn optional<T: std::str::FromStr>(text: &str) -> Option<Option<T>> {
     match text {
         "" => Some(None),

@@ -1,4 +1,4 @@
-//! What protects the connection to Redis on its way.
+//! Encryption of the connection to Redis.
 
 use std::io;
 use std::net::{TcpStream, ToSocketAddrs as _};
@@ -12,11 +12,11 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
 use super::Redis;
 
-/// The version of TLS that the server and this process agree on, such as `TLSv1.3`; `None`
-/// where the connection is not encrypted. It shakes hands on a connection of its own.
+/// The version of TLS that the server and this process agree on, such as `TLSv1.3`; `None` if the
+/// connection is not encrypted. Makes a handshake on a connection of its own.
 ///
 /// # Errors
-/// When they do not agree, or the server does not answer within the response time-out.
+/// When the handshake fails, or the server does not answer within the response time-out.
 pub async fn tls_version(redis: &Redis) -> io::Result<Option<String>> {
     let (host, port) = match redis.client.get_connection_info().addr() {
         ConnectionAddr::TcpTls { host, port, .. } => (host.clone(), *port),
@@ -28,7 +28,7 @@ pub async fn tls_version(redis: &Redis) -> io::Result<Option<String>> {
     Ok(Some(version))
 }
 
-/// The host to which its password goes unencrypted.
+/// The host to which the password is sent unencrypted, if there is one.
 pub fn host_told_in_the_clear(redis: &Redis) -> Option<String> {
     let info = redis.client.get_connection_info();
     let ConnectionAddr::Tcp(host, _) = info.addr() else { return None };
@@ -50,7 +50,7 @@ fn shake_hands(
             }
         }
         None => {
-            // What cannot be read vouches for nobody.
+            // Certificates that cannot be read are ignored.
             roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         }
     }

@@ -1,41 +1,41 @@
-//! What the parts of a process say about their own work. `/readyz` merges it: health is fed from
-//! the work, and asks no smaller question of its own.
+//! The reports of the parts of a process about their own work, which `/readyz` shows together.
+//! Health comes from the real work, not from a separate, simpler check.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A part of the process that reports; its place here is its place in `/readyz`.
+/// A part of the process that reports. `/readyz` shows the parts in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
     /// Redis, as the gauges see it.
     Redis,
-    /// Whoever proves the life of Redis.
+    /// The prover, which proves that Redis has its data.
     Prover,
-    /// Replicas of a Redis that is declared to have none.
+    /// Replicas of a Redis that should have none according to the settings.
     Replicas,
-    /// The count of this process's own disk.
+    /// The file `heartbeat` in the data directory of this process.
     Heartbeat,
-    /// Whoever issues.
+    /// The hot path, which issues tickets.
     Issuer,
     /// Coupons that are lost or damaged.
     Coupons,
-    /// Acts that Redis and the database know differently.
+    /// Acts about which Redis and the database disagree.
     Relay,
-    /// Whoever writes the rows.
+    /// The persister, which writes the rows.
     Persister,
-    /// What waits in the streams, as the gauges see it.
+    /// The records that wait in the streams, as the gauges see them.
     Streams,
     /// The database, as the gauges see it.
     Database,
 }
 
-/// What one part says, each in a sentence for an operator; empty when all is well.
+/// The sentences of one part, for an operator; empty when all is well.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
-    /// Why no requests should come: `/readyz` is 503.
+    /// Why this process should get no requests: `/readyz` is 503.
     pub reasons: Vec<String>,
-    /// What an operator should mend although requests may come.
+    /// What an operator should fix, although the process can serve requests.
     pub warnings: Vec<String>,
 }
 
@@ -44,29 +44,29 @@ impl Report {
         self.reasons.iter().chain(&self.warnings)
     }
 
-    /// Whether it has this sentence, with these or with other numbers.
+    /// Whether it has this sentence, with the same or with other numbers.
     fn has(&self, sentence: &str) -> bool {
         let words = |sentence: &str| sentence.replace(|letter: char| letter.is_ascii_digit(), "");
         self.sentences().any(|other| words(other) == words(sentence))
     }
 }
 
-/// A report, and until when it is told; for ever when no time is said.
+/// A report, and until when it is valid; without an end for `None`.
 type Said = (Report, Option<Instant>);
 
-/// The reports of all parts; cheap to clone, and every clone is the same register.
+/// The reports of all parts; cheap to clone, and all clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct Health(Arc<Mutex<BTreeMap<Part, Said>>>);
 
 impl Health {
-    /// Replaces what this part said before; an empty report takes it back. A sentence is logged
-    /// when it comes and when it goes, but not when only its numbers change.
+    /// Replaces the last report of this part; an empty report removes it. A sentence is logged when
+    /// it appears and when it disappears, but not when only its numbers change.
     pub fn report(&self, part: Part, report: Report) {
         self.say(part, report, None);
     }
 
-    /// As [`Health::report`], for a part that notices failures only: it says them again as long as
-    /// they last, and what it does not say again within `lasting` is over.
+    /// As [`Health::report`], for a part that notices failures but no successes. It must repeat the
+    /// report while the failure lasts: the report ends after `lasting`.
     pub fn report_for(&self, part: Part, report: Report, lasting: Duration) {
         self.say(part, report, Some(Instant::now() + lasting));
     }
@@ -74,14 +74,14 @@ impl Health {
     fn say(&self, part: Part, report: Report, until: Option<Instant>) {
         let before = self.reports().insert(part, (report.clone(), until)).unwrap_or_default().0;
         for sentence in report.sentences().filter(|sentence| !before.has(sentence)) {
-            tracing::warn!(sentence, "/readyz says from now on");
+            tracing::warn!(sentence, "new sentence in /readyz");
         }
         for sentence in before.sentences().filter(|sentence| !report.has(sentence)) {
-            tracing::info!(sentence, "/readyz says no longer");
+            tracing::info!(sentence, "sentence gone from /readyz");
         }
     }
 
-    /// What all parts say now, in the order of the parts. Never waits for a server.
+    /// The current reports of all parts, in the order of the parts. Never waits for a server.
     pub fn told(&self) -> Report {
         let now = Instant::now();
         let is_over = |(_, until): &Said| until.is_some_and(|until| until <= now);

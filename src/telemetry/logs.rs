@@ -9,12 +9,12 @@ use tracing_subscriber::EnvFilter;
 pub enum Format {
     /// One readable line.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// Every malformed request of a stranger would be an error in our log; a filter that names the
-/// crate brings them back.
+/// actix_http logs each malformed request of a client as an error; off unless the filter names the
+/// crate.
 const STRANGERS: &str = "actix_http=off";
 
 /// `NO_COLOR`, with any value but an empty one (no-color.org).
@@ -32,8 +32,8 @@ pub fn install(filter: &str, format: Format) -> Result<(), String> {
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal() && !is_colour_unwanted())
-        // A line that cannot be written would be complained of on standard error too, which panics
-        // and ends the task that had something to say.
+        // If a line cannot be written, the default reports that on standard error. That fails too,
+        // panics, and ends the task that logged.
         .log_internal_errors(false)
         .with_writer(std::io::stderr);
     let installed = match format {

@@ -1,5 +1,5 @@
-//! How the steps of the background loops end, counted. Both labels come from the closed sets of
-//! this file.
+//! Counts how the steps of the background loops end. Both labels come from the closed sets of this
+//! file.
 
 use metrics::{Counter, counter, describe_counter};
 
@@ -9,25 +9,25 @@ const STEPS: &str = "firstcome_loop_steps_total";
 /// A loop of a process; the label `loop`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loop {
-    /// Proves the life of Redis.
+    /// Proves that Redis has its data.
     Prover,
-    /// Keeps the heartbeat in the data directory.
+    /// Writes the heartbeat to the data directory.
     HeartbeatFile,
-    /// Writes the heartbeat into the database.
+    /// Writes the heartbeat to the database.
     HeartbeatRow,
-    /// Finishes acts.
+    /// Finishes interrupted acts.
     Relay,
-    /// Asks Redis and the database how they are.
+    /// Measures Redis, the database and the streams.
     Gauges,
-    /// Looks for lost coupons.
+    /// Looks for coupons whose keys Redis lost.
     Sweep,
     /// Keeps the histograms small.
     Upkeep,
-    /// Builds filters of holders.
+    /// Builds the filters of holders.
     Filters,
-    /// Writes the rows.
+    /// Writes records as rows.
     Persister,
-    /// Keeps the private Redis alive.
+    /// Restarts the private Redis when it ends.
     EmbeddedRedis,
 }
 
@@ -48,16 +48,16 @@ impl Loop {
     }
 }
 
-/// What came of a step; the label `outcome`.
+/// How a step ended; the label `outcome`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stepped {
-    /// It did what it is there for.
+    /// It did its work.
     Done,
     /// There was nothing to do.
     Idle,
-    /// Something did not answer, or is not proven.
+    /// Something did not answer, or Redis is not proven.
     Failed,
-    /// It was given up in the middle, for a new step or for the end of the process.
+    /// It was cancelled before its end, for a new step or because the process ends.
     Interrupted,
 }
 
@@ -74,18 +74,18 @@ impl Stepped {
     }
 }
 
-/// The counters of one loop, which are there before its first step.
+/// The counters of one loop, registered before its first step.
 pub struct StepMetrics([Counter; Stepped::ALL.len()]);
 
 impl StepMetrics {
-    /// Looks them up.
+    /// Registers the counters of this loop.
     pub fn of(name: Loop) -> Self {
         let counter =
             |outcome: Stepped| counter!(STEPS, "loop" => name.word(), "outcome" => outcome.word());
         Self(Stepped::ALL.map(counter))
     }
 
-    /// One step ended like this.
+    /// Counts one step.
     pub fn ended(&self, outcome: Stepped) {
         self.0[outcome as usize].increment(1);
     }

@@ -1,5 +1,4 @@
-//! Every metric of the house, named once. Labels come from closed sets; no coupon or user id is
-//! ever one.
+//! Every metric, named once. Labels come from closed sets; a coupon or user id is never a label.
 
 use std::time::Duration;
 
@@ -14,11 +13,12 @@ use crate::domain::outcome::OutcomeWord;
 const ISSUE_REQUESTS: &str = "firstcome_issue_requests_total";
 /// Refusals by a verdict in force.
 const ISSUE_VERDICT_REFUSALS: &str = "firstcome_issue_verdict_refusals_total";
-/// Verdicts and filters that met their bound, by `bound`.
+/// Verdicts and filters that were left out because their bound was reached, by `bound`.
 const ISSUE_VERDICTS_LEFT_OUT: &str = "firstcome_issue_verdicts_left_out_total";
-/// From the arrival of a group's first request, usually its oldest, to the sending of its call.
+/// Time from the arrival of a group's first request, usually its oldest, to the sending of its
+/// call.
 const ISSUE_WAIT: &str = "firstcome_issue_wait_seconds";
-/// From the sending of a call to its reply.
+/// Time from the sending of a call to its reply.
 const ISSUE_CALL: &str = "firstcome_issue_call_seconds";
 /// Requests that wait in the queues.
 const ISSUE_QUEUE: &str = "firstcome_issue_queue_requests";
@@ -32,31 +32,31 @@ const PERSIST_BATCH: &str = "firstcome_persist_batch_rows";
 const PERSIST: &str = "firstcome_persist_seconds";
 /// Failed transactions, by `reason`.
 const PERSIST_FAILURES: &str = "firstcome_persist_failures_total";
-/// Tickets that met another ticket where one may be.
+/// Tickets that conflict with a different ticket: same serial, or same user and claim.
 const PERSIST_CONTESTED: &str = "firstcome_persist_contested_total";
-/// Records that the database or the decoder refuses; they stay pending.
+/// Poison records: the database or the decoder refuses them, and they stay pending.
 const PERSIST_POISON: &str = "firstcome_persist_poison_records";
 /// Records in all streams.
 const STREAM_ENTRIES: &str = "firstcome_stream_entries";
-/// Those of them that a persister holds.
+/// Records that a persister has read and not acknowledged.
 const STREAM_PENDING: &str = "firstcome_stream_pending_entries";
 /// Tickets in all streams.
 const STREAM_UNPERSISTED: &str = "firstcome_stream_unpersisted_tickets";
 /// Age of the oldest record.
 const STREAM_OLDEST: &str = "firstcome_stream_oldest_seconds";
-/// Sentences of `/readyz` that make it 503.
+/// Reasons why `/readyz` is 503.
 const READINESS_REASONS: &str = "firstcome_readiness_reasons";
-/// Sentences of `/readyz` that do not.
+/// Warnings of `/readyz`.
 const READINESS_WARNINGS: &str = "firstcome_readiness_warnings";
-/// Coupons of which keys are gone from Redis.
+/// Coupons of which Redis lost keys.
 const COUPONS_LOST: &str = "firstcome_lost_coupons";
 /// Coupons of which the database lost acts.
 const COUPONS_DIVERGED: &str = "firstcome_diverged_coupons";
-/// Idle connections of users and admins that made room for others.
+/// Idle connections of users and admins that were closed to make room for new ones.
 const HTTP_IDLE_CLOSED: &str = "firstcome_http_idle_closed_total";
 /// Connections, by `pool` and `state`.
 const POOL_CONNECTIONS: &str = "firstcome_pool_connections";
-/// Waiting for a pooled connection, by `pool`.
+/// Time of waiting for a pooled connection, by `pool`.
 const POOL_WAIT: &str = "firstcome_pool_wait_seconds";
 
 const SECONDS: [f64; 20] = [
@@ -66,7 +66,7 @@ const SECONDS: [f64; 20] = [
 const SIZES: [f64; 14] =
     [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1_024.0, 2_048.0, 4_096.0, 8_192.0];
 
-/// Installs the recorder of this process and gives the handle that renders `/metrics`.
+/// Installs the recorder of this process and returns the handle that renders `/metrics`.
 ///
 /// # Errors
 /// When a recorder is installed already.
@@ -90,7 +90,7 @@ pub fn install() -> Result<PrometheusHandle, String> {
 fn describe() {
     describe_counter!(ISSUE_REQUESTS, "Requests of the issue path, by outcome.");
     describe_counter!(ISSUE_VERDICT_REFUSALS, "Refusals without asking Redis.");
-    describe_counter!(ISSUE_VERDICTS_LEFT_OUT, "Verdicts and filters that met their bound.");
+    describe_counter!(ISSUE_VERDICTS_LEFT_OUT, "Verdicts and filters left out at their bound.");
     describe_histogram!(ISSUE_WAIT, Unit::Seconds, "From a group's first arrival to its call.");
     describe_histogram!(ISSUE_CALL, Unit::Seconds, "From the sending of a call to its reply.");
     describe_gauge!(ISSUE_QUEUE, "Requests that wait in the queues of this process.");
@@ -99,16 +99,16 @@ fn describe() {
     describe_histogram!(PERSIST_BATCH, "Tickets of one transaction of the persister.");
     describe_histogram!(PERSIST, Unit::Seconds, "Duration of one transaction of the persister.");
     describe_counter!(PERSIST_FAILURES, "Failed transactions of the persister, by reason.");
-    describe_counter!(PERSIST_CONTESTED, "Tickets that met another ticket where one may be.");
+    describe_counter!(PERSIST_CONTESTED, "Tickets that conflict with a different ticket.");
     describe_gauge!(PERSIST_POISON, "Records that stay pending because they are refused.");
     describe_gauge!(STREAM_ENTRIES, "Records in the streams of all shards.");
-    describe_gauge!(STREAM_PENDING, "Records that a persister holds.");
+    describe_gauge!(STREAM_PENDING, "Records that a persister has read and not acknowledged.");
     describe_gauge!(STREAM_UNPERSISTED, "Tickets that wait for the database.");
     describe_gauge!(STREAM_OLDEST, Unit::Seconds, "Age of the oldest record in the streams.");
-    describe_counter!(HTTP_IDLE_CLOSED, "Idle connections that made room for others.");
+    describe_counter!(HTTP_IDLE_CLOSED, "Idle connections closed to make room for new ones.");
     describe_gauge!(READINESS_REASONS, "Reasons why /readyz is 503.");
     describe_gauge!(READINESS_WARNINGS, "Warnings of /readyz.");
-    describe_gauge!(COUPONS_LOST, "Coupons of which keys are gone from Redis.");
+    describe_gauge!(COUPONS_LOST, "Coupons of which Redis lost keys.");
     describe_gauge!(COUPONS_DIVERGED, "Coupons of which the database lost acts.");
     describe_gauge!(POOL_CONNECTIONS, "Pooled connections, by pool and state.");
     describe_histogram!(POOL_WAIT, Unit::Seconds, "Waiting for a pooled connection, by pool.");
@@ -119,7 +119,7 @@ const OUTCOMES: &[OutcomeWord] = OutcomeWord::VARIANTS;
 /// The metrics of the issue path, looked up once per worker: on this path a look-up by name would
 /// cost more than the count.
 pub struct IssueMetrics {
-    /// In the sequence of the variants.
+    /// In the order of the variants.
     outcomes: [Counter; OUTCOMES.len()],
     verdict_refusals: Counter,
     wait: Histogram,
@@ -129,7 +129,7 @@ pub struct IssueMetrics {
 }
 
 impl IssueMetrics {
-    /// Looks them up.
+    /// Registers the metrics.
     pub fn new() -> Self {
         Self {
             outcomes: std::array::from_fn(
@@ -143,12 +143,12 @@ impl IssueMetrics {
         }
     }
 
-    /// One request ended like this.
+    /// Counts one request by its outcome.
     pub fn ended(&self, outcome: OutcomeWord) {
         self.outcomes[outcome as usize].increment(1);
     }
 
-    /// One request was refused by a verdict in force.
+    /// Counts one request that a verdict in force refused.
     pub fn refused_by_verdict(&self) {
         self.verdict_refusals.increment(1);
     }
@@ -176,7 +176,7 @@ impl Default for IssueMetrics {
     }
 }
 
-/// A verdict, or the filter of one, that met its bound; the bound is `verdicts` or `filters`.
+/// Counts a verdict or a filter that was left out; the bound is `verdicts` or `filters`.
 pub fn verdict_left_out(bound: &'static str) {
     counter!(ISSUE_VERDICTS_LEFT_OUT, "bound" => bound).increment(1);
 }
@@ -197,17 +197,17 @@ pub fn persist_failed(reason: &'static str) {
     counter!(PERSIST_FAILURES, "reason" => reason).increment(1);
 }
 
-/// Contested tickets.
+/// Counts contested tickets.
 pub fn contested(tickets: usize) {
     counter!(PERSIST_CONTESTED).increment(tickets as u64);
 }
 
-/// Idle connections that made room for others.
+/// Counts idle connections that were closed to make room for new ones.
 pub fn idle_closed(connections: usize) {
     counter!(HTTP_IDLE_CLOSED).increment(connections as u64);
 }
 
-/// Records that stay pending because they are refused.
+/// Poison records, which stay pending.
 pub fn poison_records(records: usize) {
     gauge!(PERSIST_POISON).set(records as f64);
 }
@@ -226,7 +226,7 @@ pub fn readiness(reasons: usize, warnings: usize) {
     gauge!(READINESS_WARNINGS).set(warnings as f64);
 }
 
-/// Coupons of which keys are gone from Redis.
+/// Coupons of which Redis lost keys.
 pub fn lost_coupons(coupons: usize) {
     gauge!(COUPONS_LOST).set(coupons as f64);
 }
@@ -242,12 +242,12 @@ pub fn pool(name: &'static str, used: usize, idle: usize) {
     gauge!(POOL_CONNECTIONS, "pool" => name, "state" => "idle").set(idle as f64);
 }
 
-/// Waiting for a connection of a pool.
+/// How long a caller waited for a connection of a pool.
 pub fn pool_wait(name: &'static str, duration: Duration) {
     histogram!(POOL_WAIT, "pool" => name).record(duration);
 }
 
-/// What this work counts, in the text format of `/metrics`.
+/// The metrics of this piece of work, in the text format of `/metrics`.
 #[cfg(test)]
 pub(crate) fn counted_by(work: impl FnOnce()) -> String {
     let recorder = PrometheusBuilder::new().build_recorder();

@@ -1,4 +1,4 @@
-//! What the process says about itself: health, metrics and logs.
+//! What the process reports about itself: health, metrics and logs.
 
 pub mod health;
 pub mod logs;

@@ -1,6 +1,7 @@
-//! The queue of one actix worker, bounded by count and by time: requests grouped by coupon, coupons
-//! in turn. Anybody can make up ids, and each costs a call: ids of which nobody knows yet whether
-//! Redis has such a coupon are *strangers*, and have a bounded part of the queue and of each round.
+//! The queue of one actix worker, bounded by count and by time: requests are grouped by coupon, and
+//! coupons take turns. Anybody can invent ids, and each costs a call. So ids of which this process
+//! does not know whether Redis has such a coupon are *strangers*: they may use only a part of the
+//! queue and of each round.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
@@ -23,15 +24,16 @@ pub(super) struct Full;
 
 /// A request that waits for its answer.
 pub(super) struct Waiting {
-    /// Since when.
+    /// When it arrived.
     pub(super) since: Moment,
-    /// Whether it met another generation before: it is sent again once, not for ever.
+    /// Whether it was sent before, to a Redis with another generation: a request is sent again only
+    /// once.
     was_sent_back: bool,
     reply: oneshot::Sender<Outcome>,
 }
 
 impl Waiting {
-    /// Tells the handler; one that has gone does not mind.
+    /// Answers the handler, if it still waits.
     pub(super) fn answer(self, outcome: Outcome) {
         let _ = self.reply.send(outcome);
     }
@@ -43,9 +45,8 @@ impl Waiting {
 
 /// The requests that one script call answers.
 pub(super) struct Group {
-    /// The coupon of all of them.
     pub(super) coupon_id: CouponId,
-    /// Who asks; several may be the same.
+    /// Users and claims; a pair may occur more than once.
     pub(super) holders: Vec<(UserId, Claim)>,
     /// Their requests, in the same order.
     pub(super) waiting: Vec<Waiting>,
@@ -53,17 +54,17 @@ pub(super) struct Group {
     pub(super) is_known: bool,
 }
 
-/// How large a round may be, and whom it may still carry.
+/// How large a round may be, and which requests are too old for it.
 pub(super) struct RoundBounds {
     /// Requests of one coupon.
     pub(super) group_max_requests: usize,
     /// Requests of all coupons.
     pub(super) max_requests: usize,
-    /// Who waits since before this is `overloaded`: it was not sent, and nothing happened.
+    /// Requests that arrived earlier get `overloaded`: they were not sent, and nothing happened.
     pub(super) since: Moment,
 }
 
-/// What waits, by coupon.
+/// The waiting requests, by coupon.
 pub(super) struct Queue {
     inner: RefCell<Inner>,
     max_requests: usize,
@@ -73,7 +74,7 @@ pub(super) struct Queue {
 
 type Request = ((UserId, Claim), Waiting);
 
-/// Who waits for one coupon.
+/// The waiting requests for one coupon.
 struct Line {
     requests: VecDeque<Request>,
     is_known: bool,
@@ -81,17 +82,17 @@ struct Line {
 
 #[derive(Default)]
 struct Inner {
-    /// Known coupons, also those that nobody waits for, and strangers that somebody waits for.
+    /// Known coupons, with or without waiting requests, and strangers with waiting requests.
     by_coupon: HashMap<CouponId, Line>,
     known: usize,
-    /// Known coupons that somebody waits for.
+    /// Known coupons with waiting requests, in the order of their turns.
     turns: VecDeque<CouponId>,
     strangers: VecDeque<CouponId>,
     requests: usize,
-    /// Those of them that are for strangers.
+    /// The number of waiting requests for strangers.
     stranger_requests: usize,
     is_closed: bool,
-    /// The place of the last coupon that waits no more: the next one need not grow its own.
+    /// A recycled buffer, so that the queue of the next coupon need not allocate.
     spare: VecDeque<Request>,
 }
 
@@ -107,7 +108,7 @@ impl Queue {
         self.arrivals.clone()
     }
 
-    /// Takes a request in; at the bound, and at the bound of strangers, it is refused at once and
+    /// Adds a request. At the bound of the queue, or of strangers, it is refused at once, and
     /// nothing happened.
     pub(super) fn push(
         &self,
@@ -131,8 +132,8 @@ impl Queue {
         Ok(())
     }
 
-    /// Puts requests back that Redis certainly did not serve; they were inside the bound before.
-    /// One that was put back before is told `recovering`.
+    /// Puts back requests that Redis certainly did not serve; they fit the bound before. One that
+    /// was put back before gets `recovering`.
     pub(super) fn put_back(&self, group: Group) {
         let mut inner = self.inner.borrow_mut();
         for (holder, mut waiting) in group.holders.into_iter().zip(group.waiting) {
@@ -147,7 +148,7 @@ impl Queue {
         self.arrivals.notify_one();
     }
 
-    /// Nobody takes from it any more: whoever waits is let go, and nobody is taken in.
+    /// Ends the queue: drops all waiting requests, and refuses new ones.
     pub(super) fn close(&self) {
         let mut inner = self.inner.borrow_mut();
         self.metrics.queued(-(inner.requests as i64));
@@ -159,8 +160,8 @@ impl Queue {
         self.inner.borrow().requests == 0
     }
 
-    /// Redis has this coupon: from now on it takes its turns before strangers. At the bound, those
-    /// that nobody waits for are strangers again.
+    /// Redis has this coupon: from now on it comes before strangers. At the bound, known coupons
+    /// without waiting requests become strangers again.
     pub(super) fn know(&self, coupon_id: &CouponId) {
         let inner = &mut *self.inner.borrow_mut();
         if inner.known >= KNOWN_COUPONS_MAX {
@@ -181,8 +182,8 @@ impl Queue {
         }
     }
 
-    /// The next round: the longest waiting requests of each coupon in turn, known ones first.
-    /// Requests whose handler has gone are dropped: they were never sent.
+    /// The next round: the oldest requests of each coupon in turn, known coupons first. Requests
+    /// whose handler is gone are dropped, because they were never sent.
     pub(super) fn take_round(&self, bounds: &RoundBounds) -> Vec<Group> {
         let inner = &mut *self.inner.borrow_mut();
         let before = inner.requests;
@@ -226,7 +227,7 @@ impl Inner {
         if are_known { &mut self.turns } else { &mut self.strangers }
     }
 
-    /// Takes so many groups at most, while there is room, and says how much room is left.
+    /// Takes at most this many groups, while there is room, and returns the room that is left.
     fn take_turns(
         &mut self,
         are_known: bool,

@@ -1,6 +1,6 @@
-//! Numbers that come by chance and are the same at each run.
+//! Random numbers that are the same in each run.
 
-/// Reproducible chance: SplitMix64.
+/// A reproducible generator: SplitMix64.
 pub(super) struct Chance(pub(super) u64);
 
 impl Chance {

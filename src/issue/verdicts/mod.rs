@@ -1,10 +1,10 @@
-//! Refusals that need not be asked again for a moment (P1 steps 5 to 7 and 12).
+//! Verdicts: refusals that a process repeats from memory for a moment (P1 steps 5 to 7 and 12).
 //!
-//! With its answers Redis tells a lease: how long a refusal cannot become untrue, whatever happens
-//! to the coupon. Until it ends, counted from before the question was sent, every request that is
-//! refused by it is answered here. One request in fifty milliseconds still asks, and renews it.
-//! When no lease is in force, everybody asks. An id that nobody knows has no lease: whoever won at
-//! another server, right after the preload, would be told that there is no such coupon.
+//! With its answers Redis gives a lease: the time for which a refusal stays true, whatever happens
+//! to the coupon. It counts from before the call was sent. Until it ends, every request that the
+//! verdict refuses is answered here; only one request per 50 ms still goes to Redis, and renews the
+//! lease. Without a lease in force, all requests go to Redis. There is no lease for an unknown id:
+//! right after a preload, a user who won at another server would hear that there is no such coupon.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -23,42 +23,40 @@ use crate::lookups::Moment;
 use crate::lua::issue::{Answer, Answered};
 use crate::telemetry::metrics;
 
-/// A lease is renewed from this long before its end, and asked for again this long after a question
-/// that found no answer.
+/// A lease is renewed from this long before its end. If the renewing request gets no answer,
+/// another one follows after this time.
 const RENEW_MS: u64 = LEASE_MAX_MS / 2;
-/// A verdict and its filter are kept at least this long after the last lease, and longer while
-/// nobody else needs the place: a paused coupon goes on with its filter.
+/// A verdict and its filter are kept at least this long after the last lease, and longer if no
+/// other coupon needs the room, so that a paused coupon can use its filter again.
 const KEPT_MS: u64 = 1_000;
-/// Verdicts that are forgotten under one lock.
+/// Verdicts that are removed during one lock.
 const FORGOTTEN_AT_ONCE: usize = 64;
 
-/// Which state of a coupon a verdict is about. Only a greater one replaces it.
+/// The state of a coupon that a verdict is about. Only a greater one replaces it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Standing {
-    /// The coupon's epoch.
     pub epoch: u32,
-    /// Its stock version: an earlier coupon that had this id, before Redis and the database were
-    /// emptied, had lower ones, whatever its version was.
+    /// If Redis and the database were emptied, an earlier coupon with this id had lower stock
+    /// versions, but may have had a greater version.
     pub stock_version: u64,
-    /// Its version.
     pub version: u64,
 }
 
-/// Which stock of a coupon a filter is about. Whoever can join its holders does so at another one.
+/// The stock of a coupon that a filter is about. As long as it is the same, the coupon gets no new
+/// holders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stock {
-    /// The coupon's epoch.
     pub epoch: u32,
     /// Its stock version.
     pub version: u64,
 }
 
-/// Why everybody is refused.
+/// Why all requests without a ticket are refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reason {
-    /// No stock. Holders are told their tickets, and claims above the limit another word.
+    /// No stock. Holders get their tickets, and claims above the limit another answer.
     SoldOut { total: u64, per_user_limit: u8 },
-    /// Before the window, and nobody has a ticket yet. It opens at the moment `opens`.
+    /// Before the window, and no ticket is issued yet. The window opens at the moment `opens`.
     NotOpen { opens_at: UnixMs, opens: Moment },
 }
 
@@ -67,9 +65,9 @@ struct Verdict {
     stock: Stock,
     reason: Reason,
     until: Moment,
-    /// From when on the next request asks Redis.
+    /// From this time on the next request goes to Redis.
     renew_from: AtomicU64,
-    /// The holders at exactly this stock. It outlives a pause: nobody joins them by that.
+    /// The holders at exactly this stock. A pause does not end it, because it adds no holders.
     holders: Option<HoldersFilter>,
 }
 
@@ -79,12 +77,12 @@ pub struct Verdicts {
     known: RwLock<HashMap<CouponId, Verdict>>,
     unfiltered: Notify,
     room: Arc<Room>,
-    /// Whether somebody found no place or no room since the last look for what may go.
+    /// Whether a verdict or a filter did not fit since [`Verdicts::forget`] last ran.
     is_short: AtomicBool,
 }
 
 impl Verdicts {
-    /// The refusal of a request by a verdict in force; `None` when Redis is to be asked.
+    /// The refusal of a request by a verdict in force; `None` when the request must go to Redis.
     pub(super) fn refusal(
         &self,
         now: Moment,
@@ -110,11 +108,11 @@ impl Verdicts {
                 Outcome::NotOpen { opens_at, opens_in_ms: (opens - now).as_millis() as u64 }
             }
         };
-        // Only a refusal renews a lease, so only who would be refused is sent for one.
+        // Only a refusal renews a lease, so only a request that would be refused is sent for it.
         (!verdict.is_renewed_by_this(now)).then_some(refusal)
     }
 
-    /// Learns from what Redis answered to a question that was sent at `sent`.
+    /// Learns from the answer of Redis to a call that was sent at `sent`.
     pub(super) fn learn(&self, coupon_id: &CouponId, sent: Moment, answered: &Answered) {
         let has = |wanted: Answer| answered.answers.contains(&wanted);
         let Answered { epoch, version, stock_version, .. } = *answered;
@@ -129,14 +127,14 @@ impl Verdicts {
         } else if has(Answer::NotOpen) && answered.is_untouched {
             let (opens_at, opens_in_ms) = answered.opening();
             let reason = Reason::NotOpen { opens_at, opens: sent.plus_ms(opens_in_ms) };
-            // Redis tells whole milliseconds: it may open up to one earlier than the difference.
+            // Redis gives whole milliseconds: the window may open up to 1 ms before the difference.
             let lease_ms = lease_ms.min(opens_in_ms.saturating_sub(1));
             self.put(coupon_id, verdict(reason, lease_ms));
         }
     }
 
     fn put(&self, coupon_id: &CouponId, mut new: Verdict) {
-        // A large filter goes back to the system when nobody waits for the lock.
+        // A large filter is freed after the lock is released.
         let mut over = None;
         let mut known = self.write();
         let is_full = known.len() >= VERDICTS_MAX;
@@ -176,21 +174,21 @@ impl Verdicts {
         self.unfiltered.notified().await;
     }
 
-    /// Sold-out coupons that are asked for right now and have no filter.
+    /// Sold-out coupons that are being requested and have no filter.
     pub(super) fn without_filter(&self, now: Moment) -> Vec<(CouponId, Stock)> {
         let known = self.read();
         let wanted = known.iter().filter(|(_, verdict)| verdict.wants_filter(now));
         wanted.map(|(coupon_id, verdict)| (coupon_id.clone(), verdict.stock)).collect()
     }
 
-    /// Whether a coupon is asked for right now, at this stock, and has no filter.
+    /// Whether a coupon is being requested, has this stock, and has no filter.
     pub(super) fn wants(&self, now: Moment, coupon_id: &CouponId, stock: Stock) -> bool {
         let known = self.read();
         let verdict = known.get(coupon_id);
         verdict.is_some_and(|verdict| verdict.stock == stock && verdict.wants_filter(now))
     }
 
-    /// An empty filter for this many holders; `None` when there is no room for it now.
+    /// An empty filter for this many holders; `None` if there is no room for it now.
     pub(super) fn filter_for(&self, holders: usize) -> Option<HoldersFilter> {
         let filter = HoldersFilter::for_holders(holders, &self.room);
         if filter.is_none() {
@@ -200,8 +198,8 @@ impl Verdicts {
         filter
     }
 
-    /// Gives a verdict the holders of its coupon at exactly this stock; one that comes too late
-    /// is dropped.
+    /// Gives a verdict the holders of its coupon at exactly this stock; a filter that comes too
+    /// late is dropped.
     pub(super) fn attach(&self, coupon_id: &CouponId, stock: Stock, holders: HoldersFilter) {
         if let Some(verdict) = self.write().get_mut(coupon_id)
             && verdict.stock == stock
@@ -210,8 +208,8 @@ impl Verdicts {
         }
     }
 
-    /// Forgets what nobody asks for any more, with its filters, if somebody needs the place. It is
-    /// looked for beside the requests, and taken out few by few: no request waits for it.
+    /// Removes verdicts, with their filters, that no request needs any more, if others need the
+    /// room. It collects them without delaying requests, and removes a few at a time.
     pub(super) fn forget(&self, now: Moment) {
         if !self.is_short.swap(false, Ordering::Relaxed) {
             return;
@@ -225,12 +223,12 @@ impl Verdicts {
             let mut known = self.write();
             let mut forgotten = Vec::with_capacity(some.len());
             for coupon_id in some {
-                // It may have been asked for again meanwhile.
+                // It may have been requested again meanwhile.
                 if known.get(coupon_id).is_some_and(is_over) {
                     forgotten.push(known.remove(coupon_id));
                 }
             }
-            // Large filters go back to the system when nobody waits for the lock.
+            // Large filters are freed after the lock is released.
             drop(known);
             drop(forgotten);
         }
@@ -246,7 +244,7 @@ impl Verdicts {
 }
 
 impl Verdict {
-    /// In force for this long from the moment at which its question was sent.
+    /// A verdict that is in force for `lease_ms` from the moment at which its call was sent.
     fn new(standing: Standing, stock: Stock, reason: Reason, sent: Moment, lease_ms: u64) -> Self {
         let until = sent.plus_ms(lease_ms);
         let renew_from = AtomicU64::new(until.minus_ms(RENEW_MS).0);
@@ -261,8 +259,8 @@ impl Verdict {
         self.is_sold_out() && self.holders.is_none() && self.until > now
     }
 
-    /// Whether this request is the one that asks for all others. When its answer gets lost, another
-    /// one is due after [`RENEW_MS`].
+    /// Whether this request is the one that goes to Redis for all others. If its answer is lost,
+    /// another one goes after [`RENEW_MS`].
     fn is_renewed_by_this(&self, now: Moment) -> bool {
         let due = self.renew_from.load(Ordering::Relaxed);
         let next = now.plus_ms(RENEW_MS).0;

@@ -1,7 +1,8 @@
-//! Two processes with real verdicts and filters, around a Redis that is played by the few lines
-//! which matter here: versions, hold and lease (P1 steps 1 to 9). Restocks, returns, pauses, new
-//! users, new lives, lost answers and slow networks come at random; whoever holds a ticket is never
-//! refused (I10). And the simulation can find it: with a fault planted, holders are refused.
+//! A simulation of two processes with real verdicts and filters. A few lines play the part of Redis
+//! that matters here: versions, embargo and lease (P1 steps 1 to 9). Restocks, returns, pauses, new
+//! users, new generations, lost answers and slow networks happen at random; a user who has a ticket
+//! must never be refused (I10). To prove that the simulation would notice, other runs plant a fault
+//! in the scripts, and then holders are refused.
 
 use std::collections::BTreeMap;
 
@@ -15,21 +16,21 @@ const SEEDS: u64 = 400;
 const STEPS: usize = 600;
 const PAGE: usize = 3;
 
-/// What is wrong in the scripts.
+/// The fault that is planted in the scripts.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fault {
     None,
-    /// A return makes stock and says so to nobody but the verdicts.
+    /// A return adds stock but does not raise the stock version.
     ReturnsLeaveTheStockVersion,
     /// Filters are read while stock is under an embargo.
     FiltersDuringTheEmbargo,
-    /// Stock that comes back is there at once.
+    /// Returned stock is available at once.
     NoEmbargo,
-    /// A coupon that is made anew begins with the stock version that the first one began with.
+    /// A coupon that is created again begins with the same stock version as the earlier one.
     LivesAreAlike,
 }
 
-/// What Redis knows.
+/// A coupon as Redis has it.
 struct Coupon {
     fault: Fault,
     is_paused: bool,
@@ -57,19 +58,19 @@ impl Coupon {
         }
     }
 
-    /// Redis and the database are emptied, and the coupon is made and preloaded anew.
+    /// Redis and the database are emptied, and the coupon is created and preloaded again.
     fn begin_anew(&mut self, now_ms: u64) {
         let stock_version = if self.fault == Fault::LivesAreAlike { 1 } else { now_ms };
         *self = Self { stock_version, ..Self::new(self.fault) };
     }
 
-    /// A restock gives new stock.
+    /// A restock adds stock.
     fn restock(&mut self, now_ms: u64, delta: u64) {
         self.stock_version += 1;
         self.give(now_ms, delta);
     }
 
-    /// Somebody's ticket is cancelled, and its stock goes back.
+    /// A ticket is cancelled, and its stock is returned.
     fn take_back(&mut self, now_ms: u64, place: usize) {
         self.holders.remove(place);
         self.stock_version += u64::from(self.fault != Fault::ReturnsLeaveTheStockVersion);
@@ -98,7 +99,7 @@ impl Coupon {
         self.remaining + if now_ms >= self.embargo_until_ms { self.embargoed } else { 0 }
     }
 
-    /// One user asks; the lease, and whether they were refused.
+    /// One user asks; returns the lease, and whether the user was refused.
     fn issue(&mut self, now_ms: u64, user: &str) -> (u64, bool) {
         let available = self.available(now_ms);
         let is_embargoed = self.embargoed > 0 && now_ms < self.embargo_until_ms;
@@ -123,7 +124,7 @@ impl Coupon {
     }
 }
 
-/// What happens later.
+/// An event in the future.
 enum Event {
     /// A question arrives in Redis.
     Asked { process: usize, user: String, sent: Moment },
@@ -163,7 +164,7 @@ impl World {
         self.chance.below(most)
     }
 
-    /// A user asks a process at random; the answer from memory, if there is one.
+    /// A user asks a random process; returns whether it refused from memory.
     fn ask(&mut self, now_us: u64, user: &str) -> bool {
         let process = self.chance.below(2) as usize;
         let (now, caller) = (moment(now_us), Caller::named(UserId::parse(user).unwrap()));
@@ -241,13 +242,13 @@ impl World {
                 }
                 2..4 => self.coupon.switch(),
                 4 => {
-                    // Nobody empties a database and makes a coupon anew within a lease.
+                    // Emptying a database and creating a coupon again takes longer than a lease.
                     now_us += EMBARGO_MS * 1_000;
                     self.coupon.begin_anew(now_us / 1_000);
                 }
                 5..20 => self.build(now_us),
                 20..80 if !self.coupon.holders.is_empty() => {
-                    // The latest winners are those who may be refused wrongly.
+                    // The latest winners are the ones that might be refused wrongly.
                     let latest = self.coupon.holders.len() as u64;
                     let back = self.chance.below(latest.min(4));
                     let user = self.coupon.holders[(latest - 1 - back) as usize].clone();
@@ -267,7 +268,7 @@ fn moment(us: u64) -> Moment {
     Moment(us * 1_000)
 }
 
-/// Strangers and holders who were refused from memory.
+/// Number of users without a ticket and of holders that were refused from memory.
 fn refused(fault: Fault) -> (u64, u64) {
     let worlds = (0..SEEDS).map(|seed| {
         let mut world = World::new(seed, fault);

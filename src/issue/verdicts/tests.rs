@@ -1,4 +1,4 @@
-//! The rules of a verdict, one by one, on a clock of the test's own.
+//! The rules of a verdict, one by one, with a clock that the test sets.
 
 use super::*;
 use crate::domain::limits::FILTERS_MAX_BYTES;
@@ -120,7 +120,7 @@ fn a_filter_outlives_pause_and_resume_and_not_a_restock_i8_i10() {
     let verdicts = sold_out(3, START, 100);
     let stock = Stock { epoch: 1, version: 3 };
     verdicts.attach(&coupon(), stock, filter_of(&["ada"]));
-    // Paused and resumed: nobody was refused for want of stock meanwhile.
+    // Paused and resumed; nobody was answered `sold_out` meanwhile.
     let again = Answered { stock_version: 3, ..answered(5, 100, Answer::SoldOut) };
     verdicts.learn(&coupon(), START.plus_ms(5_000), &again);
     assert_eq!(refusal(&verdicts, 5_010, &user("eve")), GONE);
@@ -131,7 +131,7 @@ fn a_filter_outlives_pause_and_resume_and_not_a_restock_i8_i10() {
     assert_eq!(refusal(&verdicts, 5_030, &user("eve")), None);
     let wanted = (coupon(), Stock { version: 4, ..stock });
     assert_eq!(verdicts.without_filter(START.plus_ms(5_030)), [wanted]);
-    // Of another life, at the same number.
+    // A coupon of another epoch, with the same stock version.
     verdicts.attach(&coupon(), Stock { version: 4, ..stock }, filter_of(&["ada"]));
     let other_life = Answered { epoch: 2, ..restocked };
     verdicts.learn(&coupon(), START.plus_ms(5_040), &other_life);
@@ -157,7 +157,7 @@ fn numbered(number: usize) -> CouponId {
     CouponId::parse(&format!("c{number}")).unwrap()
 }
 
-/// As many verdicts as there is place for.
+/// As many verdicts as fit.
 fn full() -> Verdicts {
     let verdicts = Verdicts::default();
     let told = answered(1, 100, Answer::SoldOut);
@@ -201,7 +201,7 @@ fn a_coupon_too_many_costs_a_request_no_more_than_one_that_is_known() {
 fn only_filters_that_nobody_asks_for_make_room() {
     let verdicts = sold_out(1, START, 100);
     let stock = Stock { epoch: 1, version: 1 };
-    // Two bytes a holder: all the room there is.
+    // Two bytes per holder: this uses all the room.
     let all = FILTERS_MAX_BYTES / 2;
     verdicts.attach(&coupon(), stock, verdicts.filter_for(all).unwrap());
     assert!(verdicts.filter_for(1).is_none());

@@ -69,7 +69,7 @@ async fn what_is_refused_ends_with_1_and_says_why() {
         (
             "coupon create over --total 5 --opens-at 2030-01-02T00:00:00Z \
              --closes-at 2030-01-01T00:00:00Z",
-            "--closes-at must lie after --opens-at",
+            "--closes-at must be later than --opens-at",
         ),
         ("coupon show nothing", "no such coupon"),
         ("coupon pause draft", "draft is a draft: `firstcome coupon preload draft`"),

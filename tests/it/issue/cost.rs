@@ -1,4 +1,4 @@
-//! What a ticket costs Redis: one call at most, and in a rush far less.
+//! The cost of a ticket for Redis: at most one call, and far less under load.
 
 use std::time::{Duration, Instant};
 

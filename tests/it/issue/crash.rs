@@ -1,4 +1,4 @@
-//! kill -9 of the server, and of its Redis: nothing that was told is taken back (I3 I10).
+//! kill -9 of the server, and of its Redis: no ticket of an answer is lost or changed (I3 I10).
 
 use std::path::Path;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::support::server::{Server, command};
 
 const TOTAL: usize = 600;
 
-/// Every ticket told before is told again, byte for byte.
+/// Every ticket of an earlier answer is in the new answer, byte for byte.
 async fn assert_told_again(server: &Server, told: &Told) {
     for (user, body) in &told.tickets {
         let again = server.issue("summer", user).await;

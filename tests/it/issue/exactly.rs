@@ -1,4 +1,4 @@
-//! Exactly N, whoever serves, whoever persists, whoever hangs up (I1 I2 I5 I10).
+//! Exactly N tickets, whichever server serves or persists, and whoever hangs up (I1 I2 I5 I10).
 
 use crate::support::crowd::{Crowd, Told};
 use crate::support::exact::assert_exactly;

@@ -1,4 +1,4 @@
-//! Filters are built by one server at a time, gently, and for everybody in turn.
+//! Filters are built by one server at a time, with little load, and for coupons in turn.
 
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ use crate::support::eventually::eventually_holds;
 use crate::support::server::Server;
 use crate::support::site::{Dialect, Site};
 
-/// A coupon of one ticket, sold out, and so many holders beside it.
+/// A sold-out coupon of one ticket, with this many further holders.
 async fn sell_out(site: &Site, server: &Server, coupon: &str, holders: usize) {
     server.prepare(coupon, 1).await;
     assert_eq!(server.issue(coupon, "ada").await.status, StatusCode::OK);

@@ -1,4 +1,4 @@
-//! What a verdict outlives and what it does not: a late reply, a pause, a change of the limit.
+//! When a verdict stays and when it ends: after a late reply, a pause, a change of the limit.
 
 use reqwest::{Method, StatusCode};
 use serde_json::json;

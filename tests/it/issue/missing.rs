@@ -1,5 +1,5 @@
-//! What is missing in a process: a worker without its batcher would let its users wait for ever, a
-//! server without a coupon's key can tell nobody a ticket.
+//! A process that lacks something: a worker without its batcher would let users wait for ever, and
+//! a server without a coupon's key cannot make the codes of its tickets.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! A Redis that is too slow for what is asked: who waited for too long is told so, and what is sent
-//! is answered in time.
+//! A Redis that is too slow for the load: requests that wait too long are refused, and requests
+//! that are sent get their answers in time.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;

@@ -1,4 +1,5 @@
-//! The bounded queue: full is said at once, late is exact, and no coupon starves another.
+//! The bounded queue: a full queue refuses at once, a late request gets an exact answer, and no
+//! coupon starves another.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! SIGTERM under load: no request that had begun fails, and every ticket told is a row.
+//! SIGTERM under load: no request that had begun fails, and every issued ticket is a row.
 
 use firstcome::domain::coupon::CouponId;
 use firstcome::embedded::LocalRedis;

@@ -1,4 +1,5 @@
-//! Threads belong to cores, not to users. Looked at on Linux only: elsewhere no file tells them.
+//! The number of threads depends on cores, not on users. Checked only on Linux, where a file lists
+//! the threads.
 
 #![cfg(target_os = "linux")]
 

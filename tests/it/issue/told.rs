@@ -1,4 +1,4 @@
-//! What keeps users from their tickets is told in `/readyz`, by whoever could not give them one.
+//! A server that cannot issue tickets says in `/readyz` why.
 
 use reqwest::StatusCode;
 use rustix::process::Signal;

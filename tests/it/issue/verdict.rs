@@ -1,4 +1,4 @@
-//! Sold out without Redis: exact for winners, in force for losers, and over in time.
+//! Sold out without asking Redis: never wrong for winners, in force for others, and over in time.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -33,7 +33,7 @@ async fn issue_calls(server: &Server) -> u64 {
     server.metric("firstcome_issue_wait_seconds_count").await as u64
 }
 
-/// Asks for users nobody heard of, on many connections for one second. How many were told sold out.
+/// Asks for new users on many connections for one second; returns how many got `sold_out`.
 async fn refused_in_a_second(server: &Server, coupon: &str, round: usize) -> u64 {
     let until = Instant::now() + Duration::from_secs(1);
     let refused = join_all((0..CALLERS).map(async |caller| {
@@ -139,8 +139,8 @@ async fn restocks_are_won_at_once_and_a_winner_is_believed_at_every_server_i8_i1
     assert_eq!(audit["ok"], json!(true), "{audit}");
 }
 
-/// One user asks both servers in turn until they win or all is gone again, and asks the other one
-/// at once, and again within 200 ms: a winner is never told anything else (I10).
+/// One user asks both servers in turn until they win or all stock is gone again; then asks the
+/// other server at once, and again within 200 ms: a winner never gets another answer (I10).
 async fn win(servers: &[&Server; 2], round: u64, turn: usize) -> Option<(String, String)> {
     let user = format!("u{round}-{turn}");
     let deadline = Instant::now() + Duration::from_millis(EMBARGO_MS + 150);

@@ -104,7 +104,7 @@ async fn only_what_makes_stock_makes_a_page_stale_i8_i10() {
     let args = WindowArgs { act, opens_at_ms: None, closes_at_ms: None, per_user_limit: 9 };
     window(redis, &args).await.unwrap();
     page(&stage, "0").await;
-    // Back to no stock at once: whoever won meanwhile would be missing in a filter of before.
+    // The stock is taken again at once: a filter from before would lack a user who won meanwhile.
     restock(redis, &RestockArgs { act: stage.act(5), delta: 1 }).await.unwrap();
     restock(redis, &RestockArgs { act: stage.act(6), delta: -1 }).await.unwrap();
     assert_eq!(turn(&stage, 1, "0").await, Reply::Stale);

@@ -1,5 +1,4 @@
-//! `lua/issue.lua`: its words. What a ticket is, who may have one and what it survives stand in
-//! `issued/`.
+//! `lua/issue.lua`: its words. Tests of tickets, users, races and damage are in `issued/`.
 
 use firstcome::lua::issue::{Answer, Reply};
 use firstcome::lua::restock::{Args as RestockArgs, restock};
@@ -11,14 +10,14 @@ use firstcome::redis::Error;
 use crate::lua::acts::embargo;
 use crate::support::stage::{LONG_MS, Stage};
 
-/// Asserts that these users are answered so, and that nothing changes by it.
+/// Asserts that these users get these answers, and that nothing changes.
 async fn assert_refused(stage: &Stage, group: &[(&str, u8)], answers: &[Answer]) {
     let before = stage.world().await;
     assert_eq!(stage.answered(group).await.answers, answers);
     assert!(stage.world().await == before, "{answers:?} changed something");
 }
 
-/// Asserts that `ada` is told her ticket again, and that nothing changes by it.
+/// Asserts that `ada` gets her ticket again, and that nothing changes.
 async fn assert_replayed(stage: &Stage, first: Answer, when: &str) {
     let Answer::Issued(held) = first else { panic!("{first:?}") };
     let before = stage.world().await;

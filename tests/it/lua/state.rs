@@ -1,4 +1,4 @@
-//! `lua/state.lua`; what each of its changes promises stands beside the other acts.
+//! `lua/state.lua`; the tests of its changes are in `acts/`, with those of the other acts.
 
 use firstcome::lua::state::{StateChange, change_state};
 use firstcome::lua::{ActArgs, ActReply};

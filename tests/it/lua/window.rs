@@ -45,7 +45,7 @@ async fn a_moved_window_is_in_force_at_once_and_holders_are_answered_outside_of_
     let moves = [
         (Some(now + LONG_MS), None, Answer::NotOpen),
         (Some(now - LONG_MS), Some(now), Answer::Closed),
-        // Over and not open at once: over wins, for it is final.
+        // Both over and not yet open: `closed` wins, because it is final.
         (Some(now + LONG_MS), Some(now), Answer::Closed),
     ];
     for (act_no, (opens, closes, answer)) in (2..).zip(moves) {
@@ -136,7 +136,7 @@ async fn before_its_first_ticket_a_coupon_opens_150_ms_after_it_was_told_to_open
         assert!((from + hold_ms..=to.now.0 + hold_ms).contains(&opens_at), "{opens:?}");
         stage.set_field("opens_at_ms", now + LONG_MS).await;
     }
-    // One that opens soon is not put off by an act that says the same again.
+    // An opening that comes soon is not delayed by an act that repeats it.
     let soon = stage.balance().await.now.0 + 100;
     for (act_no, opens) in (6..).zip([Some(soon), Some(soon - 1), Some(soon + 1)]) {
         stage.set_field("opens_at_ms", soon).await;

@@ -1,4 +1,5 @@
-//! A coupon as its scripts should keep it, in the plainest form that tells every answer.
+//! The model of a coupon: what its scripts should store, in the simplest form that determines every
+//! answer.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -8,7 +9,7 @@ use firstcome::domain::user::{Claim, holder_field};
 
 use super::steps::{BACKLOG_MAX_TICKETS, FUTURE_MS, Numbered, PAST_MS, Step};
 
-/// What the scripts should know after a step, and what they should have said.
+/// What Redis should have after a step, and what the scripts should have replied.
 #[derive(Debug, Clone, Default)]
 pub struct Coupon {
     /// Empty while Redis does not have it.
@@ -27,9 +28,9 @@ pub struct Coupon {
     pub act_result: String,
     /// What the last act changed; none before the first and after the preload.
     pub last: Option<Change>,
-    /// The pause and the close that came before their rows, and have none yet.
+    /// The pause and the close that were applied before their rows, and have none yet.
     pub unwritten: Vec<Change>,
-    /// Serial, and whether it was cancelled, by the field of the holders hash.
+    /// Serial and whether it is cancelled, by the field of the holders hash.
     pub tickets: BTreeMap<String, (i64, bool)>,
     /// Tickets of each record that nobody has acknowledged.
     pub records: VecDeque<i64>,
@@ -195,7 +196,8 @@ impl Coupon {
         Ok(())
     }
 
-    /// Stock for a coupon without any is held; stock is taken from what is held last.
+    /// Stock for a coupon without any is put under an embargo; taking stock away takes that stock
+    /// last.
     fn give(&mut self, delta: i64) {
         let at_once = if self.remaining > 0 { delta.max(-self.remaining) } else { 0 };
         self.remaining += at_once;

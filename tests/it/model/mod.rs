@@ -17,10 +17,10 @@ use expected::Coupon;
 use real::{Real, TooSlow};
 use steps::{Sequences, Step};
 
-/// Sequences, when the environment does not say otherwise.
+/// Number of sequences, unless the environment sets another one.
 const CASES: u32 = 128;
 const STEPS_MAX: usize = 40;
-/// A case begins anew when the machine stalled for longer than a hold.
+/// A case starts again when the machine stalled for longer than an embargo.
 const TRIES: usize = 20;
 
 #[test]

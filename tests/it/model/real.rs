@@ -1,4 +1,4 @@
-//! The real scripts in a real Redis, asked the same and compared with the model.
+//! The real scripts in a real Redis, called with the same steps and compared with the model.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -24,7 +24,7 @@ use crate::support::stage::{RENEW, Stage, words};
 /// The four keys of the coupon as Redis serialises them.
 type World = Vec<Option<Vec<u8>>>;
 
-/// The machine stalled until a hold ended by itself: the case says nothing.
+/// The machine stalled until an embargo ended by itself: the case proves nothing.
 pub struct TooSlow;
 
 /// A Redis, and the coupon of the case that runs in it.
@@ -34,9 +34,9 @@ pub struct Real {
     reader: Reader,
     cases: u64,
     world: World,
-    /// When the hold ends that the test began anew.
+    /// When the embargo ends that the test restarted.
     embargo_until_ms: i64,
-    /// What each holder was told first.
+    /// The first answer to each holder.
     told: BTreeMap<String, HeldTicket>,
     /// What was persisted.
     tickets: Vec<Ticket>,
@@ -47,7 +47,7 @@ impl Real {
         let mut stage = Stage::empty().await;
         stage.backlog_max_tickets = BACKLOG_MAX_TICKETS as u64;
         let mut connection = connect(stage.private.url()).await;
-        // What a disk keeps is not the question here.
+        // Durability is not tested here.
         let mut config = cmd("CONFIG");
         config.arg("SET").arg("appendfsync").arg("no");
         let () = config.query_async(&mut connection).await.unwrap();
@@ -254,7 +254,7 @@ impl Real {
         Ok(())
     }
 
-    /// Begins the hold anew, if there should be one: the test decides when it is over.
+    /// Restarts the embargo, if there should be one: the test decides when it is over.
     async fn hold(&mut self, coupon: &Coupon) {
         if coupon.embargoed > 0 {
             let mut renew = cmd("EVAL");
@@ -264,7 +264,7 @@ impl Real {
         }
     }
 
-    /// Fails when the hold that this coupon should have may be over.
+    /// Fails when the embargo that this coupon should have may be over.
     async fn in_time(&mut self, coupon: &Coupon) -> Result<(), TooSlow> {
         let (seconds, micros): (i64, i64) =
             cmd("TIME").query_async(&mut self.connection).await.unwrap();

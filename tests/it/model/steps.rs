@@ -1,4 +1,4 @@
-//! What happens to a coupon, at random.
+//! Random steps in the life of a coupon.
 
 use firstcome::domain::act::{Change, Return};
 use firstcome::domain::limits::{INSTANT_MAX_MS, TOTAL_MAX};
@@ -10,7 +10,7 @@ use proptest_state_machine::ReferenceStateMachine;
 
 use super::expected::Coupon;
 
-/// Few enough that some sequences meet it.
+/// Small enough that some sequences reach it.
 pub const BACKLOG_MAX_TICKETS: i64 = 9;
 /// An instant that was before every test.
 pub const PAST_MS: i64 = 1;
@@ -29,7 +29,7 @@ pub enum Step {
     Issue(Vec<(UserId, Claim)>),
     /// Any other act.
     Act(Change, Numbered),
-    /// The 150 ms of the hold are over.
+    /// The 150 ms of the embargo are over.
     EmbargoEnds,
     /// A persister reads so many records and acknowledges them.
     Acknowledge(usize),
@@ -42,8 +42,8 @@ pub enum Numbered {
     Next,
     /// The next one, twice: the first reply was lost.
     NextTwice,
-    /// The last one again: the same act, or another one that a database gave this number which lost
-    /// the last.
+    /// The last one again: the same act, or a different one, as from a database that lost the last
+    /// act and assigned its number again.
     Again,
     /// The one after the next: the next was never sent.
     TooFar,

@@ -1,5 +1,5 @@
-//! What a user of Redis must be allowed, exactly: the line that the docs give is enough, and of it
-//! nothing can be left out that would not be named.
+//! The exact rights that a user of Redis needs: the ACL line in the docs is enough, and if any part
+//! of it is left out, an error names that part.
 
 use std::path::Path;
 
@@ -156,7 +156,7 @@ async fn a_user_without_time_is_recovering_and_well_at_once_when_it_is_granted_i
     server.post_as_admin("/admin/coupons/summer/preload").await;
     assert_eq!(server.issue("summer", "ada").await.status, StatusCode::OK);
 
-    // Rights change while it runs: whoever is refused is told so, and the reason is found.
+    // Rights change while it runs: refused users get an answer, and the reason is found.
     let () = redis.ask("ACL SETUSER m3 -time").await;
     let bob = server.issue("summer", "bob").await;
     assert_eq!(bob.code(), "recovering", "nothing happened, and that is known: {}", bob.body);

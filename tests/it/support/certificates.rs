@@ -1,4 +1,4 @@
-//! An authority of a test's own, and the certificate of a server on this machine.
+//! A certificate authority for one test, and a certificate for a server on this machine.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! Many coupons at once, faster than by acts.
+//! Creates many coupons at once, faster than by acts.
 
 use firstcome::domain::coupon::CouponId;
 use firstcome::redis::keys::Keys;
@@ -6,8 +6,8 @@ use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection, raw_sql};
 
 use super::site::Site;
 
-/// So many copies of this coupon, of its shard and before it in the order of ids: all are there, in
-/// the SQLite database and in Redis.
+/// Creates this many copies of a coupon in the SQLite database and in Redis, in the same shard and
+/// with ids that come before its own.
 pub async fn copies_before(site: &Site, id: &CouponId, count: usize) {
     let names = (0..).map(|number| CouponId::parse(&format!("a{number}")).unwrap());
     let same_shard = names.filter(|name| name.shard() == id.shard());

@@ -1,5 +1,5 @@
-//! A crowd that behaves as crowds do: it hangs up before the answer, it asks again although it has
-//! its ticket, it goes to another server, and it does not give up before it knows.
+//! A realistic crowd of users: some hang up before the answer, some ask again although they have a
+//! ticket, they go to other servers, and they do not give up before they get a final answer.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
@@ -15,12 +15,12 @@ use super::server::Answer;
 /// Connections at once.
 const CALLERS: usize = 64;
 
-/// What the users of a crowd were told.
+/// The answers that the users of a crowd got.
 #[derive(Debug, Default)]
 pub struct Told {
     /// The body of every winner's ticket, by user.
     pub tickets: HashMap<String, String>,
-    /// Who was told that all tickets are taken.
+    /// The users who got the answer that all tickets are taken.
     pub sold_out: HashSet<String>,
     /// The codes of all answers after which somebody had to ask again.
     pub interruptions: HashSet<String>,
@@ -40,18 +40,19 @@ impl<'a> Crowd<'a> {
         Self { addresses, coupon, told: RefCell::default() }
     }
 
-    /// How many users hold a ticket by now.
+    /// How many users have a ticket now.
     pub fn winners(&self) -> usize {
         self.told.borrow().tickets.len()
     }
 
-    /// What everybody was told.
+    /// The answers that all users got.
     pub fn told(self) -> Told {
         self.told.into_inner()
     }
 
-    /// Lets these users ask until everybody knows. Three of ten hang up on their first answer, and
-    /// three others ask again after they won: they are told the same, byte for byte (I2, I10).
+    /// Lets these users ask until each has a final answer. Three of ten hang up on their first
+    /// answer, and three others ask again after they won: they get the same answer, byte for byte
+    /// (I2, I10).
     pub async fn rush(&self, users: Range<usize>) {
         let next = Cell::new(users.start);
         join_all((0..CALLERS).map(async |turn| {
@@ -131,7 +132,7 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// Asks one server after another until one of them knows.
+    /// Asks one server after another until one gives a final answer.
     async fn definite(&mut self, user: &str) -> Answer {
         let what = format!("a definite answer for {user}");
         eventually(&what, async || {

@@ -1,5 +1,5 @@
-//! Waiting for what becomes true by itself: by looking again and again, never by a sleep that hopes
-//! to be long enough.
+//! Waits until a condition becomes true by checking it repeatedly, never by a sleep that may be too
+//! short.
 
 use std::fmt::Display;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 const DEADLINE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Tries until it succeeds, and returns what came of it.
+/// Tries until it succeeds, and returns the result.
 ///
 /// # Panics
 /// After 30 s, with the last failure.
@@ -26,15 +26,15 @@ pub async fn eventually_ok<T, E: Display>(
     }
 }
 
-/// Looks until there is something to see, and returns it.
+/// Checks until there is a value, and returns it.
 ///
 /// # Panics
-/// After 30 s, with the name of what never came.
+/// After 30 s, with the name of the value that never came.
 pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     eventually_ok(what, async || look().await.ok_or("nothing to see")).await
 }
 
-/// Looks until this holds.
+/// Checks until this is true.
 ///
 /// # Panics
 /// As [`eventually`].
@@ -42,8 +42,8 @@ pub async fn eventually_holds(what: &str, mut look: impl AsyncFnMut() -> bool) {
     eventually(what, async || look().await.then_some(())).await;
 }
 
-/// Lets a time pass that chance has chosen: how long a fault lasts, or a client rests. Nothing is
-/// expected to be true afterwards; whatever a test waits for, it waits for by looking.
+/// Waits for a random time, such as the duration of a fault or the pause of a client. A test must
+/// not expect anything to be true afterwards; for that it uses the functions above.
 pub async fn let_pass(duration: Duration) {
     tokio::time::sleep(duration).await;
 }

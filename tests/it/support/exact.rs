@@ -1,4 +1,4 @@
-//! The promises about a coupon, asked of a running server: what was told is what is written.
+//! Checks the promises about a coupon at a running server: the answers equal what is stored.
 
 use reqwest::StatusCode;
 use serde_json::Value;
@@ -7,7 +7,8 @@ use super::crowd::Told;
 use super::eventually::eventually_holds;
 use super::server::Server;
 
-/// Exactly `total` tickets: issued, told, serials without holes, rows (I1 I2 I3 I5 I10).
+/// Exactly `total` tickets were issued and answered, serials have no holes, all are rows (I1 I2 I3
+/// I5 I10).
 pub async fn assert_exactly(server: &Server, coupon: &str, total: usize, told: &Told) {
     assert_eq!(told.tickets.len(), total, "tickets told (I1)");
     assert_kept(server, coupon, told).await;
@@ -32,8 +33,8 @@ pub async fn assert_exactly(server: &Server, coupon: &str, total: usize, told: &
     assert_eq!((late.status, late.code().as_str()), (StatusCode::CONFLICT, "sold_out"));
 }
 
-/// Everything that was told is a row, every row was told, serials are 1, 2, 3 … without holes, and
-/// the balance is right (I2 I3 I5 I10).
+/// Every ticket in an answer is a row, every row was in an answer, serials are 1, 2, 3 … without
+/// holes, and the balance is right (I2 I3 I5 I10).
 pub async fn assert_kept(server: &Server, coupon: &str, told: &Told) {
     let is_persisted = async || {
         let stats = server.stats(coupon).await;

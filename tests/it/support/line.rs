@@ -1,5 +1,5 @@
-//! A user's connection, byte by byte: the only way to hang up before the answer, and to tell an
-//! answer that never began from one that was torn.
+//! A user's connection, byte by byte: the only way to hang up before the answer, and to distinguish
+//! an answer that never began from one that broke off.
 
 use std::io;
 

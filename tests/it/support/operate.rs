@@ -1,4 +1,4 @@
-//! What the operators' page explains: every sentence that a test is told by `/readyz`.
+//! Checks that the operators' page explains every sentence that a test gets from `/readyz`.
 
 use std::sync::LazyLock;
 
@@ -21,10 +21,10 @@ fn sentences(title: &str) -> impl Iterator<Item = &'static str> {
     cells.flat_map(|cell| cell.split('`').skip(1).step_by(2))
 }
 
-/// Fails when an answer of `/readyz` has a sentence that an operator finds nowhere.
+/// Fails when an answer of `/readyz` has a sentence that the page does not explain.
 ///
 /// # Panics
-/// As it says.
+/// With that sentence.
 pub fn explains(readiness: &Value) {
     for list in ["reasons", "warnings"] {
         for sentence in readiness[list].as_array().unwrap() {

@@ -1,4 +1,4 @@
-//! The words of a coupon's terms and of its stock, by name.
+//! Reads and changes single values of a coupon's terms and stock by their names.
 
 /// The words of the field `terms` of a coupon's hash.
 const TERMS: [&str; 11] = [

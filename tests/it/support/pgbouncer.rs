@@ -1,4 +1,4 @@
-//! A private PgBouncer before the private PostgreSQL. It ends as that does, however this process
+//! A private PgBouncer in front of the private PostgreSQL. Like that, it ends however this process
 //! ends.
 
 use std::os::unix::process::CommandExt as _;
@@ -31,7 +31,7 @@ pub fn version() -> (u32, u32) {
     (parts.next().unwrap(), parts.next().unwrap())
 }
 
-/// A pooler before one database.
+/// A pooler in front of one database.
 pub struct PgBouncer {
     /// The URL of the database through it.
     pub url: String,

@@ -20,13 +20,13 @@ pub struct PlainRedis {
 }
 
 impl PlainRedis {
-    /// Starts an empty one with the settings of a careful operator, and these words besides.
+    /// Starts an empty one with the settings of a careful operator and these further arguments.
     pub async fn start(words: &[&str]) -> Self {
         let careful = ["--appendonly", "yes", "--appendfsync", "always", "--save", ""];
         Self::start_mode(&[&careful, words].concat()).await
     }
 
-    /// Starts a Sentinel that watches nobody.
+    /// Starts a Sentinel that watches no server.
     pub async fn sentinel() -> Self {
         Self::start_mode(&["--sentinel"]).await
     }
@@ -34,7 +34,8 @@ impl PlainRedis {
     async fn start_mode(words: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let port = free_port();
-        // Sentinel wants a file that it may write to; for others it is as good as none.
+        // Sentinel needs a configuration file that it may write to; for other modes an empty file
+        // changes nothing.
         let file = dir.path().join("redis.conf");
         std::fs::write(
             &file,
@@ -50,7 +51,7 @@ impl PlainRedis {
 
     /// Stops it, which saves its data as its settings say, and starts it again on them.
     pub async fn restart(&mut self) {
-        // It ends instead of an answer.
+        // It ends without an answer.
         let _ = words("SHUTDOWN").exec_async(&mut connect(&self.url).await).await;
         self.child.wait().unwrap();
         self.child = spawn(&self.dir.path().join("redis.conf"), &self.words);

@@ -1,5 +1,5 @@
-//! A private PostgreSQL: one server per test process, one fresh database per test; and a server of
-//! a test's own where the test does to it what others would feel.
+//! A private PostgreSQL: one server per test process, one fresh database per test; and a separate
+//! server for a test that disturbs its server.
 //!
 //! The server is made and watched by a small shell that holds the reading end of a pipe. The
 //! writing end belongs to this process alone, so however it ends, the shell reads the end of the
@@ -24,12 +24,12 @@ use super::processes;
 
 const MISSING: &str = "PostgreSQL's server programs (initdb, postgres) were not found; install \
      them: apt-get install postgresql, or: brew install postgresql";
-/// The server refuses to run as root, so root runs it as this user, whom its package makes.
+/// The server refuses to run as root, so root runs it as this user, which its package creates.
 const UNPRIVILEGED: &str = "postgres";
 
-/// `"$@"` is empty, or what runs a command as another user. SIGQUIT stops a server at once, but not
-/// one that has hardly begun: therefore the loop. A server that was started again is another
-/// process; its file has the id.
+/// `"$@"` is empty, or a command that runs another one as another user. SIGQUIT stops a server at
+/// once, but not one that has only just started, so it is sent in a loop. A server that was started
+/// again is another process; its file has the id.
 const WATCH: &str = r#"
 if "$@" "$PROGRAMS/initdb" --no-sync --auth-local=trust --auth-host=scram-sha-256 \
     --username=firstcome --encoding=UTF8 --locale=C "$FOLDER/data" >"$FOLDER/log" 2>&1
@@ -103,17 +103,17 @@ impl OwnPostgres {
         format!("postgres://firstcome@localhost/postgres?host={}", self.0.folder.display())
     }
 
-    /// Stops all of its processes where they stand: it accepts connections and answers nothing.
+    /// Suspends all of its processes: the system accepts connections, and nothing answers.
     pub fn hang(&self) {
         self.signal(Signal::STOP);
     }
 
-    /// Ends the hanging.
+    /// Resumes the suspended processes.
     pub fn go_on(&self) {
         self.signal(Signal::CONT);
     }
 
-    /// Starts it again as a standby of nobody: it answers, and takes no writes.
+    /// Starts it again as a standby without a primary: it answers, and refuses writes.
     pub fn restart_as_standby(&self) {
         std::fs::write(self.0.folder.join("data/standby.signal"), "").expect("write the signal");
         self.control("restart", "fast");
@@ -153,7 +153,7 @@ impl OwnPostgres {
 
 impl Drop for OwnPostgres {
     fn drop(&mut self) {
-        // A process that stands still does not hear that it should end.
+        // A suspended process does not react to a signal to end.
         self.go_on();
     }
 }

@@ -1,5 +1,4 @@
-//! A line between a server and its Redis whose replies a test can hold back, and that it can
-//! make slow.
+//! A proxy between a server and its Redis. A test can delay its replies and make it slow.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -16,7 +15,7 @@ const CHUNK_BYTES: usize = 1024;
 pub struct Proxy {
     url: String,
     flow: Arc<Flow>,
-    /// A thread of its own: a test that starts a server waits for it with its whole thread.
+    /// The proxy has its own thread, because a test that starts a server blocks its thread.
     thread: Option<Runtime>,
 }
 
@@ -25,7 +24,7 @@ struct Flow {
     held_bytes: AtomicUsize,
     /// 0 when there is no bound.
     bytes_per_second: AtomicU64,
-    /// Whoever has it may pass something on: all connections share the bound.
+    /// Needed to pass bytes on, because all connections share the bound.
     turn: Mutex<()>,
 }
 
@@ -59,23 +58,23 @@ impl Proxy {
         &self.url
     }
 
-    /// Holds all replies back from now on.
+    /// Delays all replies from now on.
     pub fn hold_replies(&self) {
         self.flow.held_bytes.store(0, Ordering::SeqCst);
         self.flow.is_held.send_replace(true);
     }
 
-    /// Whether Redis has replied something that is held back.
+    /// Whether a reply of Redis is being delayed.
     pub fn holds_a_reply(&self) -> bool {
         self.flow.held_bytes.load(Ordering::SeqCst) > 0
     }
 
-    /// Passes so many bytes of all requests together in a second.
+    /// Passes this many bytes of all requests together per second.
     pub fn slow_down(&self, bytes_per_second: u64) {
         self.flow.bytes_per_second.store(bytes_per_second, Ordering::SeqCst);
     }
 
-    /// Lets the replies go that were held back, and those to come.
+    /// Passes on the delayed replies, and all later ones at once.
     pub fn release_replies(&self) {
         self.flow.is_held.send_replace(false);
     }

@@ -1,4 +1,4 @@
-//! What a record of the stream says.
+//! Decodes a record of the stream.
 
 use firstcome::domain::record::Record;
 use firstcome::domain::ticket::{Serial, Ticket};

@@ -15,11 +15,11 @@ use rustix::process::Signal;
 
 use super::processes::RedisEnd;
 
-/// A private Redis and the house's handle to it.
+/// A private Redis and the product's handle to it.
 pub struct PrivateRedis {
     /// The handle; its generation is published as accepted.
     pub redis: Redis,
-    // They end in this sequence.
+    // They are dropped in this order.
     local: LocalRedis,
     _end: RedisEnd,
     _dir: tempfile::TempDir,
@@ -46,7 +46,7 @@ impl PrivateRedis {
         self._dir.path()
     }
 
-    /// The generation that it lives now, as a prover would accept it.
+    /// Its current generation, as a prover would accept it.
     pub async fn accepted(&self) -> Accepted {
         let facts = facts::read(&self.redis).await.unwrap();
         Accepted {
@@ -58,7 +58,7 @@ impl PrivateRedis {
         }
     }
 
-    /// Publishes the generation that it lives now.
+    /// Publishes its current generation.
     pub async fn accept(&self) {
         self.redis.generation().publish(Life::Proven(Arc::new(self.accepted().await)));
     }
@@ -102,8 +102,8 @@ impl PrivateRedis {
         command.query_async(&mut connect(self.url()).await).await.unwrap()
     }
 
-    /// Everything in it: every key with its serialised value, in the sequence of their names. Two
-    /// equal worlds mean that nothing changed (I4).
+    /// Everything in it: every key with its serialised value, in the order of the keys. If two of
+    /// these are equal, nothing changed (I4).
     pub async fn world(&self) -> Vec<(String, Vec<u8>)> {
         let mut connection = connect(self.url()).await;
         let mut keys: Vec<String> =
@@ -118,8 +118,8 @@ impl PrivateRedis {
     }
 }
 
-/// A key's value as Redis serialises it; of a hash its fields in their sequence, because reading a
-/// hash can move them.
+/// A key's value as Redis serialises it; for a hash its sorted fields, because reading a hash can
+/// move them.
 pub fn serialised(key: &str) -> Cmd {
     const SCRIPT: &str = "
         if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then return redis.call('DUMP', KEYS[1]) end
@@ -141,7 +141,7 @@ pub async fn info_of(url: &str, name: &str) -> String {
     line.unwrap().trim().to_owned()
 }
 
-/// The name and version of the server that the tests run, as the house tells it: `Redis 7.0.15`.
+/// The name and version of the server that the tests run, as the product shows it: `Redis 7.0.15`.
 pub fn server_version() -> String {
     let told = std::process::Command::new("redis-server").arg("--version").output().unwrap();
     let told = String::from_utf8(told.stdout).unwrap();
@@ -149,7 +149,7 @@ pub fn server_version() -> String {
     format!("{name} {}", rest.split_whitespace().next().unwrap())
 }
 
-/// The house's handle to a Redis.
+/// The product's handle to a Redis.
 pub fn handle(url: &str) -> Redis {
     Redis::new(&Settings {
         url: url.to_owned(),

@@ -1,5 +1,5 @@
-//! A real server process: the binary itself, on free ports, with everything it needs in a folder of
-//! its own. Ended when the test ends, however it ends.
+//! A real server process: the binary itself, on free ports, with its data in its own folder. It
+//! ends when the test ends, however that ends.
 
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -23,7 +23,7 @@ pub const CODE_KEYS: &str = "k1:000102030405060708090a0b0c0d0e0f1011121314151617
 pub struct Server {
     child: Child,
     data_dir: PathBuf,
-    /// Held, so that the server's standard output stays open.
+    /// Kept, so that the server's standard output stays open.
     output: BufReader<ChildStdout>,
     client: reqwest::Client,
     /// `http://127.0.0.1:<port>` for users.
@@ -63,7 +63,7 @@ impl Server {
         Self::start_now(data_dir, variables)
     }
 
-    /// As [`Server::start`], where nothing can be awaited.
+    /// As [`Server::start`], for code that is not async.
     pub fn start_now(data_dir: &Path, variables: &[(&str, &str)]) -> Self {
         let mut command = command(data_dir, variables);
         command.arg("serve");
@@ -89,7 +89,7 @@ impl Server {
         Self { child, data_dir, output, client, public, admin }
     }
 
-    /// What it says next on standard output, up to and with the line that ends like this.
+    /// Its next standard output, up to and including the line that ends like this.
     pub fn says(&mut self, ending: &str) -> Vec<String> {
         let mut said: Vec<String> = Vec::new();
         while said.last().is_none_or(|line| !line.ends_with(ending)) {
@@ -117,7 +117,7 @@ impl Server {
         self.client.request(method, format!("{}{path}", self.admin)).bearer_auth(TOKEN)
     }
 
-    /// `GET` on the public listener. What `/readyz` says must stand in docs/operate.md.
+    /// `GET` on the public listener. docs/operate.md must explain the sentences of `/readyz`.
     pub async fn get(&self, path: &str) -> Answer {
         let answer = send(self.ask(Method::GET, path)).await.unwrap();
         if path == "/readyz" {
@@ -141,7 +141,7 @@ impl Server {
         send(self.ask_as_admin(method, path).json(body)).await.unwrap()
     }
 
-    /// Gives stock or takes it away.
+    /// Adds stock or takes it away.
     pub async fn restock(&self, coupon: &str, delta: i64, key: &str) -> Answer {
         let path = format!("/admin/coupons/{coupon}/restock");
         let request = self.ask_as_admin(Method::POST, &path).header("Idempotency-Key", key);
@@ -153,7 +153,7 @@ impl Server {
         self.try_issue(coupon, user).await.unwrap()
     }
 
-    /// As [`Server::issue`], where the server may be gone.
+    /// As [`Server::issue`], if the server may have ended.
     pub async fn try_issue(&self, coupon: &str, user: &str) -> reqwest::Result<Answer> {
         let path = format!("/coupons/{coupon}/issue");
         send(self.ask(Method::GET, &path).header("X-User-Id", user)).await

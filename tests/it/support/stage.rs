@@ -29,15 +29,15 @@ pub const RENEW: &str = "
     redis.call('HSET', KEYS[1], '', stock)
     return until_ms";
 
-/// The Redis, the coupon, and what the scripts are told with every call.
+/// The Redis, the coupon, and the arguments that every call of a script has.
 pub struct Stage {
     /// The Redis.
     pub private: PrivateRedis,
     /// The generation and the epoch of every call.
     pub accepted: Accepted,
-    /// The coupon, `summer` when nothing else is said.
+    /// The coupon, by default `summer`.
     pub coupon_id: CouponId,
-    /// Unpersisted tickets beyond which nothing is issued.
+    /// No ticket is issued beyond this many unpersisted tickets.
     pub backlog_max_tickets: u64,
 }
 
@@ -50,7 +50,7 @@ impl Stage {
         Self { private, accepted, coupon_id, backlog_max_tickets: BACKLOG_MAX_TICKETS }
     }
 
-    /// A coupon of so many tickets, one a user, open without end.
+    /// A coupon of this many tickets, one per user, open without end.
     pub async fn with(total: u64) -> Self {
         Self::with_definition(|definition| definition.total = total).await
     }
@@ -71,7 +71,7 @@ impl Stage {
         &self.private.redis
     }
 
-    /// The coupon as it is defined when nothing else is said: 10 tickets, one a user, open.
+    /// The default coupon: 10 tickets, one per user, open.
     pub fn definition(&self) -> Definition {
         Definition {
             id: self.coupon_id.clone(),
@@ -100,7 +100,7 @@ impl Stage {
         preload(self.redis(), &args).await
     }
 
-    /// What the script of this act is told; all of them have one token.
+    /// The arguments of the script of this act; all acts have the same token.
     pub fn act(&self, act_no: u64) -> ActArgs<'_> {
         ActArgs { accepted: &self.accepted, coupon_id: &self.coupon_id, act_no, token: TOKEN }
     }
@@ -127,7 +127,7 @@ impl Stage {
         issue(&mut redis.connect().await?, redis.keys(), &args).await
     }
 
-    /// As [`Stage::ask`], where everybody is answered.
+    /// As [`Stage::ask`], if the call must not be refused as a whole.
     pub async fn answered(&self, group: &[(&str, u8)]) -> Answered {
         match self.ask(group).await.unwrap() {
             Reply::Answered(answered) => answered,
@@ -140,7 +140,7 @@ impl Stage {
         self.answered(&[(user, 1)]).await.answers[0]
     }
 
-    /// What the script `audit` tells.
+    /// The reply of the script `audit`.
     pub async fn balance(&self) -> Balance {
         match audit(self.redis(), &self.coupon_id).await.unwrap() {
             AuditReply::Balance(balance) => *balance,
@@ -176,7 +176,7 @@ impl Stage {
         place.map_or(text.clone(), |place| place.word(&text))
     }
 
-    /// The hash and the field in which a word stands.
+    /// The hash and the field that contain a word.
     fn packed_in<'a>(&self, place: Option<Place>, name: &'a str) -> (String, &'a str) {
         match place {
             Some(Place::Terms(_)) => (self.hash(), "terms"),
@@ -235,7 +235,7 @@ impl Stage {
         self.private.ask::<()>(cmd("SCRIPT").arg("FLUSH").arg("SYNC")).await;
     }
 
-    /// Changes what Redis lets us do, by a rule such as `-xadd`.
+    /// Changes our rights in Redis by an ACL rule such as `-xadd`.
     pub async fn allow(&self, rule: &str) {
         self.private.ask::<()>(cmd("ACL").arg("SETUSER").arg("default").arg(rule)).await;
     }
@@ -245,7 +245,7 @@ impl Stage {
         self.set_memory_bytes(1).await;
     }
 
-    /// Takes the bound of memory away again.
+    /// Removes the bound of memory again.
     pub async fn free_memory(&self) {
         self.set_memory_bytes(0).await;
     }

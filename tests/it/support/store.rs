@@ -1,4 +1,4 @@
-//! A store of the test's own.
+//! A store for one test.
 
 use std::sync::Arc;
 

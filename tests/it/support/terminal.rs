@@ -1,4 +1,4 @@
-//! A terminal of a test's own.
+//! A terminal for one test.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -8,7 +8,7 @@ use std::process::Command;
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-/// Runs a command on a terminal on which this is typed: how it ended, and what the terminal shows.
+/// Runs a command on a terminal and types this; returns how it ended and what the terminal shows.
 pub fn on_terminal(mut command: Command, typed: &str) -> (Option<i32>, String) {
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&ours).unwrap();
@@ -18,13 +18,13 @@ pub fn on_terminal(mut command: Command, typed: &str) -> (Option<i32>, String) {
     let theirs = File::options().read(true).write(true).open(theirs).unwrap();
     command.stdin(theirs.try_clone().unwrap()).stdout(theirs.try_clone().unwrap()).stderr(theirs);
     let mut child = command.spawn().unwrap();
-    // It holds the other end, which must be the child's alone.
+    // The command still has the other end open, which only the child may have.
     drop(command);
     let mut ours = File::from(ours);
     ours.write_all(typed.as_bytes()).unwrap();
     let mut shown = Vec::new();
     let mut part = [0; 4096];
-    // Where everybody has left the other end, Linux tells an error, and others the end.
+    // When nobody has the other end open any more, Linux returns an error, and others the end.
     while let Ok(count @ 1..) = ours.read(&mut part) {
         shown.extend_from_slice(&part[..count]);
     }

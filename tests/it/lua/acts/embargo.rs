@@ -1,4 +1,4 @@
-//! The hold: stock that comes back to a coupon without any is nobody's for 150 ms (P1 step 2).
+//! The embargo: nobody can get stock that returns to a coupon without any for 150 ms (P1 step 2).
 
 use firstcome::domain::limits::{EMBARGO_MS, LEASE_MAX_MS};
 use firstcome::domain::time::UnixMs;
@@ -11,38 +11,38 @@ use redis::cmd;
 use crate::support::eventually::eventually;
 use crate::support::stage::{LONG_MS, RENEW, Stage};
 
-/// Until when the stock is held back.
+/// When the embargo ends.
 pub async fn embargo_until(stage: &Stage) -> UnixMs {
     UnixMs(stage.field("embargo_until_ms").await.parse().unwrap())
 }
 
-/// Begins the hold anew: for 150 ms from now. Says until when.
+/// Restarts the embargo, for 150 ms from now, and returns its end.
 pub async fn renew(stage: &Stage) -> UnixMs {
     let mut eval = cmd("EVAL");
     eval.arg(RENEW).arg(1).arg(stage.holders());
     UnixMs(stage.private.ask(&eval).await)
 }
 
-/// Something, if the hold is not over: then nothing that was seen before came too late. A test of
-/// what is true during a hold begins anew until it was quick enough.
+/// `Some` if the embargo is not over yet: then all earlier checks happened during it. A test of an
+/// embargo repeats until it was quick enough.
 pub async fn still(stage: &Stage) -> Option<()> {
     (stage.balance().await.now < embargo_until(stage).await).then_some(())
 }
 
-/// What a hold looks like after the clock of Redis stepped back by an hour: it would last longer
-/// than any hold may.
+/// Makes the embargo look as after the clock of Redis stepped back by an hour: it would last longer
+/// than any embargo may.
 pub async fn step_clock_back(stage: &Stage) {
     let until = embargo_until(stage).await;
     stage.set_field("embargo_until_ms", until.0 + LONG_MS).await;
 }
 
-/// Ends the hold.
+/// Ends the embargo.
 pub async fn end(stage: &Stage) {
     stage.set_field("embargo_until_ms", stage.balance().await.now.0).await;
 }
 
-/// Runs an act that gives stock to a coupon without any, and asserts that it is held back for 150
-/// ms of Redis's time from then on, and is there afterwards.
+/// Runs an act that adds stock to a coupon without any, and asserts that it is under an embargo for
+/// 150 ms of Redis's time from then on, and available afterwards.
 pub async fn assert_held(stage: &Stage, stock: u64, act: impl AsyncFn() -> Result<ActReply>) {
     let from = stage.balance().await;
     assert_eq!((from.available, from.embargoed), (0, 0));
@@ -64,8 +64,8 @@ pub async fn assert_held(stage: &Stage, stock: u64, act: impl AsyncFn() -> Resul
     assert_eq!(stage.field("embargoed").await, "0");
 }
 
-/// Whether this answer, the first that could be a ticket, is one; it must be, exactly from the end
-/// of the hold on. Until then its lease ends with the hold (P1 step 4).
+/// Whether this answer is a ticket, which it must be exactly from the end of the embargo on. Until
+/// then its lease ends with the embargo (P1 step 4).
 fn assert_exact(answered: &Answered, until: UnixMs) -> bool {
     let is_issued = matches!(answered.answers[0], Answer::Issued(_));
     assert_eq!(is_issued, answered.now >= until, "{answered:?}");

@@ -1,5 +1,5 @@
-//! What every act's script promises, whatever it changes. Each script's file runs all of it by
-//! [`promises_of_every_act`].
+//! The promises of the scripts of all acts, whatever they change. The file of each script runs all
+//! of these tests by [`promises_of_every_act`].
 //!
 //! The stage is a coupon of 10 tickets with version 1 and act 1, of which `ada` holds serial 1. The
 //! act under test is act 2.
@@ -63,7 +63,7 @@ pub async fn stage() -> Stage {
     stage
 }
 
-/// The act, which must not fail, in its script's words.
+/// Runs the act, which must not fail, and returns the words of its script.
 async fn said(
     act: impl AsyncFn(&Stage, ActArgs<'_>) -> Result<ActReply>,
     stage: &Stage,

@@ -8,7 +8,7 @@ use crate::support::stage::Stage;
 /// As full a hash table as one million tickets have: 1,000,000 of 2^20 are 125,000 of 2^17.
 const TICKETS: usize = 125_000;
 
-/// Bytes a ticket for user ids of this length.
+/// Bytes per ticket, for user ids of this length.
 async fn bytes_a_ticket(user_id_bytes: usize) -> f64 {
     let stage = Stage::with(TICKETS as u64).await;
     let used = async || stage.private.info("used_memory").await.parse::<f64>().unwrap();
