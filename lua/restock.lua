@@ -11,7 +11,7 @@
 -- total that would result) changes only the number, token and result of the last act.
 
 local delta, total_max = tonumber(ARGV[5]), tonumber(ARGV[6])
-local answer = refuse()
+local answer = refuse(true)
 if answer then return answer end
 
 local total = terms.total + delta

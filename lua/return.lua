@@ -15,7 +15,7 @@ for i = 5, #ARGV, 2 do
   serials[#serials + 1] = ARGV[i]
   fields[#fields + 1] = ARGV[i + 1]
 end
-local answer = refuse()
+local answer = refuse(true)
 if answer then return answer end
 
 local changed, seen = {}, {}

@@ -26,12 +26,12 @@ local is_first = act_no == ''
 
 local answer
 if not is_first then
-  answer = refuse()
+  answer = refuse(change == 'resume')
 elseif not is_master then
   answer = 'other_generation'
 elseif not stored[1] then
   answer = 'unknown'
-elseif not is_whole then
+elseif not has_terms then
   answer = 'recovering'
 end
 if answer then return answer end

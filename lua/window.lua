@@ -17,7 +17,7 @@
 -- one server while another one still answers `not_open`.
 
 local opens_at_ms, closes_at_ms, per_user_limit = ARGV[5], ARGV[6], ARGV[7]
-local answer = refuse()
+local answer = refuse(true)
 if answer then return answer end
 if terms.state == 'closed' then
   redis.call('HSET', coupon, 'act_no', act_no, 'act_token', act_token,

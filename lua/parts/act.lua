@@ -16,17 +16,23 @@ local terms = {}
 terms.state, terms.epoch, terms.key_id, terms.opens_at_ms, terms.closes_at_ms,
   terms.per_user_limit, terms.id, terms.version, terms.stock_version, terms.total,
   terms.valid_for_ms = string.match(stored[1] or '', TERMS)
+-- A pause or close needs no stock, so lost or damaged holders must not hold it up.
+local kept_stock = redis.pcall('HGET', holders, '')
+if type(kept_stock) ~= 'string' then kept_stock = '' end
 local stock = {}
 stock.remaining, stock.last_serial, stock.issued, stock.returned, stock.embargoed,
-  stock.embargo_until_ms = string.match(redis.call('HGET', holders, '') or '', STOCK)
-local is_whole = terms.state and terms.state ~= 'recovering' and stock.remaining
+  stock.embargo_until_ms = string.match(kept_stock, STOCK)
+local has_terms = terms.state and terms.state ~= 'recovering'
 
 -- Returns nil when the act may be applied.
-local function refuse()
+local function refuse(needs_stock)
   if not is_accepted then return 'other_generation' end
   if not stored[1] then return 'unknown' end
   if terms.epoch and terms.epoch ~= epoch then return 'stale_epoch ' .. terms.epoch end
-  if not (is_whole and stored[2] and stored[3] and stored[4]) then return 'recovering' end
+  if not (has_terms and stored[2] and stored[3] and stored[4])
+    or needs_stock and not stock.remaining then
+    return 'recovering'
+  end
   if stored[2] == act_no then
     return stored[3] == act_token and stored[4] or 'diverged ' .. act_no
   end
@@ -48,5 +54,5 @@ end
 -- The answer to the act that made this version of the coupon.
 local function applied()
   return string.format('applied %.0f %.0f %.0f', terms.version, terms.total,
-    stock.remaining + stock.embargoed)
+    (stock.remaining or 0) + (stock.embargoed or 0))
 end

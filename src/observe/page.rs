@@ -123,9 +123,15 @@ impl Pages {
         let (store, rows, id) = (self.store.clone(), self.rows.clone(), id.clone());
         let keep = id.clone();
         let look = async move {
-            let coupon = Arc::new(preloaded(&*store, &id).await?);
-            rows.insert(id, (asked_at, coupon.clone()));
-            Ok(coupon)
+            let found = preloaded(&*store, &id).await.map(Arc::new);
+            // A look that ends late must not undo what a newer one found.
+            let is_newest = rows.get(&id).is_none_or(|(since, _)| since <= asked_at);
+            match &found {
+                Ok(coupon) if is_newest => rows.insert(id, (asked_at, coupon.clone())),
+                Err(Error::CouponNotFound) if is_newest => drop(rows.remove(&id)),
+                _ => {}
+            }
+            found
         };
         let Some((since, stale)) = remembered else { return look.await };
         if asked_at - since < ROW_LIFE {
@@ -158,7 +164,7 @@ mod tests {
         for (state, available, seen) in [
             ("open", 61, ["scheduled", "open", "open", "closed"]),
             ("open", 0, ["scheduled", "sold_out", "sold_out", "closed"]),
-            ("paused", 61, ["paused", "paused", "paused", "closed"]),
+            ("paused", 61, ["scheduled", "paused", "paused", "closed"]),
             ("closed", 61, ["closed"; 4]),
             ("recovering", 61, ["recovering"; 4]),
         ] {

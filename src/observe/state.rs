@@ -73,8 +73,8 @@ pub(super) fn at(balance: &Balance, now: UnixMs) -> &'static str {
         "recovering" => "recovering",
         "closed" => "closed",
         _ if is_over => "closed",
-        "paused" => "paused",
         _ if is_early => "scheduled",
+        "paused" => "paused",
         _ if balance.available == 0 => "sold_out",
         _ => "open",
     }

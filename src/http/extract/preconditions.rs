@@ -19,15 +19,16 @@ pub(in crate::http) struct Preconditions {
 
 impl Preconditions {
     fn of(headers: &HeaderMap) -> Result<Self, Problem> {
-        let idempotency_key = headers.get("idempotency-key").map(|value| {
-            value.to_str().ok().and_then(IdempotencyKey::parse).ok_or_else(|| {
-                let detail = "An Idempotency-Key is 1..=255 printable ASCII bytes.";
+        let idempotency_key = only(headers, "idempotency-key").map(|value| {
+            value.and_then(IdempotencyKey::parse).ok_or_else(|| {
+                let detail = "Send one Idempotency-Key of 1..=255 printable ASCII bytes.";
                 Problem::new(Code::IdempotencyKeyInvalid, detail)
             })
         });
-        let if_version = headers.get("if-match").map(|value| {
-            version_of(value.to_str().unwrap_or_default()).ok_or_else(|| {
-                Problem::new(Code::InvalidQuery, "If-Match must be the ETag of the coupon.")
+        let if_version = only(headers, "if-match").map(|value| {
+            value.and_then(version_of).ok_or_else(|| {
+                let detail = "Send one If-Match, and in it the ETag of the coupon.";
+                Problem::new(Code::InvalidQuery, detail)
             })
         });
         Ok(Self {
@@ -46,6 +47,14 @@ impl Preconditions {
         let Self { idempotency_key, if_version } = self;
         Request { idempotency_key, if_version, ..Request::by(admin.who) }
     }
+}
+
+/// The value of a header; `Some(None)` when it is given twice or is no text. Of two values nobody
+/// can say which one was meant.
+fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<Option<&'a str>> {
+    let mut values = headers.get_all(name);
+    let first = values.next()?;
+    Some(first.to_str().ok().filter(|_| values.next().is_none()))
 }
 
 fn version_of(etag: &str) -> Option<u64> {

@@ -129,3 +129,20 @@ async fn sent(
     let request = server.ask_as_admin(Method::POST, path).header(CONTENT_TYPE, media_type);
     send(request.header("Idempotency-Key", "a-body").body(body)).await.unwrap()
 }
+
+#[tokio::test]
+async fn a_condition_that_is_given_twice_is_refused_and_changes_nothing_i4() {
+    changes_nothing(async |server| {
+        for (name, values, code) in [
+            ("Idempotency-Key", ["one", "two"], "idempotency_key_invalid"),
+            ("If-Match", ["\"2\"", "\"3\""], "invalid_query"),
+        ] {
+            let request = server.ask_as_admin(Method::POST, "/admin/coupons/summer/restock");
+            let request = request.header("Idempotency-Key", "key").header(name, values[0]);
+            let request = request.header(CONTENT_TYPE, "application/json").body(r#"{"delta":5}"#);
+            let answer = send(request.header(name, values[1])).await.unwrap();
+            assert_problem(name, &answer, 400, code);
+        }
+    })
+    .await;
+}

@@ -27,4 +27,5 @@ async fn before_its_row_a_close_has_no_number_and_nothing_holds_it_up_i8() {
         change_state_first(stage.redis(), &stage.coupon_id, StateChange::Close).await
     };
     acts::nothing_holds_it_up(close, first, "closed").await;
+    acts::needs_no_stock(close, first, "closed").await;
 }

@@ -27,6 +27,7 @@ async fn before_its_row_a_pause_has_no_number_and_nothing_holds_it_up_i8() {
         change_state_first(stage.redis(), &stage.coupon_id, StateChange::Pause).await
     };
     acts::nothing_holds_it_up(pause, first, "paused").await;
+    acts::needs_no_stock(pause, first, "paused").await;
 }
 
 #[tokio::test]
