@@ -93,8 +93,8 @@ impl Rows {
 
     /// Whether no act was under way at the instant of the balance.
     fn is_still(&self, balance: &Balance) -> bool {
-        let is_settled = self.act.as_ref().is_some_and(|act| act.result.is_some());
-        is_settled && self.after.act_no == balance.act_no
+        let is_recorded = self.act.as_ref().is_some_and(|act| act.result.is_some());
+        is_recorded && self.after.act_no == balance.act_no
     }
 }
 
@@ -158,9 +158,9 @@ pub(super) mod tests {
         let ahead = Coupon { act_no: 3, ..coupon() };
         let before = Rows { before: ahead.clone(), after: ahead.clone(), ..rows() };
         assert_eq!(before.faults(&told()), none);
-        let unsettled = Rows { act: Some(Act { result: None, ..act() }), ..rows() };
+        let unrecorded = Rows { act: Some(Act { result: None, ..act() }), ..rows() };
         let applied = Balance { version: 3, total: 105, ..told() };
-        assert_eq!(unsettled.faults(&applied), none);
+        assert_eq!(unrecorded.faults(&applied), none);
         let after = Coupon { version: 3, ..ahead };
         assert_eq!(Rows { after, ..rows() }.faults(&told()), none);
         // A pause whose act is not written yet; tickets that wait for the database.

@@ -57,10 +57,10 @@ pub enum Refusal {
         total: u64,
     },
     /// Closed is for good.
-    #[error("the coupon is closed for good")]
+    #[error("the coupon is closed, which cannot be undone")]
     AlreadyClosed,
     /// A pause came before its row, and may be younger than this resume: it stays in force.
-    #[error("the coupon was paused meanwhile; resume it again if that is still wanted")]
+    #[error("the coupon was paused meanwhile; resume it again if you still want that")]
     Superseded,
     /// Redis has acts of the coupon that the database lost. It can be paused and closed only. The
     /// act may stand as intended.
@@ -88,8 +88,8 @@ pub enum Refusal {
 fn lowest(out: u64) -> String {
     match out {
         0 => "1".to_owned(),
-        1 => "1, which is out".to_owned(),
-        out => format!("{out}, which are out"),
+        1 => "1: a user has a ticket".to_owned(),
+        out => format!("{out}: users have that many tickets"),
     }
 }
 

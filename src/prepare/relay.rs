@@ -91,7 +91,7 @@ impl Relay {
         for _ in 0..PAGES_A_STEP {
             let (now, after) = ((self.preparer.now)(), self.after.take());
             let store = &self.preparer.store;
-            let page = store.unsettled_acts(now, after.as_ref(), PAGE_DEFAULT_ROWS).await?;
+            let page = store.unrecorded_acts(now, after.as_ref(), PAGE_DEFAULT_ROWS).await?;
             for act in &page {
                 self.after = Some(act.coupon_id.clone());
                 match self.preparer.acts.carry_out(act).await {
