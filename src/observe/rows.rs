@@ -1,5 +1,5 @@
-//! Do Redis and the rows tell the same of a coupon? Only what no act and no ticket on its way can
-//! explain is a fault.
+//! Compares a coupon in Redis with its rows. A difference that an act or a ticket on its way can
+//! explain is no fault.
 
 use crate::domain::act::Act;
 use crate::domain::coupon::{Coupon, CouponId};
@@ -8,18 +8,16 @@ use crate::store::{Counts, Store};
 
 use super::error::Error;
 
-/// What the rows say of a coupon around the instant of a balance.
+/// The rows of a coupon around the instant of its balance.
 pub(super) struct Rows {
-    /// The coupon's row, read before the balance.
     pub(super) before: Coupon,
-    /// The act that was the last one of the balance, read after it.
+    /// The last act of the balance, read after the balance.
     act: Option<Act>,
-    /// The coupon's row, read after the act.
     after: Coupon,
 }
 
 impl Rows {
-    /// Reads what is compared with this balance, of which `before` was read before.
+    /// Reads the rows to compare with this balance; `before` was read earlier than the balance.
     pub(super) async fn around(
         store: &dyn Store,
         before: Coupon,
@@ -35,7 +33,7 @@ impl Rows {
     pub(super) fn faults(&self, balance: &Balance) -> Vec<String> {
         let mut faults = Vec::new();
         let number = balance.act_no;
-        // Rows come first: what Redis has applied is a row, whatever is on its way.
+        // Rows come first: an act that Redis has applied has a row, whatever is on its way.
         match &self.act {
             None => faults.push(format!("Redis has act {number}, but the database lost it (I8)")),
             Some(act) if act.token() != balance.act_token => {
@@ -43,7 +41,7 @@ impl Rows {
             }
             Some(_) => {}
         }
-        // Redis comes second, but never by more than the one act that may be under way.
+        // Redis comes second, and is behind by at most the one act that may be under way.
         let (acts, version) = (self.before.act_no, self.before.version);
         if acts > number + 1 || version > balance.version {
             faults.push(format!(
@@ -62,7 +60,7 @@ impl Rows {
                 ));
             }
         }
-        // What is no record any more was committed before.
+        // A ticket that is no longer in a record was committed before.
         if balance.shard_records == 0 && self.after.persisted < balance.issued {
             faults.push(format!(
                 "{} were issued, only {} are rows, and none waits for the database (I3)",
@@ -154,7 +152,7 @@ pub(super) mod tests {
     fn what_is_under_way_is_no_fault() {
         let none: [String; 0] = [];
         assert_eq!(rows().faults(&told()), none);
-        // Intended and not applied; applied and not settled; settled after Redis was asked.
+        // Intended and not applied; applied and not recorded; recorded after Redis was asked.
         let ahead = Coupon { act_no: 3, ..coupon() };
         let before = Rows { before: ahead.clone(), after: ahead.clone(), ..rows() };
         assert_eq!(before.faults(&told()), none);
