@@ -95,7 +95,7 @@ enum Verb {
 
 #[derive(Subcommand)]
 enum TicketVerb {
-    /// Cancel a ticket and return its stock; its claim and serial stay used up; asks first
+    /// Cancel a ticket and return its stock; its claim and serial are not used again; asks first
     Cancel {
         /// The ticket, `<coupon_id>.<serial>`
         #[arg(value_parser = ticket_id)]

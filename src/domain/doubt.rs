@@ -4,13 +4,13 @@
 
 /// What is added where the count of this process's data directory cannot be used.
 pub const OLDER_MAY_PASS: &str =
-    "without it older data of Redis may pass for a restart after an outage of the database";
+    "without it older data of Redis may look like a restart after an outage of the database";
 
 /// A reason why this life of Redis is not proven.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Doubt {
     /// The prover has not looked yet.
-    #[error("no generation was proven yet")]
+    #[error("Redis was not checked yet")]
     NotLookedAt,
     /// Redis does not answer.
     #[error("Redis is not reachable: {0}")]
@@ -126,8 +126,8 @@ pub enum Doubt {
     Promoted,
     /// The process ran already when the last one was counted.
     #[error(
-        "a replica may have been promoted: this Redis was there before the other one was counted \
-         last; if it is the right one, a clock was wrong: start it once more"
+        "a replica may have been promoted: this Redis already ran when the previous one was \
+         last counted; if it is the right one, a clock was wrong: restart it"
     )]
     RanBefore,
     /// Redis restarted, and may have forgotten its last tickets.
@@ -149,8 +149,8 @@ pub enum Doubt {
     },
     /// A process that comes and goes may not accept a new life of Redis.
     #[error(
-        "a server must accept this life of Redis first ({reason}); one that runs does so within a \
-         second, or says why not"
+        "a server must accept this life of Redis first ({reason}); a running server does so \
+         within a second, or says why not"
     )]
     NotAccepted {
         /// Why it would be accepted.

@@ -40,7 +40,7 @@ pub(super) fn admin() -> Vec<Route> {
             .shows("one coupon", coupons::find)
             .with(
                 &[Method::PATCH],
-                "changes window, limit per user and name; all of a draft",
+                "changes window, limit per user and name; of a draft any field",
                 coupons::patch,
             )
             .with(&[Method::DELETE], "deletes a draft", coupons::delete),
@@ -66,14 +66,14 @@ pub(super) fn admin() -> Vec<Route> {
             acts::close,
         ),
         Route::at("/admin/coupons/{id}/acts")
-            .shows("who changed what, and what came of it, in pages", acts::list),
+            .shows("who changed what, and the results, in pages", acts::list),
         Route::at("/admin/coupons/{id}/stats")
             .shows("the balance, with its rows counted one by one", coupons::stats),
         Route::at("/admin/coupons/{id}/winners")
             .shows("every ticket; format=csv|ndjson|xlsx|csv-excel", export::winners),
         Route::at("/admin/tickets/{ticket_id}/cancel").with(
             &[Method::POST],
-            "returns its stock; its claim and its serial stay used up",
+            "returns its stock; its claim and its serial are not used again",
             tickets::cancel,
         ),
         Route::at("/metrics").shows("for Prometheus", health::metrics),

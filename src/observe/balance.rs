@@ -50,19 +50,19 @@ impl Audit {
         }
         if balance.holders != balance.issued {
             faults.push(format!(
-                "{} were issued, but {} are held (I2)",
+                "{} tickets were issued, but there are {} holders (I2)",
                 balance.issued, balance.holders
             ));
         }
         if balance.last_serial < balance.issued {
             faults.push(format!(
-                "the last serial {} lies below the {} issued (I5)",
+                "the last serial {} is below the number of issued tickets, {} (I5)",
                 balance.last_serial, balance.issued
             ));
         }
         if persisted > balance.issued {
             faults.push(format!(
-                "{persisted} are rows, but only {} were issued (I3)",
+                "{persisted} tickets have rows, but only {} were issued (I3)",
                 balance.issued
             ));
         }

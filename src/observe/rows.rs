@@ -37,7 +37,9 @@ impl Rows {
         match &self.act {
             None => faults.push(format!("Redis has act {number}, but the database lost it (I8)")),
             Some(act) if act.token() != balance.act_token => {
-                faults.push(format!("act {number} is one act in Redis and another one here (I8)"));
+                faults.push(format!(
+                    "act {number} in Redis is another one than in the database (I8)"
+                ));
             }
             Some(_) => {}
         }
@@ -63,7 +65,7 @@ impl Rows {
         // A ticket that is no longer in a record was committed before.
         if balance.shard_records == 0 && self.after.persisted < balance.issued {
             faults.push(format!(
-                "{} were issued, only {} are rows, and none waits for the database (I3)",
+                "{} tickets were issued, {} have rows, and none waits for the database (I3)",
                 balance.issued, self.after.persisted
             ));
         }
@@ -82,7 +84,7 @@ impl Rows {
         let is_still = self.is_still(balance) && self.before.act_no == balance.act_no;
         if is_still && counts.cancelled != balance.returned {
             faults.push(format!(
-                "{} rows are cancelled, but the stock of {} went back (I8)",
+                "{} rows are cancelled, but the stock of {} was returned (I8)",
                 counts.cancelled, balance.returned
             ));
         }

@@ -120,7 +120,7 @@ impl Consumer {
         for shard in &self.readable {
             if let Err(error) = self.attend(&accepted, *shard, 0).await {
                 // A persister that takes over meanwhile writes the same rows.
-                tracing::debug!(%error, "this persister could not be seen");
+                tracing::debug!(%error, "could not show that this persister is alive");
                 return;
             }
         }

@@ -108,7 +108,7 @@ impl Writer {
         }
         if let Some(id) = persisted.contested.first() {
             let tickets = persisted.contested.len();
-            tracing::error!(tickets, ticket.id = %id, "contested: others stand where one may be");
+            tracing::error!(tickets, ticket.id = %id, "contested: other tickets have their rows");
             self.contested.add(&persisted.contested);
         }
         metrics::contested(persisted.contested.len());

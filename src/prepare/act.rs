@@ -117,7 +117,7 @@ impl Acts {
             ActReply::Unknown => recovering("Redis lacks a coupon that was preloaded"),
             ActReply::OtherGeneration | ActReply::StaleEpoch(_) => {
                 self.redis.generation().doubt();
-                recovering("Redis changed; ask again")
+                recovering("Redis changed; retry")
             }
         }
     }

@@ -44,8 +44,8 @@ impl Diverged {
         let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
         if ids.len() < DIVERGED_MAX && ids.insert(id.clone()) {
             tracing::error!(coupon.id = %id,
-                "Redis has acts of this coupon that the database lost: it can be paused and \
-                 closed, and is changed in no other way (docs/operate.md#diverged)");
+                "Redis has acts of this coupon that the database lost: it can only be paused and \
+                 closed (docs/operate.md#diverged)");
             self.report(&ids);
         }
     }
@@ -69,7 +69,7 @@ impl Diverged {
             let coupons = if ids.len() == 1 { "coupon" } else { "coupons" };
             format!(
                 "The database went back: Redis has acts that it lost, of {}{more} {coupons}, such \
-                 as {first}. They can be paused and closed, and are changed in no other way.",
+                 as {first}. They can only be paused and closed.",
                 ids.len()
             )
         });

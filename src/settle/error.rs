@@ -12,7 +12,7 @@ pub enum Error {
     MissingKey(String),
     /// Other requests are writing or receiving workbooks.
     #[error(
-        "{} workbooks are being written or sent already; ask again",
+        "{} workbooks are being written or sent already; retry later",
         crate::domain::limits::WORKBOOKS_MAX
     )]
     Busy,

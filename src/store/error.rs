@@ -103,8 +103,8 @@ pub(super) fn connect_failure(error: sqlx::Error) -> Error {
     {
         // A fault of the certificate, as TLS reports it; a retry would fail too.
         return Error::Open(format!(
-            "the database is not believed: {fault}; with sslmode=verify-full its certificate must \
-             name the host, and an authority must vouch for it that the machine trusts or that \
+            "the certificate of the database is not trusted: {fault}; with sslmode=verify-full it \
+             must name the host, and be signed by an authority that the machine trusts or that \
              sslrootcert in the URL names"
         ));
     }

@@ -56,7 +56,7 @@ pub(super) enum Verb {
         /// Tickets
         #[arg(allow_negative_numbers = true)]
         delta: i64,
-        /// Idempotency key: repeating the command with the same key changes nothing
+        /// Idempotency key: a second command with the same key changes nothing
         #[arg(long, value_name = "KEY")]
         idempotency_key: Option<String>,
     },

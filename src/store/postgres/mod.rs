@@ -78,7 +78,7 @@ impl Dialect for PostgresStore {
             for _ in 0..CONNECTION_RETRIES {
                 match transaction().await {
                     Err(Error::Unavailable(error)) if belongs_to_a_connection(&error) => {
-                        tracing::warn!(%error, "connections to the database are made anew");
+                        tracing::warn!(%error, "reconnecting to the database");
                         // Statements that a pooler prepared for its clients outlive their
                         // connections, and `PgBouncer` 1.21 would not notice a DEALLOCATE. So the
                         // server process is ended, which always returns an error.

@@ -28,7 +28,7 @@ pub(super) async fn check(connection: &mut PgConnection) -> Result<()> {
     }
     if client != ENCODING {
         return Err(Error::Open(format!(
-            "the database is spoken to in {client} instead of {ENCODING}: a pooler ignores \
+            "the connection to the database uses {client} instead of {ENCODING}: a pooler ignores \
              client_encoding"
         )));
     }
