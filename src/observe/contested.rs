@@ -32,8 +32,8 @@ pub(super) async fn sentence(store: &dyn Store) -> store::Result<Option<String>>
     let are = if tickets == 1 { "ticket is" } else { "tickets are" };
     Ok(first.map(|first| {
         format!(
-            "{tickets} {are} contested: the row of another ticket is in their place, the \
-             first one of coupon {first}"
+            "{tickets} {are} contested: the row of another ticket exists instead; the \
+             first one is of coupon {first}"
         )
     }))
 }

@@ -31,8 +31,8 @@ impl Contested {
         let more = if self.ids.len() < CONTESTED_MAX { "" } else { " or more" };
         let are = if self.ids.len() == 1 { "ticket is" } else { "tickets are" };
         Some(format!(
-            "{}{more} {are} contested: the row of another ticket is in their place, the first \
-             one {first}",
+            "{}{more} {are} contested: the row of another ticket exists instead; the first \
+             one is {first}",
             self.ids.len()
         ))
     }
