@@ -1,10 +1,9 @@
 //! `firstcome` issues limited coupons to whoever comes first: N tickets, a million people, one
 //! second, and exactly N of them get one.
 //!
-//! The life of a coupon is a sentence, and the modules are its grammar. An admin *prepares* it; a
-//! ticket is *issued*, then *persisted*, later *settled*; we *observe* everything, and *reconcile*
-//! when Redis forgets. ARCHITECTURE.md tells the story of one coupon, and which promise is held
-//! where.
+//! The modules follow the life of a coupon. An admin *prepares* it; a ticket is *issued*, then
+//! *persisted*, later *settled*; we *observe* everything, and *reconcile* when Redis forgets.
+//! ARCHITECTURE.md tells the story of one coupon, and which module keeps which promise.
 
 pub mod domain;
 

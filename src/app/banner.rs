@@ -1,14 +1,14 @@
-//! What a server says when it is ready: where it listens, and the commands that lead to a first
+//! The text that a server prints when it is ready: its addresses, and the commands for a first
 //! ticket, ready to paste.
 
 use std::net::SocketAddr;
 
 use crate::config::Settings;
 
-/// The id of the demo's coupon.
+/// The id of the demo coupon.
 pub(super) const DEMO_COUPON: &str = "welcome";
 
-/// Where a server listens, and what it found.
+/// What the banner shows of a server.
 pub(super) struct Ready<'a> {
     pub(super) settings: &'a Settings,
     pub(super) public: SocketAddr,
@@ -27,7 +27,7 @@ impl Ready<'_> {
             true => format!("private, in {}", self.settings.data_dir.display()),
             false => "given by REDIS_URL".to_owned(),
         };
-        // A shell expands a variable between double quotes only.
+        // A shell expands variables between double quotes only.
         let (token, quote) = match self.settings.admin_token {
             Some(_) => ("$FIRSTCOME_ADMIN_TOKEN", '"'),
             None => (self.admin_token, '\''),

@@ -1,5 +1,5 @@
-//! What a process works with: Redis, the database, the keys, and handles to the verbs, for a
-//! server and for a single command.
+//! Everything that a process works with: Redis, the database, the keys, and handles to the verbs.
+//! For servers and for single commands.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,17 +18,13 @@ use crate::settle::Settler;
 use crate::store::{self, Migrations, Store};
 use crate::telemetry::health::Health;
 
-/// Everything that is open. [`Context::close`] closes it in reverse.
+/// All that is open. [`Context::close`] closes it in reverse order.
 pub struct Context {
-    /// Coupons and their changes.
     pub preparer: Preparer,
-    /// Tickets after they were issued.
     pub settler: Settler,
-    /// What is true right now.
     pub observer: Observer,
-    /// The code keys.
     pub keys: Arc<CodeKeys>,
-    /// What the parts of this process report about their work.
+    /// Where the parts of this process report how their work goes.
     pub health: Health,
     pub(super) redis: Redis,
     pub(super) store: Arc<dyn Store>,
@@ -36,35 +32,36 @@ pub struct Context {
     settings: Settings,
 }
 
-/// What becomes of a database that does not answer. One that does not suit is always a failure.
+/// What happens when the database does not answer. One that is not suitable is always a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Database {
     /// It is a failure.
     Needed,
-    /// It is waited for while everything else begins: by servers and workers. They alone also make
-    /// what is not there in the data directory.
+    /// The process starts without it and keeps trying, as servers and workers do. Only they also
+    /// create what is missing in the data directory.
     MayBeAway,
-    /// It is waited for half a second at most, and done without whatever is wrong with it: a coupon
-    /// is stopped at once.
+    /// The process waits half a second for it, and continues without it whatever the reason: a
+    /// coupon must be stopped at once.
     Optional,
-    /// It is asked later, as Redis is, and only looked at: see [`super::Examination`].
+    /// It is asked later, like Redis, and only read: see [`super::Examination`].
     Unasked,
 }
 
 impl Context {
-    /// Opens the context as the owner of its data directory: a private Redis is started here, and a
-    /// living owner is a failure.
+    /// Opens the context as the owner of the data directory: it starts a private Redis, and fails
+    /// if another owner is running.
     ///
     /// # Errors
-    /// With the exit code of what is missing, unreachable, in use or used wrongly.
+    /// The failure's exit code says whether something is missing, unreachable, in use or used
+    /// wrongly.
     pub async fn of_server(settings: &Settings, database: Database) -> Result<Self, Failure> {
         let context = Self::alone(settings, database).await?;
         context.reach_database(database).await?;
         Ok(context)
     }
 
-    /// Opens the context for a single command: beside the living owner of the data directory, or,
-    /// when there is none, as its owner for a moment.
+    /// Opens the context for a single command: beside the running owner of the data directory or,
+    /// if there is none, as its owner for a short time.
     ///
     /// # Errors
     /// As [`Context::of_server`].
@@ -90,10 +87,10 @@ impl Context {
         Ok(context)
     }
 
-    /// Brings the database's schema up to date. It needs the database only.
+    /// Brings the database's schema up to date. It needs only the database.
     ///
     /// # Errors
-    /// [`Failure::Missing`] when the database is away or does not suit.
+    /// [`Failure::Missing`] when the database is away or is not suitable.
     pub async fn migrate(settings: &Settings) -> Result<(), Failure> {
         data_dir::claim(&settings.data_dir)?;
         let settings = Settings { migrate: Switch::On, ..settings.clone() };
@@ -103,7 +100,7 @@ impl Context {
         Ok(migrated?)
     }
 
-    /// Whether nobody else owns the data directory is found when its private Redis starts.
+    /// Whether somebody else owns the data directory is found out when its private Redis starts.
     async fn alone(settings: &Settings, database: Database) -> Result<Self, Failure> {
         settings.check().map_err(Failure::Usage)?;
         data_dir::claim(&settings.data_dir)?;
@@ -153,7 +150,7 @@ impl Context {
         })
     }
 
-    /// Asks the database, and whether Redis lives the life that the database knows.
+    /// Asks the database, and compares this life of Redis with the last one in the database.
     async fn ask(&self, database: Database) -> Result<(), Failure> {
         self.reach_database(database).await?;
         self.prover().visiting().step().await;
@@ -173,7 +170,7 @@ impl Context {
         Err(error.into())
     }
 
-    /// Whether Redis answers.
+    /// Checks that Redis answers.
     ///
     /// # Errors
     /// [`Failure::Missing`] when it does not.
@@ -181,12 +178,12 @@ impl Context {
         Ok(self.redis.ping().await?)
     }
 
-    /// Whether Redis is the private one, started for this process.
+    /// Whether Redis is a private one that this process started.
     pub fn has_started_redis(&self) -> bool {
         self.local.is_some()
     }
 
-    /// Gauges that have looked once, so that readiness knows both servers.
+    /// Gauges that have looked once, so that readiness knows about both servers.
     pub async fn gauges(&self) -> Gauges {
         let backlog_max_tickets = self.settings.bounds.backlog_max_tickets;
         let mut gauges = Gauges::new(&self.observer, self.keys.clone(), backlog_max_tickets);
@@ -194,7 +191,7 @@ impl Context {
         gauges
     }
 
-    /// The admin token: the one that was set, or the one that the data directory keeps.
+    /// The admin token: the configured one, or the one in the data directory.
     pub(super) fn admin_token(&self) -> Result<(AdminToken, String), Failure> {
         let text = match (&self.settings.admin_token, &self.settings.redis_url) {
             (Some(text), _) => text.clone(),
@@ -209,7 +206,7 @@ impl Context {
         Ok((token, text))
     }
 
-    /// A prover of this house's Redis.
+    /// A prover for the Redis of this context.
     pub(super) fn prover(&self) -> Prover {
         let topology = match (self.settings.redis_topology, &self.local) {
             (RedisTopology::Replicated, _) => Topology::Replicated,
@@ -239,7 +236,7 @@ impl Context {
     }
 }
 
-/// The authorities that may vouch for a Redis with TLS, where a file names them.
+/// The certificate authorities for a Redis with TLS, if a file with them is set.
 fn authorities(settings: &Settings) -> Result<Option<Vec<u8>>, Failure> {
     let Some(path) = &settings.redis_ca_file else { return Ok(None) };
     let read = std::fs::read(path);
@@ -247,15 +244,16 @@ fn authorities(settings: &Settings) -> Result<Option<Vec<u8>>, Failure> {
     read.map(Some).map_err(|error| Failure::Usage(fault(error)))
 }
 
-/// Whether a server has made this in the data directory; only servers and workers do.
+/// Fails unless a server has made this in the data directory; only servers and workers make it.
 fn find(name: &str, settings: &Settings, database: Database) -> Result<(), Failure> {
     let dir = &settings.data_dir;
     if database == Database::MayBeAway || dir.join(name).exists() {
         return Ok(());
     }
     Err(Failure::Missing(format!(
-        "no server has run with the data directory {}: start `firstcome serve` there, or name its \
-         directory by FIRSTCOME_DATA_DIR, or your own servers by REDIS_URL and DATABASE_URL",
+        "no server has run with the data directory {}: start `firstcome serve` there, or set \
+         FIRSTCOME_DATA_DIR to the directory of a server, or REDIS_URL and DATABASE_URL to your \
+         own servers",
         dir.display()
     )))
 }

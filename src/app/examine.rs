@@ -1,5 +1,5 @@
-//! What the doctor looks at. Redis and the database are asked each for itself: one that is away or
-//! hangs says nothing about the other.
+//! What the doctor checks. It asks Redis and the database separately: if one is away or hangs, the
+//! other is still examined.
 
 use std::time::Duration;
 
@@ -9,32 +9,34 @@ use super::{Context, Failure};
 use crate::domain::limits::CONNECTION_WAIT;
 use crate::observe::Readiness;
 
-/// Longer than a connection to the database is waited for, so that its own words are told.
+/// Longer than the time-out of a connection to the database, so that the database's own error is
+/// shown.
 const WAIT: Duration = CONNECTION_WAIT.saturating_add(Duration::from_secs(1));
 
-/// Everything together takes no longer than this.
+/// The time limit of the whole examination.
 const EXAMINATION_WAIT: Duration = Duration::from_secs(6);
 
-/// What both servers told.
+/// What Redis and the database said.
 pub struct Examination {
-    /// Whether the way to Redis is encrypted; or why Redis was not reached.
+    /// Whether the connection to Redis is encrypted; or why Redis was not reached.
     pub redis: Result<String, Failure>,
-    /// The same of the database.
+    /// The same for the database.
     pub database: Result<String, Failure>,
-    /// What they are and what waits in them, a line each.
+    /// Facts about both servers and their backlog, one per line.
     pub told: Vec<String>,
     /// What `/readyz` of this process would say.
     pub readiness: Readiness,
-    /// What there was no time to look at to its end, each in a sentence.
+    /// The checks that ran out of time, one sentence each.
     pub unseen: Vec<String>,
 }
 
-/// What a look through all that is stored found to warn of, or a sentence why it did not end.
+/// A warning about the stored data, if a check found something; or a sentence why the check did
+/// not finish.
 type Look = Result<Option<String>, String>;
 
 impl Examination {
     /// Asks Redis and the database at the same time; each question waits 4 seconds at most. Then
-    /// what is stored in them is looked at, as far as 6 seconds in all suffice.
+    /// it checks the stored data, as far as 6 seconds in total allow.
     pub async fn of(context: &Context) -> Self {
         let until = Instant::now() + EXAMINATION_WAIT;
         let redis = async {
@@ -52,7 +54,8 @@ impl Examination {
             tokio::time::timeout(WAIT, prover.step()),
         );
         let told = context.gauges().await.told();
-        // In a life of Redis that is not proven any coupon may be missing, and it says so.
+        // In a life of Redis that is not proven any coupon may be missing, and the readiness says
+        // so.
         let is_known = context.redis.generation().proven().is_ok();
         let (stuck, contested, lost) = tokio::join!(
             when(redis.is_ok(), in_time(until, "refused records", stuck_records(context))),
@@ -82,8 +85,8 @@ async fn contested(context: &Context) -> Look {
     context.observer.contested().await.map_err(|error| error.to_string())
 }
 
-/// Looks at every coupon, as sweep and relay of a server do in turn, and writes nothing. What
-/// they find is in the readiness.
+/// Checks every coupon, as sweep and relay of a server do in turn, and writes nothing. What they
+/// find is in the readiness.
 async fn lost_parts(context: &Context) -> Look {
     let mut sweep = context.sweep();
     let (swept, compared) = tokio::join!(sweep.whole(), context.preparer.look_for_diverged());
@@ -92,19 +95,20 @@ async fn lost_parts(context: &Context) -> Look {
     Ok(None)
 }
 
-/// The sentence of a look that only makes sense when this is true.
+/// Runs a check only under this condition.
 async fn when(it_is: bool, look: impl Future<Output = Look>) -> Look {
     if it_is { look.await } else { Ok(None) }
 }
 
-/// As the look, but one that fails is a warning, and only one that has no time left is an error.
+/// Runs a check with a deadline. A check that fails becomes a warning; one that runs out of time
+/// becomes an error.
 async fn in_time(until: Instant, looked_for: &str, look: impl Future<Output = Look>) -> Look {
-    let sentence = |why| format!("not everything was looked at, for {looked_for}: {why}");
+    let sentence = |why| format!("the search for {looked_for} was not completed: {why}");
     match timeout_at(until, look).await {
         Ok(Ok(found)) => Ok(found),
-        // What fails is something to mend; a large site that takes its time is not.
+        // A failure needs repair; a large site that takes its time does not.
         Ok(Err(fault)) => Ok(Some(sentence(fault))),
-        Err(_) => Err(sentence(format!("{} s were too short", EXAMINATION_WAIT.as_secs()))),
+        Err(_) => Err(sentence(format!("{} s were not enough", EXAMINATION_WAIT.as_secs()))),
     }
 }
 
@@ -127,10 +131,10 @@ mod tests {
     async fn a_look_that_takes_too_long_is_told_and_so_is_one_that_fails() {
         let now = Instant::now();
         let told = in_time(now, "lost keys", pending()).await.unwrap_err();
-        assert_eq!(told, "not everything was looked at, for lost keys: 6 s were too short");
+        assert_eq!(told, "the search for lost keys was not completed: 6 s were not enough");
         let failed = async { Err("Redis is away".to_owned()) };
         let told = in_time(now + WAIT, "lost keys", failed).await.unwrap().unwrap();
-        assert_eq!(told, "not everything was looked at, for lost keys: Redis is away");
+        assert_eq!(told, "the search for lost keys was not completed: Redis is away");
         assert_eq!(in_time(now + WAIT, "lost keys", async { Ok(None) }).await, Ok(None));
     }
 }

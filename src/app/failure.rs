@@ -16,8 +16,8 @@ pub enum Failure {
     /// 1: there is no such coupon, or it is a draft and the verb is for live ones.
     #[error("there is no such coupon")]
     NoCoupon,
-    /// 1: a part of the process ended by itself, so all of it was stopped.
-    #[error("a part of the process failed, so the whole process was stopped; start it again")]
+    /// 1: an internal task ended by itself, so the process was stopped.
+    #[error("an internal task stopped unexpectedly, so the process shut down; restart it")]
     Fallen,
     /// 2: used wrongly.
     #[error("{0}")]
@@ -31,7 +31,6 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// 1, 2, 3 or 4.
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Refused(_) | Self::NoCoupon | Self::Fallen => ExitCode::from(1),
@@ -100,10 +99,10 @@ impl From<prepare::Refusal> for Failure {
     }
 }
 
-/// What is wrong with a value, by the name of its flag: `/closes_at` was given as `--closes-at`.
+/// A fault of a value, with the name of its flag: `/closes_at` was given as `--closes-at`.
 fn of_the_command_line(pointer: &str, detail: &str) -> String {
     let name = match pointer {
-        // No flag: it stands by itself.
+        // An argument, not a flag.
         "/delta" => "DELTA".to_owned(),
         pointer => format!("--{}", pointer.trim_start_matches('/').replace('_', "-")),
     };

@@ -1,5 +1,5 @@
-//! The loops of a process that serve nobody and everybody: prove, relay, watch, persist, and keep a
-//! private Redis alive. They end together: one that ends by itself ends the process.
+//! The background loops of a process: prover, relay, gauges, persister, and the one that keeps a
+//! private Redis running. They end together: if one ends by itself, the process ends.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,23 +22,22 @@ use crate::prepare::Relay;
 use crate::reconcile::{HeartbeatFile, HeartbeatRow, Prover, Sweep};
 use crate::telemetry::loops::{Loop, Stepped};
 
-/// Between two looks of the prover; a doubt shortens it, but however many doubt, the next look is
-/// not at once.
+/// The pause between two looks of the prover. A doubt shortens it, but never to nothing, however
+/// many callers doubt.
 const PROVER: Pause = Duration::from_millis(50)..=EVERY_SECOND;
-/// Between two steps of what looks once a second.
+/// The pause of loops that look once a second.
 const EVERY_SECOND: Duration = Duration::from_secs(1);
-/// Between two steps of the relay.
 const RELAY: Duration = Duration::from_millis(500);
-/// The pause of a loop whose step waits itself.
+/// For loops whose step itself waits.
 const NONE: Duration = Duration::ZERO;
-/// The longest first pause between two starts of a private Redis that keeps dying.
+/// The first pause between two starts of a private Redis that keeps dying is at most this long.
 const RESTART_PAUSE_FIRST: Duration = Duration::from_millis(100);
-/// The longest pause between two starts of a private Redis that keeps dying.
+/// No pause between two such starts is longer.
 const RESTART_PAUSE_MAX: Duration = Duration::from_secs(10);
 
-/// The consumer of whoever owns the data directory. Its lock proves that no other owner lives, so
-/// what the last one had in hand is this one's own, and read first. Workers that visit the private
-/// Redis live on, and have names of their own.
+/// The consumer name of the owner of the data directory. The lock on that directory proves that no
+/// other owner runs, so this owner may take the pending entries of the last one, and reads them
+/// first. Workers that use the private Redis may still run, and have names of their own.
 const OWNER: &str = "owner";
 
 #[async_trait]
@@ -88,7 +87,7 @@ impl Steps for Sweep {
     }
 }
 
-/// Histograms keep every value until somebody looks; without a scraper nobody does.
+/// Histograms keep every value until they are read; without a scraper nobody reads them.
 #[async_trait]
 impl Steps for PrometheusHandle {
     async fn step(&mut self) -> (Stepped, Pause) {
@@ -116,7 +115,7 @@ impl Steps for Persister {
     }
 }
 
-/// A private Redis that is started again on its data whenever it dies.
+/// A private Redis that is started again with its data whenever it dies.
 struct Restarted {
     local: LocalRedis,
     is_down: bool,
@@ -125,11 +124,11 @@ struct Restarted {
 
 #[async_trait]
 impl Steps for Restarted {
-    /// Waits for its death, however long it lives; or starts it again, which takes as long as its
-    /// data take to be read.
+    /// Waits until the process dies, however long that takes; or starts it again, which takes as
+    /// long as Redis needs to load its data.
     async fn step(&mut self) -> (Stepped, Pause) {
         if !self.is_down {
-            // What it ended with is in its log.
+            // Its log says why it ended.
             let _ = self.local.wait().await;
             self.is_down = true;
             tracing::error!("the private Redis died; it is started again");
@@ -148,7 +147,6 @@ impl Steps for Restarted {
     }
 }
 
-/// The background loops of a process.
 pub(super) struct Loops {
     running: TaskTracker,
     shutdown: CancellationToken,
@@ -157,7 +155,8 @@ pub(super) struct Loops {
 }
 
 impl Loops {
-    /// Starts what every process needs. `fallen` is cancelled when any of the loops ends.
+    /// Starts the loops that every process needs. `fallen` is cancelled when any loop ends by
+    /// itself.
     pub(super) fn start(
         settings: &Settings,
         context: &Context,
@@ -189,8 +188,9 @@ impl Loops {
         self.spawn(async move { repeat(name, &mut steps, wake, &shutdown).await });
     }
 
-    /// A process without this loop would go on and break its word: nothing proven, nothing
-    /// persisted. So its end, also by a panic, is the end of the process.
+    /// Without this loop the process would keep running and silently break its promises: nothing
+    /// would be proven, or nothing persisted. So the end of the loop, also by a panic, ends the
+    /// process.
     fn spawn(&self, vital: impl Future<Output = ()> + Send + 'static) {
         let alive = self.fallen.clone().drop_guard();
         self.running.spawn(async move {
@@ -199,12 +199,13 @@ impl Loops {
         });
     }
 
-    /// Starts what a process needs that issues.
+    /// Starts the loop that only issuing processes need.
     pub(super) fn build_filters(&self, filters: FilterBuilder, verdicts: Arc<Verdicts>) {
         self.repeat(Loop::Filters, filters, Wake::Unfiltered(verdicts));
     }
 
-    /// Starts a persister too. At the end it drains the stream, as long as the grace lasts.
+    /// Starts a persister too. At shutdown it drains the stream, as far as the grace period
+    /// allows.
     pub(super) fn persist(
         &mut self,
         settings: &Settings,
@@ -222,7 +223,7 @@ impl Loops {
         Ok(())
     }
 
-    /// Tells all of them, and waits until the stream is drained.
+    /// Stops all loops, and waits until the stream is drained.
     pub(super) async fn stop(self) {
         self.shutdown.cancel();
         self.running.close();
@@ -249,7 +250,7 @@ fn persister(settings: &Settings, context: &Context) -> Result<Persister, Failur
     Ok(persister.reporting_to(context.health.clone()))
 }
 
-/// Keeps the private Redis alive until shutdown, then gives it back. `_alive` is dropped when this
+/// Keeps the private Redis running until shutdown, then returns it. `_alive` is dropped when this
 /// ends.
 pub(super) async fn keep_alive(
     local: LocalRedis,

@@ -1,4 +1,5 @@
-//! Wires everything: machines first, then verbs, then the door; and stops in reverse.
+//! Wires everything together. Starts first connections, then verbs, then listeners; stops in
+//! reverse.
 
 mod banner;
 mod context;
@@ -19,13 +20,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::domain::time::UnixMs;
 
-/// The clock of this process, for rows and for the lag. Windows are judged by the clock of Redis.
+/// The clock of this process, for rows and for the lag. Windows are decided by the clock of Redis.
 pub fn now() -> UnixMs {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     UnixMs(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// [`now`] as a number.
+/// [`now`] as a plain number.
 fn now_ms() -> i64 {
     now().0
 }

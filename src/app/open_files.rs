@@ -1,6 +1,6 @@
-//! The bound on open files. Every connection is one, and the soft limit that a login gives (1,024
-//! on most Linux systems, 256 on macOS) is gone before a rush has begun. So the files are shared
-//! out at start: what a server cannot do without comes first, and users get the rest.
+//! The limit on open files. Every connection is one, and the soft limit after a login (1,024 on
+//! most Linux systems, 256 on macOS) is used up before a rush has begun. So the files are divided
+//! at start: first the process gets what it cannot do without, and users get the rest.
 
 use rlimit::{Resource, increase_nofile_limit};
 
@@ -11,25 +11,26 @@ use crate::domain::limits::{
 };
 use crate::http::Shares;
 
-/// Below this the application warns: the listeners refuse users before the queues are full.
+/// Below this limit the server logs a warning: the listeners would refuse users before the queues
+/// are full.
 const OPEN_FILES_WANTED: u64 = 8_192;
 
-/// More is never asked for. Some container engines allow 10^9, and programs that we start may walk
-/// through all descriptors that they could have open.
+/// The process never asks for more. Some container engines allow 10^9, and programs that it starts
+/// may walk through all possible descriptors.
 const OPEN_FILES_MAX: u64 = 1_048_576;
 
-/// What a worker has open besides its users' connections: the event loops of actix and tokio and
-/// the connection to Redis. Counted in `/proc/<pid>/fd`: five.
+/// Files of a worker besides its users' connections: the event loops of actix and tokio and the
+/// connection to Redis. Counted in `/proc/<pid>/fd`: five.
 const FILES_PER_WORKER: u64 = 6;
-/// A connection to SQLite is the file, its log and its index.
+/// A connection to SQLite has three open files: the database, its log and its index.
 const FILES_PER_DATABASE_CONNECTION: u64 = 3;
-/// Everything else: listeners, event loops, locks, logs, the pipe to a private Redis, and what is
-/// open for a moment only. Counted: 30.
+/// Everything else: listeners, event loops, locks, logs, the pipe to a private Redis, and files
+/// that are open only briefly. Counted: 30.
 const FILES_OF_THE_PROCESS: u64 = 48;
 /// A worker that could serve fewer users at once would do more harm than good.
 const WORKER_CONNECTIONS_MIN: u64 = 16;
 
-/// How many threads serve how many users at once, within the open files that are allowed.
+/// How many threads serve how many users at once, within the limit on open files.
 pub(super) fn shares(settings: &Settings) -> Result<Shares, Failure> {
     let open_files = raise_open_files();
     if open_files < OPEN_FILES_WANTED {
@@ -45,8 +46,7 @@ pub(super) fn shares(settings: &Settings) -> Result<Shares, Failure> {
     Ok(shares)
 }
 
-/// Whether the open files that are allowed are enough for `firstcome worker`, which serves no
-/// users.
+/// Whether the limit on open files is enough for `firstcome worker`, which serves no users.
 pub(super) fn check_worker(settings: &Settings) -> Result<(), Failure> {
     let open_files = raise_open_files();
     let needed = needed_without_users(&settings.bounds);
@@ -60,10 +60,10 @@ fn too_few(needed: u64, allowed: u64) -> Failure {
     ))
 }
 
-/// Shares out `open_files` among the pools, the admins and `workers_wanted` workers (1 or more).
+/// Divides `open_files` among the pools, the admins and `workers_wanted` workers (1 or more).
 ///
 /// # Errors
-/// The number of open files that one worker would need, when there are fewer.
+/// The number of open files that a single worker would need, when there are fewer.
 fn share_out(open_files: u64, workers_wanted: usize, bounds: &Bounds) -> Result<Shares, u64> {
     let without_users = needed_without_users(bounds);
     let per_worker = FILES_PER_WORKER + WORKER_CONNECTIONS_MIN;
@@ -79,7 +79,7 @@ fn share_out(open_files: u64, workers_wanted: usize, bounds: &Bounds) -> Result<
     })
 }
 
-/// The open files of a process that serves no users: its own, those of the pools, and the admins'.
+/// Files of a process that serves no users: its own, those of the pools, and those of the admins.
 fn needed_without_users(bounds: &Bounds) -> u64 {
     FILES_OF_THE_PROCESS
         + ADMIN_CONNECTIONS_MAX as u64
@@ -88,8 +88,8 @@ fn needed_without_users(bounds: &Bounds) -> u64 {
         + u64::from(bounds.database_pool_max_connections) * FILES_PER_DATABASE_CONNECTION
 }
 
-/// Raises the soft limit of this process, and of what it starts from now on, to the hard one, at
-/// most to 1,048,576. Returns the limit that is in force then, which may be the one from before: a
+/// Raises the soft limit of this process, and of programs that it starts from now on, to the hard
+/// limit, at most to 1,048,576. Returns the limit in force afterwards, which may be the old one: a
 /// server with few files is slow, not wrong, so there is no error.
 fn raise_open_files() -> u64 {
     increase_nofile_limit(OPEN_FILES_MAX)

@@ -1,6 +1,5 @@
-//! The one runner of the background loops. A verb has a step and knows nothing of the others; the
-//! pause between two steps, what ends it early, the end of the process and the count of the steps
-//! are here.
+//! The one runner of the background loops. A verb has a step and knows nothing else. The pause
+//! between two steps, what ends it early, the shutdown and the count of steps are here.
 
 use std::future::pending;
 use std::ops::RangeInclusive;
@@ -16,8 +15,8 @@ use crate::issue::Verdicts;
 use crate::redis::generation::GenerationWatch;
 use crate::telemetry::loops::{Loop, StepMetrics, Stepped};
 
-/// How long to wait until the next step: the first value in any case, and no longer than the
-/// second. In between a [`Wake`] ends it.
+/// How long to wait until the next step: at least the first value, at most the second. In between,
+/// a [`Wake`] ends the wait.
 pub(super) type Pause = RangeInclusive<Duration>;
 
 /// A pause that nothing ends early.
@@ -25,23 +24,22 @@ pub(super) fn exactly(pause: Duration) -> Pause {
     pause..=pause
 }
 
-/// What a loop repeats. A step that is dropped in the middle loses nothing: the next one does what
-/// it left.
+/// What a loop repeats. A step that is dropped in the middle loses nothing: the next step does the
+/// rest.
 #[async_trait]
 pub(super) trait Steps: Send {
-    /// Takes one step; says what came of it, and when the next one should begin.
+    /// Runs one step; returns its outcome, and when the next step should begin.
     async fn step(&mut self) -> (Stepped, Pause);
 }
 
-/// What does not wait for the next step of a loop.
+/// What ends the pause or the step of a loop early.
 pub(super) enum Wake {
-    /// Nothing.
     Never,
-    /// Somebody doubts the life of Redis: the pause ends.
+    /// A doubt about the life of Redis ends the pause.
     Doubt(GenerationWatch),
-    /// A coupon may need a filter: the pause ends.
+    /// A coupon that may need a filter ends the pause.
     Unfiltered(Arc<Verdicts>),
-    /// A coupon was preloaded: the step that runs is given up for a new one.
+    /// A coupon was preloaded: the current step is dropped for a new one.
     Preloaded(watch::Receiver<u16>),
 }
 
@@ -64,7 +62,7 @@ impl Wake {
     }
 }
 
-/// Repeats the step until shutdown. A step that runs then is given up, and so is a pause.
+/// Repeats the step until shutdown, which drops a running step and ends a pause.
 pub(super) async fn repeat(
     name: Loop,
     steps: &mut dyn Steps,
@@ -95,7 +93,7 @@ async fn passed(pause: Pause, wake: &mut Wake) {
     }
     let rest = at_most.saturating_sub(at_least);
     if !rest.is_zero() {
-        // The end of the time is as good.
+        // If the time-out comes first, that is fine too.
         let _ = timeout(rest, wake.ends_pause()).await;
     }
 }

@@ -23,11 +23,11 @@ use crate::issue::{self, FilterBuilder, Issuer, Shared};
 use crate::redis::generation::Life;
 use crate::telemetry::metrics;
 
-/// Serves users and admins until it is told to stop ([`told_to_stop`]), then ends without failing a
-/// request that had begun, and persists what was issued.
+/// Serves users and admins until a signal stops it ([`told_to_stop`]). Then it finishes the
+/// requests that have begun, and persists what was issued.
 ///
 /// # Errors
-/// What kept it from starting.
+/// The reason why it could not start.
 pub async fn serve(settings: &Settings, demo_tickets: Option<u64>) -> Result<(), Failure> {
     let mut signals = pin!(told_to_stop()?);
     let opened = tokio::select! {
@@ -48,7 +48,7 @@ async fn open_server(settings: &Settings, demo_tickets: Option<u64>) -> Result<O
     let has_demo = match demo_tickets {
         None => false,
         Some(total) => demo(&context, total).await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "the demo's coupon is not made");
+            tracing::warn!(%error, "the demo coupon was not created");
             false
         }),
     };
@@ -86,10 +86,10 @@ async fn open_server(settings: &Settings, demo_tickets: Option<u64>) -> Result<O
     Ok(Opened { context, loops, doors: vec![public, admin], text, fallen })
 }
 
-/// Persists, and serves admins, until it is told to stop ([`told_to_stop`]).
+/// Persists, and serves admins, until a signal stops it ([`told_to_stop`]).
 ///
 /// # Errors
-/// What kept it from starting.
+/// The reason why it could not start.
 pub async fn work(settings: &Settings) -> Result<(), Failure> {
     let mut signals = pin!(told_to_stop()?);
     let opened = tokio::select! {
@@ -118,25 +118,27 @@ async fn open_worker(settings: &Settings) -> Result<Opened, Failure> {
     Ok(Opened { context, loops, doors: vec![admin], text, fallen })
 }
 
-/// A process that has started, before it opens its doors.
+/// A process that has started and does not listen yet.
 struct Opened {
     context: Context,
     loops: Loops,
     doors: Vec<Server>,
-    /// What it tells people.
+    /// The text that it prints when it is ready.
     text: String,
     fallen: CancellationToken,
 }
 
-/// Told to stop before it had started: nobody was served, and what was begun ends with the process.
+/// A signal came before the start was complete: nobody was served, and what was begun ends with
+/// the process.
 fn stopped_early() -> Result<(), Failure> {
-    tracing::info!("told to stop before it was ready; stopped");
+    tracing::info!("stopped by a signal before it was ready");
     Ok(())
 }
 
-/// Opens the listeners, says so, waits for the signal, and stops in reverse: the listeners, the
-/// loops, the context. A process of which a part has fallen stops in the same way, and says so by
-/// its exit code: whatever started it can start it again, and nothing is lost in between.
+/// Opens the listeners, prints that it is ready, waits for the signal, and stops in reverse order:
+/// the listeners, the loops, the context. If a loop or listener ends by itself, the process stops
+/// in the same way and says so by its exit code: its supervisor can start it again, and nothing is
+/// lost in between.
 async fn until_told_to_stop(
     opened: Opened,
     signals: Pin<&mut impl Future<Output = ()>>,
@@ -165,9 +167,9 @@ async fn until_told_to_stop(
         () = signals => false,
     };
     if has_fallen {
-        tracing::error!("a part of this process ended by itself: all of it stops");
+        tracing::error!("an internal task stopped unexpectedly: the process shuts down");
     }
-    tracing::info!("stopping: no new requests; those that have begun end first");
+    tracing::info!("stopping: no new requests; those that have begun are finished first");
     join_all(handles.iter().map(|handle| handle.stop(true))).await;
     loops.stop().await;
     shutdown.cancel();
@@ -198,7 +200,7 @@ fn services(
     }
 }
 
-/// Makes an issuer on the worker's thread that calls it.
+/// Makes an issuer on the thread of the worker that calls it.
 fn issuer(
     settings: &Settings,
     context: &Context,
@@ -239,8 +241,8 @@ fn durability(context: &Context) -> String {
     }
 }
 
-/// Creates and preloads the demo's coupon when the database has no coupon at all. Says whether the
-/// demo's coupon is there.
+/// Creates and preloads the demo coupon when the database has no coupon at all. Returns whether
+/// the demo coupon exists.
 async fn demo(context: &Context, total: u64) -> Result<bool, Failure> {
     let Some(id) = CouponId::parse(DEMO_COUPON) else { return Ok(false) };
     let first = context.preparer.list(None, 1).await?;
@@ -261,14 +263,15 @@ async fn demo(context: &Context, total: u64) -> Result<bool, Failure> {
     if context.preparer.find(&id).await.is_err() {
         return Ok(false);
     }
-    // A crash between creating and preloading is finished here; done before, it changes nothing.
+    // Completes a demo coupon that a crash left between create and preload; otherwise changes
+    // nothing.
     if let Err(error) = context.preparer.preload(&id, Who::Demo).await {
-        tracing::warn!(%error, "the demo's coupon is not ready yet");
+        tracing::warn!(%error, "the demo coupon is not ready yet");
     }
     Ok(true)
 }
 
-/// To whoever reads standard output; a server goes on when nobody does.
+/// Prints to standard output; a server goes on when nobody reads it.
 fn say(text: &str) {
     let mut output = std::io::stdout().lock();
     if let Err(error) = writeln!(output, "{text}").and_then(|()| output.flush()) {
@@ -278,7 +281,7 @@ fn say(text: &str) {
 
 fn cannot_listen(address: std::net::SocketAddr, error: &std::io::Error) -> Failure {
     Failure::Missing(format!(
-        "cannot listen on {address}: {error}; FIRSTCOME_LISTEN and FIRSTCOME_ADMIN_LISTEN choose \
-         other addresses"
+        "cannot listen on {address}: {error}; set another address with FIRSTCOME_LISTEN \
+         or FIRSTCOME_ADMIN_LISTEN"
     ))
 }

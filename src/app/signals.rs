@@ -5,10 +5,10 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::Failure;
 
-/// Listens from now on, and completes at the first signal that asks for an end: SIGTERM, and,
-/// unless whoever started this process had it ignore them, SIGINT, SIGQUIT, and SIGHUP, which a
-/// terminal sends when it is closed. SIGUSR1 and SIGUSR2 mean nothing here and are taken without a
-/// word: left alone, they would end the process at once.
+/// Listens from now on, and completes at the first signal that asks for an end: SIGTERM, SIGINT,
+/// SIGQUIT, or SIGHUP, which a terminal sends when it is closed. All but SIGTERM are left ignored
+/// if the process was started with them ignored. SIGUSR1 and SIGUSR2 are caught and do nothing,
+/// because by default they would kill the process.
 pub(super) fn told_to_stop() -> Result<impl Future<Output = ()>, Failure> {
     let ignored = ignored_from_the_start();
     let is_ignored = |kind: &SignalKind| ignored >> (kind.as_raw_value() - 1) & 1 == 1;
@@ -26,8 +26,8 @@ pub(super) fn told_to_stop() -> Result<impl Future<Output = ()>, Failure> {
     })
 }
 
-/// The signals that this process ignores, a bit each, as `nohup` has it ignore SIGHUP. Linux tells
-/// them in a file; elsewhere none is known.
+/// The signals that this process ignores, one bit each; `nohup` for example makes it ignore
+/// SIGHUP. Only Linux shows them, in a file.
 fn ignored_from_the_start() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

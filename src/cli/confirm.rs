@@ -1,10 +1,10 @@
-//! A question before what cannot be undone.
+//! A question before an action that cannot be undone.
 
 use std::io::{IsTerminal as _, Write as _};
 
 use crate::app::Failure;
 
-/// Asks on a terminal; whoever said yes before is not asked, and no script is.
+/// Asks on a terminal. With `--yes`, or when no terminal is there, nobody is asked.
 ///
 /// # Errors
 /// [`Failure::Refused`] for any answer but yes.

@@ -1,4 +1,4 @@
-//! `firstcome doctor`: is this set-up safe to issue from?
+//! `firstcome doctor`: is it safe to issue tickets with this set-up?
 
 use super::output::say;
 use crate::app::{Context, Database, Examination, Failure};
@@ -6,15 +6,15 @@ use crate::config::Settings;
 use crate::embedded::secrets;
 
 /// Prints a key for `FIRSTCOME_CODE_KEYS`. Its id has four random digits, so that two keys seldom
-/// share one.
+/// have the same id.
 pub(super) fn print_new_key() -> Result<(), Failure> {
     let digits = secrets::random_hex()?;
     let id = secrets::random_hex()?;
     say(format_args!("k{}:{digits}", &id[..4]))
 }
 
-/// Prints what is wrong, and what could be better; fails when something is wrong. A server that is
-/// not reached is told in its place, and what the other one says is told too.
+/// Prints what is wrong and what could be better, and fails when something is wrong. For a server
+/// that cannot be reached it prints the reason, and still prints what the other server says.
 pub(super) async fn examine(settings: &Settings) -> Result<(), Failure> {
     let context = Context::of_verb(settings, Database::Unasked).await?;
     let Examination { redis, database, told, readiness, unseen } = Examination::of(&context).await;

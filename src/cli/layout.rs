@@ -1,18 +1,18 @@
-//! Which settings a verb shows in its help: all of them where they matter, else the three that say
-//! where the data is. Those that are left out are still read, from a flag as from a variable.
+//! Which settings the help of a verb shows: all of them for servers, otherwise the three that say
+//! where the data is. The others are still read, from flags and from variables.
 
 use std::ffi::OsString;
 
 use clap::{Arg, Command};
 
-/// The verbs whose help names every setting.
+/// The verbs whose help shows every setting.
 const SHOW_ALL: [&str; 3] = ["serve", "worker", "settings"];
-/// The settings that every verb's help names.
+/// The settings that the help of every verb shows.
 const REACH: [&str; 3] = ["redis_url", "database_url", "data_dir"];
 const REACH_HEADING: &str = "Settings (`firstcome help settings` shows all)";
 
-/// The command line for these words. A setting that only servers need is unknown to the other
-/// verbs, and so never suggested, unless the words name it.
+/// The command line for these words. Other verbs do not know a setting that only servers need, and
+/// so never suggest it, unless the words name it.
 pub(super) fn laid_out(command: Command, words: &[OsString]) -> Command {
     let command = command.mut_args(without_empty_variable);
     let settings: Vec<Arg> =
@@ -33,7 +33,7 @@ pub(super) fn laid_out(command: Command, words: &[OsString]) -> Command {
     })
 }
 
-/// An empty variable is none: a file of variables often names some without a value.
+/// An empty variable counts as unset: an environment file often names variables without a value.
 fn without_empty_variable(argument: Arg) -> Arg {
     let is_empty = |name| std::env::var_os(name).is_some_and(|value| value.is_empty());
     match argument.get_env().is_some_and(is_empty) {

@@ -1,6 +1,6 @@
-//! The command line: data on standard output, talk on standard error. Exit codes: 0 done, 1 refused
-//! or a check failed, 2 usage, 3 something is missing or unreachable, 4 the data directory is in
-//! use.
+//! The command line: data goes to standard output, messages to standard error. Exit codes: 0 done,
+//! 1 refused or a check failed, 2 usage, 3 something is missing or unreachable, 4 the data
+//! directory is in use.
 
 mod confirm;
 mod coupon;
@@ -31,9 +31,9 @@ use output::{Output, say};
 
 /// N tickets, a million people, one second: exactly N get one.
 ///
-/// Nothing set at all is the embedded set-up: `firstcome serve` starts a private Redis and a SQLite
-/// file in the data directory, and prints the commands that lead to a first ticket. With REDIS_URL
-/// and DATABASE_URL it uses those servers.
+/// Without settings, `firstcome serve` is the embedded set-up: it starts a private Redis, makes a
+/// SQLite file in the data directory, and prints the commands that lead to a first ticket. With
+/// REDIS_URL and DATABASE_URL it uses those servers.
 #[derive(Parser)]
 #[command(name = "firstcome", version, max_term_width = 100)]
 struct Cli {
@@ -47,7 +47,7 @@ struct Cli {
 enum Verb {
     /// Serve users and admins
     Serve {
-        /// Create and preload the coupon `welcome`, with so many tickets, when there is no coupon
+        /// Create and preload the coupon `welcome` with this many tickets, if there is no coupon
         /// yet
         #[arg(
             long,
@@ -59,7 +59,7 @@ enum Verb {
         )]
         demo: Option<u64>,
     },
-    /// Persist, and serve admins: drain the streams into the database
+    /// Write issued tickets from Redis into the database, and serve admins
     Worker,
     /// Create coupons, change them, look at them
     #[command(subcommand)]
@@ -67,7 +67,7 @@ enum Verb {
     /// Change tickets
     #[command(subcommand)]
     Ticket(TicketVerb),
-    /// Check the balance of a coupon; exit code 1 when it does not hold
+    /// Check the balance of a coupon; exit code 1 when it is wrong
     Audit {
         /// The coupon
         #[arg(value_parser = coupon_id)]
@@ -86,16 +86,16 @@ enum Verb {
     Migrate,
     /// Show every setting, with its flag and its variable
     Settings,
-    /// Write the man pages, one for each verb
+    /// Write the man pages, one per verb
     Man {
-        /// The folder, made when it is missing
+        /// The folder; it is made when it is missing
         folder: PathBuf,
     },
 }
 
 #[derive(Subcommand)]
 enum TicketVerb {
-    /// Give a ticket's stock back; its claim and its serial stay spent; asks before it does
+    /// Cancel a ticket and return its stock; its claim and serial are not used again; asks first
     Cancel {
         /// The ticket, `<coupon_id>.<serial>`
         #[arg(value_parser = ticket_id)]
@@ -106,7 +106,7 @@ enum TicketVerb {
     },
 }
 
-/// Parses the arguments, does what they say, and turns the result into an exit code.
+/// Parses the arguments, runs the verb, and turns the result into an exit code.
 pub fn run() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
     if has_completed(&words) {
@@ -137,7 +137,7 @@ pub fn run() -> ExitCode {
         .map_err(Failure::from);
     let done = runtime.and_then(|runtime| {
         let done = runtime.block_on(perform(cli));
-        // A disk that hangs must not keep a process that has stopped.
+        // A disk that hangs must not keep a process alive that has stopped.
         runtime.shutdown_timeout(HUNG_WAIT);
         done
     });
@@ -147,12 +147,12 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// Whether a shell asked what may come next, and was told; one that has left misses it.
+/// Whether a shell asked for completions and got them. If the shell has left, it misses them.
 fn has_completed(words: &[OsString]) -> bool {
     let completer = CompleteEnv::with_factory(|| command(words));
     let here = std::env::current_dir().ok();
     completer.try_complete(words, here.as_deref()).unwrap_or_else(|error| {
-        // It writes to the shell and to nothing else, and does not say what failed there.
+        // The completion writes only to the shell, and reports no details of a failed write.
         match error.kind() {
             ErrorKind::Io => true,
             _ => error.exit(),
@@ -188,7 +188,8 @@ async fn perform(cli: Cli) -> Result<(), Failure> {
             done
         }
         Verb::Ticket(TicketVerb::Cancel { id, yes }) => {
-            confirm(&format!("Cancel {id} for good? Its user cannot get another one."), yes)?;
+            let effect = "This cannot be undone, and its user cannot get another one.";
+            confirm(&format!("Cancel {id}? {effect}"), yes)?;
             let context = context_of(settings).await?;
             let done = context.preparer.cancel(&id, Who::Cli).await;
             context.close().await;

@@ -1,4 +1,4 @@
-//! How a verb shows something: a table to people, the body of the HTTP interface to programs.
+//! How a verb prints something: a table for people, the body of the HTTP interface for programs.
 
 use std::fmt::{self, Display};
 use std::io::{ErrorKind, IsTerminal as _, Write as _};
@@ -11,9 +11,9 @@ use tabwriter::TabWriter;
 
 use crate::app::Failure;
 
-/// The forms in which something is shown: a table for people, the body that HTTP answers, one
-/// object a line, and the fields of the object with a line of names before them. Told here and in
-/// docs/cli.md: with a sentence for each, every help would be as long as that of a server.
+/// The forms of output: a table for people, the JSON body that HTTP answers, one JSON object per
+/// line, and comma-separated values with a header line. They are explained here and in docs/cli.md
+/// only: with a sentence for each, every help would be as long as that of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Form {
     Table,
@@ -31,14 +31,14 @@ pub(super) struct Output {
 }
 
 impl Output {
-    /// The form that was asked for, or that fits whoever reads.
+    /// The form that was asked for, or the one that fits the reader.
     pub(super) fn form(self) -> Form {
         let fitting = if std::io::stdout().is_terminal() { Form::Table } else { Form::Json };
         self.output.unwrap_or(fitting)
     }
 }
 
-/// Shows one body; its table has a line for each field.
+/// Prints one body; its table has one line per field.
 pub(super) fn show(form: Form, body: &impl Serialize) -> Result<(), Failure> {
     match form {
         Form::Table => {
@@ -51,7 +51,7 @@ pub(super) fn show(form: Form, body: &impl Serialize) -> Result<(), Failure> {
     }
 }
 
-/// Shows bodies line by line: as CSV, or as JSON where that is asked for.
+/// Prints bodies line by line: as CSV, or as JSON if that form is chosen.
 pub(super) fn show_each(form: Form, bodies: &[impl Serialize]) -> Result<(), Failure> {
     if form != Form::Csv {
         return bodies
@@ -80,7 +80,7 @@ pub(super) fn show_each(form: Form, bodies: &[impl Serialize]) -> Result<(), Fai
     unless_left(std::io::stdout().write_all(&bytes))
 }
 
-/// Shows lines of cells, each column as wide as its widest cell.
+/// Prints lines of cells; each column is as wide as its widest cell.
 pub(super) fn show_table(lines: impl Iterator<Item = Vec<String>>) -> Result<(), Failure> {
     let mut table = TabWriter::new(Vec::new()).padding(2);
     for line in lines {
@@ -90,13 +90,13 @@ pub(super) fn show_table(lines: impl Iterator<Item = Vec<String>>) -> Result<(),
     unless_left(std::io::stdout().write_all(&bytes))
 }
 
-/// Writes a line to standard output. A reader that has left, as `head` does, misses it; that is no
-/// failure, and a check still ends as it would have.
+/// Writes a line to standard output. If the reader has left, as `head` does, the line is lost.
+/// That is no failure: a check still ends with its own exit code.
 pub(super) fn say(line: impl Display) -> Result<(), Failure> {
     unless_left(writeln!(std::io::stdout(), "{line}"))
 }
 
-/// A reader that has left is no failure.
+/// A write to a reader that has left is no failure.
 pub(super) fn unless_left(written: std::io::Result<()>) -> Result<(), Failure> {
     match written {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
@@ -104,7 +104,7 @@ pub(super) fn unless_left(written: std::io::Result<()>) -> Result<(), Failure> {
     }
 }
 
-/// The text of a value in a table or a line of CSV.
+/// The text of a value in a table or in a line of CSV.
 fn cell(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
@@ -118,7 +118,7 @@ fn unwritable(error: impl Display) -> Failure {
     Failure::Refused(error.to_string())
 }
 
-/// The fields of a body in its own order.
+/// The fields of a body in their own order.
 struct Fields(Vec<(String, Value)>);
 
 impl Fields {
@@ -134,7 +134,7 @@ impl<'de> Deserialize<'de> for Fields {
     }
 }
 
-/// Reads an object without changing the order of its fields, as a map would.
+/// Reads an object in the order of its fields, which a map would change.
 struct InSequence;
 
 impl<'de> Visitor<'de> for InSequence {

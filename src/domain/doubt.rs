@@ -4,13 +4,13 @@
 
 /// Added where the heartbeat count in the data directory of this process cannot be used.
 pub const OLDER_MAY_PASS: &str =
-    "without it older data of Redis may pass for a restart after an outage of the database";
+    "without it older data of Redis may look like a restart after an outage of the database";
 
 /// A reason why this life of Redis is not proven.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Doubt {
     /// The prover has not looked at Redis yet.
-    #[error("no generation was proven yet")]
+    #[error("Redis was not checked yet")]
     NotLookedAt,
     #[error("Redis is not reachable: {0}")]
     Unreachable(String),
@@ -115,8 +115,8 @@ pub enum Doubt {
     Promoted,
     /// This Redis process was already running when the previous one was last counted.
     #[error(
-        "a replica may have been promoted: this Redis was already running when the other one was \
-         counted last; if it is the right one, a clock was wrong: restart it"
+        "a replica may have been promoted: this Redis already ran when the previous one was \
+         last counted; if it is the right one, a clock was wrong: restart it"
     )]
     RanBefore,
     /// Redis restarted, and may have lost its last tickets.
@@ -133,8 +133,8 @@ pub enum Doubt {
     CountUnread { file: String, error: String },
     /// A short-lived process, such as a command, may not accept a new life of Redis.
     #[error(
-        "a server must accept this life of Redis first ({reason}); a running server does so within \
-         a second, or says why not"
+        "a server must accept this life of Redis first ({reason}); a running server does so \
+         within a second, or says why not"
     )]
     NotAccepted {
         /// Why a server would accept it.

@@ -1,4 +1,4 @@
-//! What admins change of a live coupon, and what they changed.
+//! //! The changes that admins make to a live coupon, and the list of them.
 
 use actix_web::{HttpResponse, web};
 
@@ -15,9 +15,9 @@ use crate::prepare::{ActBody, ActPage, Request};
 type Answer = Result<HttpResponse, Problem>;
 type Verbs = web::ThinData<Services>;
 
-/// `GET /admin/coupons/{id}/acts?cursor=&limit=`: all that was changed, the first one first.
+/// `GET /admin/coupons/{id}/acts?cursor=&limit=`: every change of the coupon, oldest first.
 pub(super) async fn list(CouponPath(id): CouponPath, page: Page, verbs: Verbs) -> Answer {
-    // No database counts further than this.
+    // An act number is stored as an `i64`, so no act has a number above that.
     let number = |text: &str| text.parse::<i64>().ok().and_then(|number| number.try_into().ok());
     let after = page.after(number)?.unwrap_or_default();
     let acts = verbs.preparer.acts(&id, after, page.limit_rows).await?;

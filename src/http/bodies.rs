@@ -1,4 +1,4 @@
-//! The bodies that only HTTP has; those of coupons and acts are the command line's too.
+//! The bodies that only HTTP uses; those of coupons and acts are shared with the command line.
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
@@ -9,14 +9,14 @@ use crate::domain::ticket::{Status, TicketId};
 use crate::domain::time::{UnixMs, ValidFor};
 use crate::prepare::Patch;
 
-/// How much a restock gives, or takes away.
+/// How many tickets a restock adds, or removes when negative.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RestockBody {
     pub(super) delta: i64,
 }
 
-/// An absent field is left alone, and `null` removes it where a coupon can be without it.
+/// An absent field stays as it is; `null` removes an optional field.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PatchBody {
@@ -47,7 +47,7 @@ impl From<PatchBody> for Patch {
     }
 }
 
-/// A page of a user's tickets.
+/// One page of a user's tickets.
 #[derive(Serialize)]
 pub(super) struct TicketPage<'a> {
     pub(super) tickets: Vec<TicketBody<'a>>,
@@ -61,7 +61,7 @@ pub(super) struct CancelledBody {
     pub(super) status: Status,
 }
 
-/// A JSON body that no cache may keep.
+/// A response with a JSON body that no cache may store.
 pub(super) fn uncached(body: &impl Serialize) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))

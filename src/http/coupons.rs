@@ -1,4 +1,4 @@
-//! Coupons: what everybody may see of them, and what admins keep of them.
+//! Coupons: the public audit, and what admins do with coupons.
 
 use actix_web::http::header::ETAG;
 use actix_web::{HttpResponse, web};
@@ -69,7 +69,7 @@ pub(super) async fn delete(CouponPath(id): CouponPath, verbs: Verbs) -> Answer {
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// A coupon as it is now, with its version as `ETag`.
+/// A coupon in its current state, with its version as `ETag`.
 pub(super) async fn shown(services: &Services, coupon: &Coupon) -> Answer {
     let state = services.observer.state(coupon).await;
     let body = CouponBody::of(coupon, state);

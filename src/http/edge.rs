@@ -1,5 +1,5 @@
-//! What every request meets first: its id, the fast ways to a ticket and to the page of a coupon,
-//! and the answers for paths and methods that do not exist.
+//! The first code that every request reaches: its id, the two fast paths (a ticket, and the page
+//! of a coupon), and the answers for paths and methods that do not exist.
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -15,7 +15,8 @@ use super::page;
 use super::problem::{Code, Problem};
 use super::request_id::{REQUEST_ID, id_of};
 
-/// Gives every response the request's `X-Request-Id`, or a new one, and every log line of it, too.
+/// Gives every response, and every log line of its request, the `X-Request-Id` of the request, or
+/// a new one.
 pub(super) async fn request_id(
     request: ServiceRequest,
     next: Next<BoxBody>,
@@ -28,9 +29,9 @@ pub(super) async fn request_id(
     Ok(Handled::answer(handled, response))
 }
 
-/// The same on the public listener, where the two paths that a million people ask for are found
-/// before the table of routes, with its regular expressions, is searched. What is not certainly one
-/// of them is left to the table, whose handlers give the same answers.
+/// Does the same on the public listener, and finds the two paths that a million people request
+/// before the table of routes, with its regular expressions, is searched. A request that is not
+/// certainly for one of them is left to the table, whose handlers give the same answers.
 pub(super) async fn request_id_and_fast_ways(
     request: ServiceRequest,
     next: Next<BoxBody>,
@@ -50,7 +51,8 @@ pub(super) async fn request_id_and_fast_ways(
     Ok(Handled::answer(handled, response))
 }
 
-/// The answer for a path that does not exist. `*` is not a path: it asks what the server can do.
+/// The answer for a path that does not exist. `*` is not a path: `OPTIONS *` asks what the server
+/// supports.
 pub(super) async fn not_found(request: HttpRequest, allow: &str) -> HttpResponse {
     if request.path() == "*" {
         return other_method(request, allow).await;
@@ -58,7 +60,8 @@ pub(super) async fn not_found(request: HttpRequest, allow: &str) -> HttpResponse
     Problem::new(Code::NotFound, "There is nothing at this path.").response()
 }
 
-/// The answer for a method that does nothing at a path. A balancer's plainest check is `OPTIONS`.
+/// The answer for a method that a path does not support. The simplest check of a load balancer is
+/// `OPTIONS`.
 pub(super) async fn other_method(request: HttpRequest, allow: &str) -> HttpResponse {
     if *request.method() == Method::OPTIONS {
         return HttpResponse::NoContent()
@@ -66,6 +69,6 @@ pub(super) async fn other_method(request: HttpRequest, allow: &str) -> HttpRespo
             .insert_header((CACHE_CONTROL, "no-store"))
             .finish();
     }
-    let detail = format!("This path takes {allow}.");
+    let detail = format!("This path supports {allow}.");
     Problem::new(Code::MethodNotAllowed, detail).response_with(("Allow", allow))
 }

@@ -1,5 +1,5 @@
-//! `GET /docs/errors`: the page that the `type` of every problem points to. It is docs/errors.md,
-//! with an anchor at each code, and needs nothing from elsewhere.
+//! `GET /docs/errors`: the page that the `type` of every problem points to. It is docs/errors.md
+//! with an anchor at each code, and loads nothing from anywhere else.
 
 use std::sync::LazyLock;
 
@@ -32,14 +32,13 @@ const HEAD: &str = "<!doctype html>
 </style>
 ";
 
-/// The page, made when somebody first asks for it.
+/// The page, rendered at the first request for it.
 static PAGE: LazyLock<Bytes> = LazyLock::new(|| {
     let mut page = HEAD.to_owned();
     html::push_html(&mut page, with_anchors(Parser::new(TEXT).collect()).into_iter());
     page.into()
 });
 
-/// The page.
 pub(super) async fn show() -> HttpResponse {
     let alone = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'");
     HttpResponse::Ok()
@@ -49,7 +48,7 @@ pub(super) async fn show() -> HttpResponse {
         .body(PAGE.clone())
 }
 
-/// Headings can be pointed to by their text. Links to files that are not here become their text.
+/// Gives each heading an anchor made of its text. A link to another file becomes plain text.
 fn with_anchors(mut events: Vec<Event<'_>>) -> Vec<Event<'_>> {
     for at in 1..events.len() {
         let (before, rest) = events.split_at_mut(at);

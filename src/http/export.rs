@@ -1,4 +1,4 @@
-//! `GET /admin/coupons/{id}/winners?format=`: the winners, streamed.
+//! `GET /admin/coupons/{id}/winners?format=`: streams the winners.
 
 use actix_web::http::Method;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
@@ -12,7 +12,7 @@ use crate::settle::{Export, Format};
 
 const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 
-/// Streams the export. An error in the middle cuts the transfer off, so that half an export cannot
+/// Streams the export. An error in the middle aborts the transfer, so that half an export cannot
 /// look like a whole one.
 pub(super) async fn winners(
     CouponPath(id): CouponPath,
@@ -28,8 +28,8 @@ pub(super) async fn winners(
     };
     let file_name = format!("attachment; filename=\"{id}-winners.{extension}\"");
     let mut export = Export::of(services.settler.clone(), coupon, format);
-    // The body of a HEAD is never sent, so nothing is read for it. What fails before the first
-    // bytes can still be told.
+    // The body of a HEAD is never sent, so nothing is read for it. A failure before the first
+    // bytes can still be answered with a problem.
     let first = match method {
         Method::HEAD => None,
         _ => export.next_page().await?,

@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, web};
 
 use super::services::Services;
 
-/// `GET /healthz`: the process answers. The constant reply that benchmarks take as the ceiling.
+/// `GET /healthz`: the process answers. Benchmarks take this constant reply as the upper limit.
 pub(super) async fn healthz() -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
@@ -13,7 +13,7 @@ pub(super) async fn healthz() -> HttpResponse {
         .body(r#"{"status":"ok"}"#)
 }
 
-/// `GET /readyz`: whether requests should come, with the reasons when not.
+/// `GET /readyz`: whether this process should get requests, and the reasons if not.
 pub(super) async fn readyz(services: web::ThinData<Services>) -> HttpResponse {
     let readiness = services.observer.readiness();
     let mut response = match readiness.ready {

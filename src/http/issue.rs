@@ -1,8 +1,8 @@
 //! `GET` and `POST /coupons/{id}/issue`: one handler, one script, one answer.
 //!
-//! A `GET` that changes something is made safe here: it is idempotent by nature, never cached,
-//! takes its user from a header and never from a cookie, and refuses what a browser or a proxy
-//! sends without anybody having asked (prefetch, early data, `HEAD`).
+//! A `GET` that changes something is made safe here: it is idempotent, never cached, takes its
+//! user from a header and never from a cookie, and refuses what a browser or a proxy sends
+//! although nobody asked for it (prefetch, early data, `HEAD`).
 
 use std::cell::RefCell;
 
@@ -27,7 +27,7 @@ static DURABILITY: HeaderName = HeaderName::from_static("firstcome-durability");
 
 const SOLD_OUT: Code = Code::Outcome(OutcomeWord::SoldOut);
 
-/// The coupon that a request asks a ticket of; `None` when only the table of routes can tell.
+/// The coupon of which a request wants a ticket; `None` when only the table of routes can tell.
 pub(super) fn coupon_of(request: &HttpRequest) -> Option<CouponId> {
     if !matches!(*request.method(), Method::GET | Method::POST) {
         return None;
@@ -36,7 +36,7 @@ pub(super) fn coupon_of(request: &HttpRequest) -> Option<CouponId> {
     CouponId::parse(id)
 }
 
-/// The same request as the table of routes finds it: its path may be escaped, or its id malformed.
+/// A request that the table of routes found: its path may be escaped, or its id malformed.
 pub(super) async fn issue_routed(request: HttpRequest) -> HttpResponse {
     if let Some(coupon_id) = CouponId::parse(request.match_info().query("id")) {
         return issue(&request, coupon_id).await;
@@ -61,12 +61,13 @@ async fn admitted(request: &HttpRequest, coupon_id: &CouponId) -> Result<Outcome
     };
     let caller = caller(request)?;
     let Some(issuer) = request.app_data::<Issuer>() else {
-        return Err(Problem::new(Code::Internal, "This listener issues nothing."));
+        return Err(Problem::new(Code::Internal, "This listener issues no tickets."));
     };
     Ok(issuer.issue(coupon_id, caller, claim).await)
 }
 
-/// Without the parameter a request always means claim 1, so that a retry is never a second wish.
+/// Without the parameter a request always means claim 1, so that a retry never takes a second
+/// ticket.
 fn claim(query: &str) -> Result<Claim, Problem> {
     match parameter(query, "claim")? {
         None => Ok(Claim::FIRST),
@@ -75,7 +76,7 @@ fn claim(query: &str) -> Result<Claim, Problem> {
     }
 }
 
-/// Each request pays for this: one look at each header is cheaper than a search for five of them.
+/// Every request pays for this: one look at each header is cheaper than a search for five of them.
 fn refuse_unasked(headers: &HeaderMap) -> Result<(), Problem> {
     let says = |value: &HeaderValue, word: &str| {
         value.to_str().is_ok_and(|value| value.to_ascii_lowercase().contains(word))
@@ -92,22 +93,22 @@ fn refuse_unasked(headers: &HeaderMap) -> Result<(), Problem> {
         }
     }
     if is_prefetch {
-        let detail = "A prefetch gets no ticket; ask again when the user did.";
+        let detail = "A prefetch gets no ticket; send the request when the user asks for it.";
         return Err(Problem::new(Code::SpeculativeRequest, detail));
     }
     if is_early {
-        let detail = "Early data can be replayed by anybody; ask again after the handshake.";
+        let detail = "Early data can be replayed by others; retry after the handshake.";
         return Err(Problem::new(Code::TooEarly, detail));
     }
     if body_bytes > PUBLIC_BODY_MAX_BYTES {
         let detail =
-            format!("This path takes no body, and reads over {PUBLIC_BODY_MAX_BYTES} bytes.");
+            format!("This path takes no body; up to {PUBLIC_BODY_MAX_BYTES} bytes are ignored.");
         return Err(Problem::new(Code::BodyTooLarge, detail));
     }
     Ok(())
 }
 
-/// The answer for an outcome; its status and title come with its word.
+/// The answer for an outcome, whose word decides status and title.
 fn response(coupon_id: &CouponId, outcome: &Outcome) -> HttpResponse {
     let detail = match outcome {
         Outcome::Issued { ticket, durability } => return told(ticket, *durability, "false"),
@@ -117,19 +118,21 @@ fn response(coupon_id: &CouponId, outcome: &Outcome) -> HttpResponse {
         Outcome::Closed => format!("{coupon_id} is closed."),
         Outcome::Paused => format!("{coupon_id} is paused."),
         Outcome::UserLimitReached { per_user_limit } => {
-            format!("The limit of {coupon_id} is {per_user_limit} per user; the claim is above it.")
+            format!(
+                "The limit of {coupon_id} is {per_user_limit} per user; this claim is above it."
+            )
         }
         Outcome::TicketCancelled => {
-            format!("The ticket of {coupon_id} was cancelled, and its claim is spent.")
+            format!("This ticket of {coupon_id} was cancelled; its claim cannot be used again.")
         }
         Outcome::CouponNotFound => format!("There is no coupon {coupon_id}."),
         Outcome::OutcomeUnknown => {
-            "It may have been issued. Ask again: the answer will be exact.".to_owned()
+            "The ticket may have been issued. Retry: the answer will be exact.".to_owned()
         }
-        Outcome::Overloaded => "Too many requests wait. Nothing happened.".to_owned(),
-        Outcome::Recovering => "Issuing is interrupted. Nothing is lost; ask again.".to_owned(),
+        Outcome::Overloaded => "Too many requests are waiting. No ticket was issued.".to_owned(),
+        Outcome::Recovering => "Issuing is interrupted. No ticket is lost; retry later.".to_owned(),
         Outcome::BacklogFull => {
-            "Too many tickets wait for the database. Nothing happened.".to_owned()
+            "Too many tickets are waiting for the database. No ticket was issued.".to_owned()
         }
     };
     let problem = Problem::new(Code::Outcome(outcome.into()), detail).of_coupon(coupon_id);
@@ -140,7 +143,7 @@ fn response(coupon_id: &CouponId, outcome: &Outcome) -> HttpResponse {
     .response()
 }
 
-/// Nearly everybody is told this, and all of them the same: the last body is kept for the next.
+/// Nearly everybody gets this same answer, so the last body is kept for the next request.
 fn sold_out(coupon_id: &CouponId, total: u64) -> HttpResponse {
     thread_local! {
         static LAST: RefCell<Option<(CouponId, u64, Bytes)>> = const { RefCell::new(None) };
@@ -158,7 +161,7 @@ fn sold_out(coupon_id: &CouponId, total: u64) -> HttpResponse {
     response_of(SOLD_OUT, body)
 }
 
-/// The same ticket is the same body, byte for byte; whether it is a replay stands in a header.
+/// The same ticket always has the same body, byte for byte; a header says whether it is a replay.
 fn told(ticket: &IssuedTicket, durability: Durability, is_replay: &'static str) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))

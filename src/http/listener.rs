@@ -21,17 +21,16 @@ pub(super) struct Listener {
     pub(super) listen: SocketAddr,
     pub(super) workers: usize,
     pub(super) worker_connections_max: usize,
-    /// How long an idle connection is kept.
     pub(super) keep_alive: Duration,
-    /// How long a shutdown waits for requests to end.
+    /// How long a shutdown waits for requests that have begun.
     pub(super) grace: Duration,
     /// Whether a request is still answered when its client has closed its side.
     pub(super) answers_half_closed: bool,
 }
 
 impl Listener {
-    /// Serves this application, which is made once for each worker, on its own thread, with the
-    /// address that is listened on.
+    /// Serves an application. It is made once per worker, on the worker's own thread, with
+    /// the address of the listener.
     ///
     /// # Errors
     /// When the address cannot be listened on.
@@ -63,7 +62,7 @@ impl Listener {
                 error.error_response()
             });
             let requests = HttpService::build()
-                // What actix-web does; without it a stop waits for idle connections.
+                // actix-web does this too; without it a stop waits for idle connections.
                 .graceful_shutdown_signal(move || {
                     let stopping = stopping.clone();
                     async move { stopping.notified().await }
@@ -88,7 +87,7 @@ impl Listener {
     }
 }
 
-/// A socket that listens, with room for those who wait to be accepted.
+/// A listening socket with a queue for connections that are not accepted yet.
 fn bound_to(address: SocketAddr) -> std::io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;

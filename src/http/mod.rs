@@ -1,9 +1,9 @@
 //! The two listeners.
 //!
-//! A request for a ticket (`/coupons/{id}/issue`) takes a way of its own: `edge.rs` finds its path
-//! before the table of routes is searched, and `issue.rs` reads by hand what it needs of the
-//! request and no more. Every other path goes through the table (`routes.rs`) to a handler whose
-//! signature says what it takes (`extract/`).
+//! A request for a ticket (`/coupons/{id}/issue`) takes a path of its own: `edge.rs` finds it
+//! before the table of routes is searched, and `issue.rs` reads from the request only what it
+//! needs. Every other request goes through the table (`routes.rs`) to a handler whose signature
+//! says what it takes (`extract/`).
 
 mod acts;
 mod bodies;
@@ -43,28 +43,27 @@ use listener::Listener;
 use route::{Route, allow_of};
 pub use services::Services;
 
-/// What only admins reach.
+/// The prefix of all paths that only admins may use.
 const GUARDED: &str = "/admin";
 
-/// How the open files of a server are shared out.
+/// How the open files of a server are divided among its workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shares {
-    /// Threads that serve users: as many as wanted, or fewer where files are scarce.
+    /// Threads that serve users: as many as the operator wants, or fewer where files are scarce.
     pub workers: usize,
-    /// Connections that each of them serves at once.
+    /// Connections that each worker serves at once.
     pub worker_connections_max: usize,
 }
 
-/// What an operator may change of a listener.
+/// The settings of a listener.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
-    /// How long an idle connection is kept.
     pub keep_alive: Duration,
-    /// How long a shutdown waits for requests to end.
+    /// How long a shutdown waits for requests that have begun.
     pub grace: Duration,
 }
 
-/// Starts the public listener: one issuer a worker, made by `issuer` on the worker's own thread.
+/// Starts the public listener. `issuer` makes one issuer per worker, on the worker's own thread.
 ///
 /// # Errors
 /// When the address cannot be listened on.
@@ -81,7 +80,7 @@ pub fn serve_public(
         worker_connections_max: shares.worker_connections_max,
         keep_alive: bounds.keep_alive,
         grace: bounds.grace,
-        // Who closes a connection has gone: a request that still waits then takes no ticket.
+        // A client that closes its side has left: its waiting request then takes no ticket.
         answers_half_closed: false,
     };
     listener.serve(move |address| {
@@ -96,7 +95,7 @@ pub fn serve_public(
     })
 }
 
-/// Starts the admin listener, whose page names the public one of this process.
+/// Starts the admin listener. Its page names the public listener of this process.
 ///
 /// # Errors
 /// When the address cannot be listened on.
@@ -124,7 +123,7 @@ pub fn serve_admin(
     })
 }
 
-/// The table of a listener.
+/// Adds the routes of a listener.
 fn configure(routes: Vec<Route>) -> impl FnOnce(&mut web::ServiceConfig) {
     let allow = allow_everywhere();
     let nothing = move || {
@@ -151,7 +150,7 @@ fn configure(routes: Vec<Route>) -> impl FnOnce(&mut web::ServiceConfig) {
     }
 }
 
-/// What `OPTIONS *` tells: the methods of both listeners.
+/// The answer to `OPTIONS *`: the methods of both listeners.
 fn allow_everywhere() -> String {
     let mut all = routes::public();
     all.extend(routes::admin());

@@ -15,7 +15,7 @@ use crate::domain::coupon::CouponId;
 use crate::domain::time::UnixMs;
 use crate::observe::Page;
 
-/// The coupon whose page is requested; `None` if only the table of routes can tell.
+/// The coupon whose page a request wants; `None` if only the table of routes can tell.
 pub(super) fn coupon_of(request: &HttpRequest) -> Option<CouponId> {
     if *request.method() != Method::GET {
         return None;
@@ -23,7 +23,7 @@ pub(super) fn coupon_of(request: &HttpRequest) -> Option<CouponId> {
     CouponId::parse(request.path().strip_prefix("/coupons/")?)
 }
 
-/// The same request as the table of routes finds it: its path may be escaped, or its id malformed.
+/// A request that the table of routes found: its path may be escaped, or its id malformed.
 pub(super) async fn page_routed(
     CouponPath(coupon_id): CouponPath,
     request: HttpRequest,
@@ -31,10 +31,10 @@ pub(super) async fn page_routed(
     page(&request, &coupon_id).await
 }
 
-/// What everybody may know of a coupon.
+/// The public data of a coupon.
 pub(super) async fn page(request: &HttpRequest, coupon_id: &CouponId) -> HttpResponse {
     let Some(services) = request.app_data::<ThinData<Services>>() else {
-        return Problem::new(Code::Internal, "This listener shows nothing.").response();
+        return Problem::new(Code::Internal, "This listener shows no coupons.").response();
     };
     match services.observer.page(coupon_id).await {
         Ok(page) => HttpResponse::Ok()
@@ -46,7 +46,7 @@ pub(super) async fn page(request: &HttpRequest, coupon_id: &CouponId) -> HttpRes
 }
 
 /// The body at this instant. `server_time` is in milliseconds, and a busy worker answers many
-/// requests within one, so the last body is kept and sent again.
+/// requests per millisecond, so the last body is kept and sent again.
 fn body(page: Arc<Page>) -> Bytes {
     thread_local! {
         static LAST: RefCell<Option<(Arc<Page>, UnixMs, Bytes)>> = const { RefCell::new(None) };

@@ -1,4 +1,4 @@
-//! The pages for whoever opens a listener in a browser: its paths, and commands to paste.
+//! The pages for people who open a listener in a browser: its paths, and commands to paste.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,24 +8,24 @@ use actix_web::{HttpResponse, web};
 
 use super::route::Route;
 
-/// The page of a listener.
 pub(super) type Page = Arc<str>;
 
 /// The page of the public listener at this address.
 pub(super) fn public(routes: &[Route], public: SocketAddr) -> Page {
     format!(
-        "firstcome: N tickets, whoever comes first.\n\n{}\nA ticket of the coupon summer:\n\n{}",
+        "firstcome: N tickets for those who come first.\n\n{}\n\
+         To get a ticket of the coupon summer:\n\n{}",
         lines(routes),
         issue(public)
     )
     .into()
 }
 
-/// The page of the admin listener beside a public one; a worker has none.
+/// The page of the admin listener, with the address of the public one; a worker has none.
 pub(super) fn admin(routes: &[Route], public: Option<SocketAddr>) -> Page {
     let first = "firstcome coupon create summer --total 10000\n  firstcome coupon preload summer";
     format!(
-        "firstcome: the admin listener. Every path under /admin takes\n\
+        "firstcome: the admin listener. Every path under /admin needs the header\n\
          Authorization: Bearer <admin token>.\n\n{}\nThe first commands:\n\n  {first}\n{}",
         lines(routes),
         public.map(issue).unwrap_or_default()
@@ -44,7 +44,7 @@ fn issue(public: SocketAddr) -> String {
     format!("  curl -H 'X-User-Id: ada' http://{public}/coupons/summer/issue\n")
 }
 
-/// A line for everything that can be asked for.
+/// One line per path and group of methods.
 fn lines(routes: &[Route]) -> String {
     let width = routes.iter().map(|route| route.path.len()).max().unwrap_or_default();
     let lines = routes.iter().flat_map(|route| {

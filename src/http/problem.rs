@@ -1,4 +1,4 @@
-//! Every refusal and error as it is told: RFC 9457 `application/problem+json` with a stable code.
+//! The form of every refusal and error: RFC 9457 `application/problem+json` with a stable code.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
@@ -10,13 +10,13 @@ use crate::domain::coupon::CouponId;
 use crate::domain::outcome::OutcomeWord;
 use crate::domain::time::UnixMs;
 
-/// Most bodies are shorter, and then written without growing.
+/// Most bodies are shorter, so they are written without reallocation.
 const BODY_USUAL_BYTES: usize = 512;
 
-/// Every code, with its page in docs/errors.md.
+/// Every code; docs/errors.md explains each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Code {
-    /// How a request for a ticket ends, and what else ends so.
+    /// A word for the end of a request for a ticket; some other requests end with the same words.
     Outcome(OutcomeWord),
     TicketNotFound,
     InvalidCouponId,
@@ -64,7 +64,7 @@ impl Code {
         self.row().0
     }
 
-    /// Code, status, title, and after how many seconds asking again may help.
+    /// Code, status, title, and after how many seconds a retry may help.
     fn row(self) -> (&'static str, u16, &'static str, Option<u64>) {
         match self {
             Self::Outcome(outcome) => outcome.row(),
@@ -104,7 +104,7 @@ impl Code {
             Self::CouponExists => ("coupon_exists", 409, "Coupon exists", None),
             Self::NotDraft => ("not_draft", 409, "Not a draft", None),
             Self::UseRestock => ("use_restock", 409, "Use restock", None),
-            Self::BelowIssued => ("below_issued", 409, "Below what is out", None),
+            Self::BelowIssued => ("below_issued", 409, "Total below issued tickets", None),
             Self::TotalTooLarge => ("total_too_large", 409, "Total too large", None),
             Self::AlreadyClosed => ("already_closed", 409, "Already closed", None),
             Self::Superseded => ("superseded", 409, "Paused meanwhile", None),
@@ -120,14 +120,14 @@ impl Code {
     }
 }
 
-/// One field that is out of bounds.
+/// One field that has an invalid value.
 #[derive(Debug, Serialize)]
 struct Fault {
     pointer: String,
     detail: String,
 }
 
-/// A refusal or an error on its way out; boxed, because most requests end well.
+/// A refusal or an error as it is sent; boxed, because most requests succeed.
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
 pub struct Problem(Box<Fields>);
@@ -153,7 +153,7 @@ struct Fields {
 }
 
 impl Problem {
-    /// A problem with this code, told in this sentence.
+    /// A problem with this code and this sentence.
     pub(super) fn new(code: Code, detail: impl Into<String>) -> Self {
         let (word, status, title, retry_after_seconds) = code.row();
         Self(Box::new(Fields {
@@ -171,13 +171,13 @@ impl Problem {
         }))
     }
 
-    /// With the coupon that it is about.
+    /// Adds the coupon that the problem is about.
     pub(super) fn of_coupon(mut self, id: &CouponId) -> Self {
         self.0.coupon_id = Some(id.clone());
         self
     }
 
-    /// With the fields that are out of bounds, as pointers with a sentence each.
+    /// Adds the invalid fields: a pointer and a sentence for each.
     pub(super) fn with_faults(mut self, faults: Vec<(&str, String)>) -> Self {
         let fault =
             |(pointer, detail): (&str, String)| Fault { pointer: pointer.to_owned(), detail };
@@ -185,24 +185,24 @@ impl Problem {
         self
     }
 
-    /// With the instant of opening, and the seconds until then in `Retry-After`.
+    /// Adds the time of opening, and the seconds until then as `Retry-After`.
     pub(super) fn opening(mut self, opens_at: UnixMs, opens_in_ms: u64) -> Self {
         self.0.opens_at = Some(opens_at);
         self.0.retry_after_seconds = Some(opens_in_ms.div_ceil(1_000).max(1));
         self
     }
 
-    /// The response; never cached, because a restock may come at any time.
+    /// The response. It is never cached, because a restock may come at any time.
     pub(super) fn response(&self) -> HttpResponse {
         self.builder().body(written(self))
     }
 
-    /// The response with one header more.
+    /// The response with one more header.
     pub(super) fn response_with(&self, header: (&'static str, &str)) -> HttpResponse {
         self.builder().insert_header(header).body(written(self))
     }
 
-    /// After how many seconds asking again may help.
+    /// After how many seconds a retry may help.
     pub(super) fn retry_after_seconds(&self) -> Option<u64> {
         self.0.retry_after_seconds
     }
@@ -221,16 +221,16 @@ impl Problem {
     }
 }
 
-/// The response of a problem whose body was written before, and that names no time to come back.
+/// The response of a problem whose body was written earlier and that has no `Retry-After`.
 pub(super) fn response_of(code: Code, body: Bytes) -> HttpResponse {
     let (_, status, ..) = code.row();
     builder(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)).body(body)
 }
 
-/// A body, as JSON.
+/// The value as JSON.
 pub(super) fn written(body: &impl Serialize) -> Vec<u8> {
     let mut text = Vec::with_capacity(BODY_USUAL_BYTES);
-    // Every field is text or a number: writing them to memory cannot fail.
+    // Every field is text or a number, so writing to memory cannot fail.
     let _ = serde_json::to_writer(&mut text, body);
     text
 }

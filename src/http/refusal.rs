@@ -1,4 +1,4 @@
-//! What the verbs refuse, as problems.
+//! The refusals of the verbs, as problems.
 
 use super::problem::{Code, Problem};
 use crate::domain::blame::Blame;
@@ -43,7 +43,7 @@ impl From<observe::Error> for Problem {
     }
 }
 
-/// Of one that many are told.
+/// For an error that many callers share.
 impl From<&observe::Error> for Problem {
     fn from(error: &observe::Error) -> Self {
         let detail = error.to_string();
@@ -78,8 +78,8 @@ impl From<settle::Error> for Problem {
     }
 }
 
-/// A value that the database can never hold, or a row that nobody can read, is no outage: asking
-/// again would not help.
+/// A value that the database can never store, or a row that cannot be read, is no outage: a retry
+/// would not help.
 fn of_the_store(blame: Blame, detail: String) -> Problem {
     match blame {
         Blame::Value => Problem::new(Code::ValidationFailed, detail),
@@ -91,8 +91,8 @@ fn of_the_store(blame: Blame, detail: String) -> Problem {
     }
 }
 
-/// The cause is for the log; a stranger learns only that it was not their fault.
+/// The log gets the cause; a stranger learns only that the request was not at fault.
 fn unavailable(code: Code, cause: &str) -> Problem {
     tracing::warn!(code = code.word(), cause, "a request could not be served");
-    Problem::new(code, "The service cannot do this right now. Nothing was lost; ask again.")
+    Problem::new(code, "The service cannot do this right now. Nothing was lost; retry later.")
 }

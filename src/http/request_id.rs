@@ -1,4 +1,4 @@
-//! The id of a request: the caller's, or a new one.
+//! The id of a request: the one that the client sent, or a new one.
 
 use std::cell::Cell;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -6,9 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{HeaderName, HeaderValue};
 
-/// The header that carries it.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// An empty, longer or unprintable id of the caller is replaced.
+/// An empty, longer or unprintable id from the client is replaced.
 const REQUEST_ID_MAX_BYTES: usize = 128;
 
 /// The id of this request.
@@ -20,7 +19,7 @@ pub(super) fn id_of(request: &ServiceRequest) -> HeaderValue {
     given.cloned().unwrap_or_else(new_request_id)
 }
 
-/// Unique without a system call: the thread's start and address, and a count.
+/// Unique without a system call: the start time and an address of the thread, and a counter.
 pub(super) fn new_request_id() -> HeaderValue {
     thread_local! {
         static COUNT: Cell<u64> = const { Cell::new(0) };

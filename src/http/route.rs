@@ -1,28 +1,28 @@
-//! One path: what it takes, and who answers.
+//! One path: its methods and its handlers.
 
 use actix_web::http::Method;
 use actix_web::{FromRequest, Handler, HttpRequest, Resource, Responder, web};
 
 use super::edge::other_method;
 
-/// A path with its handlers, and what the text pages say of it.
+/// A path with its handlers, and its description for the text pages.
 pub(super) struct Route {
-    /// With the names of its parts in braces.
+    /// The path, with the names of its parts in braces.
     pub(super) path: &'static str,
-    /// Methods that do the same, as people read them, and what they do; without what every path
-    /// takes.
+    /// For each group of methods that do the same: their names, and what they do. `OPTIONS` and
+    /// `HEAD`, which come with others, are left out.
     pub(super) lines: Vec<(String, &'static str)>,
     methods: Vec<Method>,
     handlers: Vec<actix_web::Route>,
 }
 
 impl Route {
-    /// A path that takes nothing but `OPTIONS`.
+    /// A path that supports only `OPTIONS`.
     pub(super) fn at(path: &'static str) -> Self {
         Self { path, lines: Vec::new(), methods: Vec::new(), handlers: Vec::new() }
     }
 
-    /// With `GET` and `HEAD`: the same, and actix leaves the body of the second out.
+    /// Adds `GET` and `HEAD`; actix leaves out the body of a `HEAD`.
     pub(super) fn shows<F, Args>(self, says: &'static str, handler: F) -> Self
     where
         F: Handler<Args>,
@@ -32,7 +32,7 @@ impl Route {
         self.with(&[Method::GET, Method::HEAD], says, handler)
     }
 
-    /// With methods that all do the same.
+    /// Adds methods that all do the same.
     pub(super) fn with<F, Args>(
         mut self,
         methods: &[Method],
@@ -54,7 +54,7 @@ impl Route {
         self
     }
 
-    /// What `OPTIONS` tells, and an answer 405.
+    /// The methods for the `Allow` header of `OPTIONS` and of a 405.
     fn allow(&self) -> String {
         allow(self.methods.iter())
     }
@@ -72,7 +72,7 @@ impl Route {
     }
 }
 
-/// The methods that any of these routes takes, and `OPTIONS`, which all take.
+/// All methods of these routes, and `OPTIONS`, which every path supports.
 pub(super) fn allow_of(routes: &[Route]) -> String {
     allow(routes.iter().flat_map(|route| &route.methods))
 }

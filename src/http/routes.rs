@@ -1,4 +1,4 @@
-//! The table of routes: every path of both listeners stands here, and nowhere else.
+//! The table of routes: it lists every path of both listeners.
 
 use actix_web::http::Method;
 
@@ -8,13 +8,13 @@ use super::{acts, coupons, errors_page, export, health, issue, page, pages, tick
 /// The paths of the public listener.
 pub(super) fn public() -> Vec<Route> {
     vec![
-        // First, so that the constant reply that benchmarks measure pays for nobody else's pattern.
+        // First, so that the constant reply that benchmarks measure pays for no other pattern.
         Route::at("/healthz").shows("the process answers", health::healthz),
-        // Only for paths that are escaped or malformed: see `edge::request_id_and_fast_ways`.
-        // No HEAD: it would issue a ticket that nobody sees.
+        // For paths that are escaped or malformed only: see `edge::request_id_and_fast_ways`.
+        // No HEAD: it would issue a ticket without showing it to anybody.
         Route::at("/coupons/{id}/issue").with(
             &[Method::GET, Method::POST],
-            "one ticket, or why not; X-User-Id says who asks",
+            "one ticket, or why not; the header X-User-Id names the user",
             issue::issue_routed,
         ),
         Route::at("/coupons/{id}")
@@ -40,44 +40,40 @@ pub(super) fn admin() -> Vec<Route> {
             .shows("one coupon", coupons::find)
             .with(
                 &[Method::PATCH],
-                "changes window, limit per user and name; all of a draft",
+                "changes window, limit per user and name; of a draft any field",
                 coupons::patch,
             )
             .with(&[Method::DELETE], "deletes a draft", coupons::delete),
         Route::at("/admin/coupons/{id}/preload").with(
             &[Method::POST],
-            "puts it into Redis: from now on it can be issued",
+            "loads it into Redis, so that its tickets can be issued",
             acts::preload,
         ),
         Route::at("/admin/coupons/{id}/restock").with(
             &[Method::POST],
-            r#"gives stock: {"delta":500}, with an Idempotency-Key"#,
+            r#"adds stock: {"delta":500}, with an Idempotency-Key"#,
             acts::restock,
         ),
-        Route::at("/admin/coupons/{id}/pause").with(
-            &[Method::POST],
-            "interrupts issuing",
-            acts::pause,
-        ),
+        Route::at("/admin/coupons/{id}/pause").with(&[Method::POST], "pauses issuing", acts::pause),
         Route::at("/admin/coupons/{id}/resume").with(
             &[Method::POST],
-            "goes on issuing",
+            "resumes issuing",
             acts::resume,
         ),
         Route::at("/admin/coupons/{id}/close").with(
             &[Method::POST],
-            "ends issuing for good",
+            "ends issuing; this cannot be undone",
             acts::close,
         ),
         Route::at("/admin/coupons/{id}/acts")
-            .shows("who changed what, and what came of it, in pages", acts::list),
+            .shows("who changed what, and the results, in pages", acts::list),
         Route::at("/admin/coupons/{id}/stats")
             .shows("the balance, with its rows counted one by one", coupons::stats),
         Route::at("/admin/coupons/{id}/winners")
             .shows("every ticket; format=csv|ndjson|xlsx|csv-excel", export::winners),
         Route::at("/admin/tickets/{ticket_id}/cancel").with(
             &[Method::POST],
-            "gives its stock back; its claim and its serial stay spent",
+            "returns its stock; its claim and its serial are not used again",
             tickets::cancel,
         ),
         Route::at("/metrics").shows("for Prometheus", health::metrics),

@@ -1,4 +1,4 @@
-//! The verbs, as the handlers reach them.
+//! The services that the handlers call.
 
 use std::sync::Arc;
 
@@ -12,16 +12,10 @@ use crate::settle::Settler;
 /// Handles to the verbs, for both listeners.
 #[derive(Clone)]
 pub struct Services {
-    /// Coupons and their changes.
     pub preparer: Preparer,
-    /// Tickets after they were issued.
     pub settler: Settler,
-    /// What is true right now.
     pub observer: Observer,
-    /// Who users are.
     pub users: Arc<Users>,
-    /// Who admins are.
     pub admin_token: AdminToken,
-    /// Renders the metrics.
     pub metrics: PrometheusHandle,
 }

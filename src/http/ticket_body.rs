@@ -1,17 +1,17 @@
-//! The body of a ticket that was just issued or told again.
+//! The body of a ticket that was just issued or replayed.
 //!
-//! Every winner gets one, so it is put together from pieces, which takes less than `serde` does.
-//! The test holds it to what `serde` writes everywhere else.
+//! Every winner gets one, so it is built from pieces, which costs less than `serde`. The test
+//! compares it with what `serde` writes everywhere else.
 
 use itoa::Buffer;
 
 use crate::domain::issued_ticket::IssuedTicket;
 
-/// `error` is always there, and null: `JSON.parse(body).error === null` tells a ticket.
+/// `error` is always present, and null: `JSON.parse(body).error === null` recognizes a ticket.
 pub(super) fn ticket_body(issued: &IssuedTicket) -> String {
     let ticket = &issued.ticket;
     let coupon_id = ticket.coupon_id.as_str();
-    // The one field that may need escapes. Writing a text to memory cannot fail.
+    // The only field that may need escapes. Writing text to memory cannot fail.
     let user_id = serde_json::to_string(ticket.user_id.as_str()).unwrap_or_default();
     let (mut serial, mut claim) = (Buffer::new(), Buffer::new());
     let serial = serial.format(ticket.serial.0);

@@ -16,13 +16,13 @@ use crate::settle::UserCursor;
 type Answer = Result<HttpResponse, Problem>;
 type Verbs = web::ThinData<Services>;
 
-/// `GET /tickets/{ticket_id}`: the caller's own; everybody else's is 404.
+/// `GET /tickets/{ticket_id}`: the caller's own ticket; another user's ticket is a 404.
 pub(super) async fn find(TicketPath(id): TicketPath, caller: Caller, verbs: Verbs) -> Answer {
     let shown = verbs.settler.find(&id, &caller.user_id).await?;
     Ok(uncached(&shown.body()))
 }
 
-/// `GET /me/tickets?cursor=&limit=`: the caller's own tickets that have rows.
+/// `GET /me/tickets?cursor=&limit=`: those of the caller's own tickets that have rows.
 pub(super) async fn mine(page: Page, caller: Caller, verbs: Verbs) -> Answer {
     let after = page.after(read_cursor)?;
     let shown = verbs.settler.of_user(&caller.user_id, after.as_ref(), page.limit_rows).await?;
@@ -33,7 +33,7 @@ pub(super) async fn mine(page: Page, caller: Caller, verbs: Verbs) -> Answer {
     Ok(uncached(&TicketPage { tickets, next_cursor }))
 }
 
-/// `POST /admin/tickets/{ticket_id}/cancel`: gives its stock back. Repeating it changes nothing.
+/// `POST /admin/tickets/{ticket_id}/cancel`: returns its stock. Repeating it changes nothing.
 pub(super) async fn cancel(
     TicketPath(id): TicketPath,
     admin: Admin,

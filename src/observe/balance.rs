@@ -7,46 +7,40 @@ use crate::domain::time::UnixMs;
 use crate::lua::audit::Balance;
 use crate::store::Counts;
 
-/// A coupon's balance. `total = remaining + issued - returned` and `holders = issued` hold at any
-/// instant, under any load (I1, I2).
+/// A coupon's balance. `total = remaining + issued - returned` and `holders = issued` are true at
+/// any instant, under any load (I1, I2).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Audit {
-    /// The coupon.
     pub coupon_id: CouponId,
     /// The time of Redis.
     pub as_of: UnixMs,
-    /// Whether everything balances.
     pub ok: bool,
-    /// What does not, each in a sentence.
+    /// What does not balance, one sentence each.
     pub faults: Vec<String>,
-    /// Tickets in all.
     pub total: u64,
     /// Tickets ever issued.
     pub issued: u64,
-    /// Tickets whose stock went back.
+    /// Tickets whose stock was returned.
     pub returned: u64,
-    /// Stock that nobody has, with what is held back.
+    /// Stock that nobody has, including the stock under embargo.
     pub remaining: u64,
-    /// Stock that came back and is held back for 150 ms.
+    /// Returned stock that nobody can get yet, for 150 ms.
     pub embargoed: u64,
     /// (user, claim) pairs that ever got a ticket.
     pub holders: u64,
-    /// The last serial.
     pub last_serial: u64,
-    /// Tickets that are rows.
+    /// Tickets that have rows.
     pub persisted: u64,
-    /// Tickets that are not rows yet.
+    /// Tickets that have no rows yet.
     pub backlog: u64,
-    /// Tickets that could not be written and were listed.
+    /// Tickets that could not be written and were listed instead.
     pub dead_letters: u64,
-    /// The epoch.
     pub epoch: u32,
-    /// The version.
     pub version: u64,
 }
 
 impl Audit {
-    /// The audit of what Redis has and of how many rows the persister counted.
+    /// The audit of what Redis has, and of how many rows the persister counted.
     pub(super) fn of(id: &CouponId, balance: &Balance, persisted: u64) -> Self {
         let mut faults = Vec::new();
         let (granted, out) = (balance.total + balance.returned, balance.remaining + balance.issued);
@@ -56,19 +50,19 @@ impl Audit {
         }
         if balance.holders != balance.issued {
             faults.push(format!(
-                "{} were issued, but {} are held (I2)",
+                "{} tickets were issued, but there are {} holders (I2)",
                 balance.issued, balance.holders
             ));
         }
         if balance.last_serial < balance.issued {
             faults.push(format!(
-                "the last serial {} lies below the {} issued (I5)",
+                "the last serial {} is below the number of issued tickets, {} (I5)",
                 balance.last_serial, balance.issued
             ));
         }
         if persisted > balance.issued {
             faults.push(format!(
-                "{persisted} are rows, but only {} were issued (I3)",
+                "{persisted} tickets have rows, but only {} were issued (I3)",
                 balance.issued
             ));
         }
@@ -92,8 +86,8 @@ impl Audit {
         }
     }
 
-    /// Compares with the rows, counted one by one. They were read before Redis, so they may be
-    /// fewer, and never more.
+    /// Compares with the rows, counted one by one. They were read before Redis, so there may be
+    /// fewer of them, but never more.
     pub(super) fn compare_rows(&mut self, counts: &Counts) {
         if counts.last_serial > self.last_serial {
             self.faults.push(format!(
@@ -110,7 +104,7 @@ impl Audit {
         self.ok = self.faults.is_empty();
     }
 
-    /// Adds what else is wrong.
+    /// Adds other faults.
     pub(super) fn add(&mut self, faults: Vec<String>) {
         self.faults.extend(faults);
         self.ok = self.faults.is_empty();

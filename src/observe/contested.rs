@@ -1,14 +1,14 @@
-//! Contested tickets, as the rows have them: also those that no living persister has met.
+//! Contested tickets by their rows: also those that no running persister has seen.
 
 use futures_util::stream::{self, StreamExt as _};
 
 use crate::domain::limits::PAGE_DEFAULT_ROWS;
 use crate::store::{self, Store};
 
-/// So many coupons are counted together: a distant database takes its time for each.
+/// How many coupons are counted at once: a distant database takes its time for each.
 const COUNTS_AT_ONCE: usize = 4;
 
-/// The sentence about them, if there are any; counted coupon by coupon.
+/// A sentence about contested tickets, if there are any; counted coupon by coupon.
 ///
 /// # Errors
 /// Those of any call to the database.
@@ -32,8 +32,8 @@ pub(super) async fn sentence(store: &dyn Store) -> store::Result<Option<String>>
     let are = if tickets == 1 { "ticket is" } else { "tickets are" };
     Ok(first.map(|first| {
         format!(
-            "{tickets} {are} contested: the row of another ticket stands where one belongs, \
-             first of coupon {first}"
+            "{tickets} {are} contested: the row of another ticket exists instead; the \
+             first one is of coupon {first}"
         )
     }))
 }

@@ -1,5 +1,5 @@
-//! Whether what goes to Redis and to the database is encrypted on its way: a version of TLS, such
-//! as `TLSv1.3`, or why there is none. The answers are for people.
+//! Whether the connections to Redis and to the database are encrypted: a version of TLS, such as
+//! `TLSv1.3`, or why there is none. The answers are for people.
 
 use std::net::IpAddr;
 
@@ -24,8 +24,7 @@ fn told(version: Result<Option<String>, String>) -> String {
     }
 }
 
-/// The sentence about a password that goes to these hosts unencrypted, as far as they are other
-/// machines.
+/// A warning about a password that may go to these hosts unencrypted, if they are other machines.
 pub(super) fn password_in_the_clear(
     whose: &str,
     mut hosts: impl Iterator<Item = String>,

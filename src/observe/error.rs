@@ -1,4 +1,4 @@
-//! What keeps a question about a coupon from its answer.
+//! Why a question about a coupon got no answer.
 
 use crate::{redis, store};
 
@@ -8,7 +8,7 @@ pub enum Error {
     /// There is no such coupon, or it is a draft.
     #[error("there is no such coupon")]
     CouponNotFound,
-    /// The coupon was preloaded, and Redis does not have it, or lost a part of it.
+    /// The coupon was preloaded, and Redis has lost all or a part of it.
     #[error("the coupon waits for its recovery")]
     Recovering,
     /// The database did not answer.
@@ -22,7 +22,7 @@ pub enum Error {
 impl From<redis::Error> for Error {
     fn from(error: redis::Error) -> Self {
         match error {
-            // What Redis has of the coupon is no whole coupon.
+            // The data of the coupon in Redis is incomplete.
             redis::Error::Malformed(_) => Self::Recovering,
             error => Self::Redis(error),
         }

@@ -1,4 +1,4 @@
-//! What is true right now: of a coupon, and of the whole service.
+//! What is true now: of one coupon, and of the whole service.
 
 mod balance;
 mod contested;
@@ -31,21 +31,18 @@ use rows::Rows;
 pub use state::CouponState;
 use state::{balance, preloaded};
 
-/// What an admin sees of a coupon.
+/// The statistics of a coupon, for admins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Stats {
-    /// The balance at this instant.
     #[serde(flatten)]
     pub audit: Audit,
     /// Its rows, counted one by one.
     pub rows: u64,
-    /// Rows that are cancelled.
     pub cancelled: u64,
-    /// Contested tickets.
     pub contested: u64,
     /// Records of the coupon's shard that wait for the database.
     pub shard_records: u64,
-    /// Tickets in them.
+    /// Tickets in these records.
     pub shard_unpersisted: u64,
 }
 
@@ -59,7 +56,6 @@ pub struct Observer {
 }
 
 impl Observer {
-    /// An observer of this Redis and this database.
     pub fn new(redis: &Redis, store: Arc<dyn Store>) -> Self {
         Self {
             redis: redis.clone(),
@@ -69,17 +65,17 @@ impl Observer {
         }
     }
 
-    /// Its readiness says also what the parts of this process report here.
+    /// Adds the reports of this process's parts to its readiness.
     #[must_use]
     pub fn told_by(self, health: Health) -> Self {
         Self { health, ..self }
     }
 
-    /// What everybody may know of a coupon. Its balance is at most 200 ms and one look-up old; who
-    /// asks meanwhile is told the same.
+    /// The public data of a coupon. Its balance is never older than 200 ms plus one look-up;
+    /// callers that ask during that time get the same one.
     ///
     /// # Errors
-    /// [`Error::CouponNotFound`] for drafts too.
+    /// [`Error::CouponNotFound`], also for drafts.
     pub async fn page(&self, id: &CouponId) -> Result<Arc<Page>, Arc<Error>> {
         self.pages.find(id).await
     }
@@ -87,9 +83,9 @@ impl Observer {
     /// The balance of a coupon at this instant (I1, I2, I5).
     ///
     /// # Errors
-    /// [`Error::CouponNotFound`] for drafts too.
+    /// [`Error::CouponNotFound`], also for drafts.
     pub async fn audit(&self, id: &CouponId) -> Result<Audit, Error> {
-        // The rows first: what they say can only be overtaken by Redis, never the other way round.
+        // The rows first: Redis may be ahead of what they say, but never behind.
         let before = match preloaded(&*self.store, id).await {
             Err(Error::CouponNotFound) => match self.audit_without_row(id).await? {
                 Some(audit) => return Ok(audit),
@@ -103,8 +99,9 @@ impl Observer {
         Ok(audit)
     }
 
-    /// Of a coupon that Redis has although it is none by its row: the database went back. `None` if
-    /// it was only preloaded meanwhile.
+    /// The audit of a coupon that Redis has and the database does not, or has as a draft: the
+    /// database was restored to an earlier state. `None` if the coupon was only preloaded
+    /// meanwhile.
     async fn audit_without_row(&self, id: &CouponId) -> Result<Option<Audit>, Error> {
         let balance = match balance(&self.redis, id).await {
             Err(Error::Recovering) => return Err(Error::CouponNotFound),
@@ -123,7 +120,7 @@ impl Observer {
     /// The balance with counts over all rows of the coupon, for admins.
     ///
     /// # Errors
-    /// [`Error::CouponNotFound`] for drafts too.
+    /// [`Error::CouponNotFound`], also for drafts.
     pub async fn stats(&self, id: &CouponId) -> Result<Stats, Error> {
         let before = preloaded(&*self.store, id).await?;
         let counts: Counts = self.store.counts(id).await?;
@@ -144,24 +141,24 @@ impl Observer {
         })
     }
 
-    /// The state of a coupon as everybody sees it; a draft is one only to admins, and `unknown` one
-    /// that Redis cannot tell.
+    /// The public state of a coupon. Only admins see `draft`, and `unknown` when Redis does not
+    /// answer.
     pub async fn state(&self, coupon: &Coupon) -> &'static str {
         self.states(std::slice::from_ref(coupon)).await[0].state
     }
 
-    /// As [`Observer::state`], of each coupon and with its stock; Redis is asked once for all.
+    /// Like [`Observer::state`], for each coupon and with its stock; asks Redis once for all.
     pub async fn states(&self, coupons: &[Coupon]) -> Vec<CouponState> {
         state::of_all(&self.redis, coupons).await
     }
 
-    /// Whether this process can issue, and what is unsafe about its servers: what its parts
-    /// reported last. Waits for nobody.
+    /// Whether this process can issue, and what is unsafe about its servers, by the last reports
+    /// of its parts. Waits for nobody.
     pub fn readiness(&self) -> Readiness {
         Readiness::of(self.health.told(), self.redis.generation().current())
     }
 
-    /// The sentence about contested tickets, if there are any; counted coupon by coupon.
+    /// A sentence about contested tickets, if there are any; counted coupon by coupon.
     ///
     /// # Errors
     /// Those of any call to the database.
@@ -169,17 +166,18 @@ impl Observer {
         contested::sentence(&*self.store).await
     }
 
-    /// The sentence about records that stay without rows, if there are any or if nobody can tell.
+    /// A sentence about records that stay without rows, if there are any or if that cannot be
+    /// found out.
     pub async fn stuck_records(&self) -> Option<String> {
         stuck::told(&self.redis).await
     }
 
-    /// What encrypts the connections to Redis.
+    /// How the connections to Redis are encrypted.
     pub async fn encryption_of_redis(&self) -> String {
         encryption::of_redis(&self.redis).await
     }
 
-    /// What encrypts the connections to the database.
+    /// How the connections to the database are encrypted.
     pub async fn encryption_of_database(&self) -> String {
         encryption::of_database(&*self.store).await
     }

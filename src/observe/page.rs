@@ -25,24 +25,22 @@ const ROW_LIFE: Duration = Duration::from_secs(1);
 /// How long a look-up waits for a newer row before it uses the old one.
 const ROW_PATIENCE: Duration = Duration::from_millis(50);
 
-/// What everybody may know of a coupon.
+/// The public data of a coupon.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PublicView<'a> {
-    /// Its id.
     pub id: &'a CouponId,
-    /// Its name for people.
+    /// Its display name.
     pub name: &'a str,
     /// `scheduled`, `open`, `sold_out`, `paused`, `closed` or `recovering`.
     pub state: &'static str,
-    /// Tickets in all.
     pub total: u64,
     /// Stock that nobody has.
     pub remaining: u64,
-    /// Tickets that one user may hold.
+    /// Tickets that one user may have.
     pub per_user_limit: u8,
-    /// First instant of issuing.
+    /// First instant at which tickets are issued.
     pub opens_at: Option<UnixMs>,
-    /// First instant after issuing.
+    /// First instant at which no ticket is issued any more.
     pub closes_at: Option<UnixMs>,
     /// The time of Redis, for countdowns.
     pub server_time: UnixMs,
@@ -59,13 +57,13 @@ pub struct Page {
 }
 
 impl Page {
-    /// The time of Redis now: the time in its reply, plus what has passed since on this machine.
+    /// The time of Redis now: the time in its reply, plus the time since then on this machine.
     pub fn server_time(&self) -> UnixMs {
         let since = Moment::now() - self.known_at;
         self.balance.now.plus_ms(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
     }
 
-    /// What the page says at this time of Redis. The state follows the window without a look-up.
+    /// The page at this time of Redis. Its state follows the window without a look-up.
     pub fn at(&self, server_time: UnixMs) -> PublicView<'_> {
         let (definition, balance) = (&self.coupon.definition, &self.balance);
         PublicView {
@@ -82,7 +80,7 @@ impl Page {
     }
 }
 
-/// A row, and when it was asked for.
+/// A row, and when its look-up began.
 type Row = (Moment, Arc<Coupon>);
 
 /// The pages of all coupons.

@@ -1,4 +1,5 @@
-//! May this process be sent requests? With the reasons when not, for whoever is woken by it.
+//! Whether this process should get requests, and the reasons if not, for the operator who is
+//! called.
 
 use serde::Serialize;
 
@@ -10,9 +11,9 @@ use crate::telemetry::health::Report;
 pub struct Readiness {
     /// Whether requests should come.
     pub ready: bool,
-    /// Why not, each in a sentence.
+    /// Why not, one sentence per reason.
     pub reasons: Vec<String>,
-    /// What an operator should mend although requests may come, each in a sentence.
+    /// What an operator should repair although requests may come, one sentence each.
     pub warnings: Vec<String>,
     /// The durability level in force: `always`, `everysec` or `none`; `unknown` without Redis.
     pub durability: &'static str,
@@ -21,8 +22,8 @@ pub struct Readiness {
 }
 
 impl Readiness {
-    /// Whether a process can issue whose parts report this and that knows this of Redis, and what
-    /// is unsafe about its servers.
+    /// The readiness of a process, from the reports of its parts and from what it knows of this
+    /// life of Redis.
     pub(super) fn of(told: Report, life: Life) -> Self {
         let Report { mut reasons, warnings } = told;
         let proven = life.proven();

@@ -1,5 +1,5 @@
-//! Do Redis and the rows tell the same of a coupon? Only what no act and no ticket on its way can
-//! explain is a fault.
+//! Compares a coupon in Redis with its rows. A difference that an act or a ticket on its way can
+//! explain is no fault.
 
 use crate::domain::act::Act;
 use crate::domain::coupon::{Coupon, CouponId};
@@ -8,18 +8,16 @@ use crate::store::{Counts, Store};
 
 use super::error::Error;
 
-/// What the rows say of a coupon around the instant of a balance.
+/// The rows of a coupon around the instant of its balance.
 pub(super) struct Rows {
-    /// The coupon's row, read before the balance.
     pub(super) before: Coupon,
-    /// The act that was the last one of the balance, read after it.
+    /// The last act of the balance, read after the balance.
     act: Option<Act>,
-    /// The coupon's row, read after the act.
     after: Coupon,
 }
 
 impl Rows {
-    /// Reads what is compared with this balance, of which `before` was read before.
+    /// Reads the rows to compare with this balance; `before` was read earlier than the balance.
     pub(super) async fn around(
         store: &dyn Store,
         before: Coupon,
@@ -35,15 +33,17 @@ impl Rows {
     pub(super) fn faults(&self, balance: &Balance) -> Vec<String> {
         let mut faults = Vec::new();
         let number = balance.act_no;
-        // Rows come first: what Redis has applied is a row, whatever is on its way.
+        // Rows come first: an act that Redis has applied has a row, whatever is on its way.
         match &self.act {
             None => faults.push(format!("Redis has act {number}, but the database lost it (I8)")),
             Some(act) if act.token() != balance.act_token => {
-                faults.push(format!("act {number} is one act in Redis and another one here (I8)"));
+                faults.push(format!(
+                    "act {number} in Redis is another one than in the database (I8)"
+                ));
             }
             Some(_) => {}
         }
-        // Redis comes second, but never by more than the one act that may be under way.
+        // Redis comes second, and is behind by at most the one act that may be under way.
         let (acts, version) = (self.before.act_no, self.before.version);
         if acts > number + 1 || version > balance.version {
             faults.push(format!(
@@ -62,10 +62,10 @@ impl Rows {
                 ));
             }
         }
-        // What is no record any more was committed before.
+        // A ticket that is no longer in a record was committed before.
         if balance.shard_records == 0 && self.after.persisted < balance.issued {
             faults.push(format!(
-                "{} were issued, only {} are rows, and none waits for the database (I3)",
+                "{} tickets were issued, {} have rows, and none waits for the database (I3)",
                 balance.issued, self.after.persisted
             ));
         }
@@ -84,7 +84,7 @@ impl Rows {
         let is_still = self.is_still(balance) && self.before.act_no == balance.act_no;
         if is_still && counts.cancelled != balance.returned {
             faults.push(format!(
-                "{} rows are cancelled, but the stock of {} went back (I8)",
+                "{} rows are cancelled, but the stock of {} was returned (I8)",
                 counts.cancelled, balance.returned
             ));
         }
@@ -93,8 +93,8 @@ impl Rows {
 
     /// Whether no act was under way at the instant of the balance.
     fn is_still(&self, balance: &Balance) -> bool {
-        let is_settled = self.act.as_ref().is_some_and(|act| act.result.is_some());
-        is_settled && self.after.act_no == balance.act_no
+        let is_recorded = self.act.as_ref().is_some_and(|act| act.result.is_some());
+        is_recorded && self.after.act_no == balance.act_no
     }
 }
 
@@ -154,13 +154,13 @@ pub(super) mod tests {
     fn what_is_under_way_is_no_fault() {
         let none: [String; 0] = [];
         assert_eq!(rows().faults(&told()), none);
-        // Intended and not applied; applied and not settled; settled after Redis was asked.
+        // Intended and not applied; applied and not recorded; recorded after Redis was asked.
         let ahead = Coupon { act_no: 3, ..coupon() };
         let before = Rows { before: ahead.clone(), after: ahead.clone(), ..rows() };
         assert_eq!(before.faults(&told()), none);
-        let unsettled = Rows { act: Some(Act { result: None, ..act() }), ..rows() };
+        let unrecorded = Rows { act: Some(Act { result: None, ..act() }), ..rows() };
         let applied = Balance { version: 3, total: 105, ..told() };
-        assert_eq!(unsettled.faults(&applied), none);
+        assert_eq!(unrecorded.faults(&applied), none);
         let after = Coupon { version: 3, ..ahead };
         assert_eq!(Rows { after, ..rows() }.faults(&told()), none);
         // A pause whose act is not written yet; tickets that wait for the database.

@@ -1,4 +1,4 @@
-//! What Redis and the rows say of coupons.
+//! The states of coupons, from Redis and from the rows.
 
 use super::error::Error;
 use crate::domain::coupon::{Coupon, CouponId, State};
@@ -12,7 +12,7 @@ use crate::store::Store;
 pub struct CouponState {
     /// Its state as admins see it.
     pub state: &'static str,
-    /// Tickets ever issued; `None` where Redis does not have it, or cannot tell.
+    /// Tickets ever issued; `None` if Redis does not have the coupon or does not answer.
     pub issued: Option<u64>,
     /// Stock that nobody has; `None` as above.
     pub remaining: Option<u64>,
@@ -64,7 +64,7 @@ pub(super) async fn preloaded(store: &dyn Store, id: &CouponId) -> Result<Coupon
     coupon.filter(|coupon| coupon.state != State::Draft).ok_or(Error::CouponNotFound)
 }
 
-/// The state of a coupon at this time of Redis, as everybody sees it. The same order as in
+/// The public state of a coupon at this time of Redis, in the same order of checks as in
 /// `issue.lua`.
 pub(super) fn at(balance: &Balance, now: UnixMs) -> &'static str {
     let is_over = balance.closes_at.is_some_and(|at| at <= now);

@@ -1,10 +1,10 @@
-//! Records that some persister holds and cannot write, as anybody can see them in Redis.
+//! Records that a persister cannot write, as Redis shows them to every process.
 
 use crate::domain::limits::ROWS_LATE;
 use crate::redis::Redis;
 use crate::redis::stuck::{self, Stuck};
 
-/// The sentence about them, if there are any or if nobody can tell.
+/// A sentence about them, if there are any or if that cannot be found out.
 pub(super) async fn told(redis: &Redis) -> Option<String> {
     match stuck::stuck_records(redis, ROWS_LATE).await {
         Ok(stuck) => stuck.as_ref().map(sentence),

@@ -9,17 +9,16 @@ use crate::domain::limits::{
 /// The bounds of a persister.
 #[derive(Debug, Clone)]
 pub struct Bounds {
-    /// Tickets of one transaction.
+    /// Tickets per transaction.
     pub batch_max_tickets: usize,
-    /// How long a batch that is not full may gather.
+    /// How long a batch that is not full may wait for more records.
     pub batch_max_age: Duration,
-    /// How long the read of new records blocks.
     pub read_block: Duration,
-    /// Entries of a consumer that was silent for this long are taken over.
+    /// The entries of a consumer that was silent for this long are taken over.
     pub take_over_idle: Duration,
-    /// How often silent consumers are looked for, and this one is seen.
+    /// How often this consumer shows that it is alive and looks for silent ones.
     pub take_over_every: Duration,
-    /// A consumer that was silent for this long and holds nothing is taken out of the groups.
+    /// A consumer that was silent for this long and has no entries is removed from the groups.
     pub gone_after: Duration,
     /// How often a record that the database refuses is tried again, and logged.
     pub refused_retry: Duration,

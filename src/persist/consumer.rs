@@ -1,5 +1,5 @@
-//! Who lives, and who does not: persisters are seen by each other, and what a silent one holds is
-//! taken over (P5 step 1). To take from one that only stopped is harmless (I9).
+//! Which persisters are alive. Each one shows that it is, and takes over the entries of a silent
+//! one (P5 step 1). Taking them from one that was only slow is harmless (I9).
 
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -13,16 +13,16 @@ use crate::lua::take_over::{self, Args, Reply};
 use crate::redis::generation::Accepted;
 use crate::redis::{self, Redis};
 
-/// A member of the groups of all shards.
+/// A member of the consumer groups of all shards.
 pub(super) struct Consumer {
     redis: Redis,
     name: String,
     bounds: Bounds,
-    /// When the shards are looked at again.
+    /// When the next look at the shards is due.
     look_at: Instant,
     /// Shards whose streams can be read.
     readable: Vec<Shard>,
-    /// Shards whose streams cannot, and why; they hold up no other.
+    /// Shards whose streams cannot be read, and why; they delay no other shard.
     unreadable: BTreeMap<Shard, String>,
 }
 
@@ -43,17 +43,17 @@ impl Consumer {
         &self.readable
     }
 
-    /// Whether the stream of this shard is there and cannot be read.
+    /// Whether the stream of this shard exists and cannot be read.
     pub(super) fn is_unreadable(&self, shard: Shard) -> bool {
         self.unreadable.contains_key(&shard)
     }
 
-    /// The sentences about the shards that cannot be read.
+    /// One sentence for each shard that cannot be read.
     pub(super) fn sentences(&self) -> impl Iterator<Item = &String> {
         self.unreadable.values()
     }
 
-    /// The next look at the shards is due at once.
+    /// Makes the next look at the shards due at once.
     pub(super) fn look_soon(&mut self) {
         self.look_at = Instant::now();
     }
@@ -63,9 +63,10 @@ impl Consumer {
         self.look_at <= Instant::now()
     }
 
-    /// Looks at every shard: is seen there, takes over what silent consumers hold, and finds out
-    /// which shards can be read. A shard that cannot holds up no other. Says whether this consumer
-    /// may hold records now that it has not read: taken over, or of a shard that can be read again.
+    /// Looks at every shard: shows that this consumer is alive, takes over the entries of silent
+    /// consumers, and finds out which shards can be read. A shard that cannot be read delays no
+    /// other. Returns whether this consumer may now have pending entries that it has not read:
+    /// taken over, or of a shard that can be read again.
     ///
     /// # Errors
     /// When Redis cannot be reached.
@@ -76,7 +77,7 @@ impl Consumer {
             match self.attend(accepted, shard, READ_MAX_RECORDS).await {
                 Ok(Reply::Taken(records)) => {
                     taken += records;
-                    // The pass that went on without this shard left there what it holds.
+                    // The last pass left the pending entries of this shard unread.
                     let is_back = self.unreadable.remove(&shard).is_some();
                     has_more |= records > 0 || is_back;
                     readable.push(shard);
@@ -95,14 +96,14 @@ impl Consumer {
         if taken > 0 {
             tracing::info!(records = taken, "took over records of a silent persister");
         }
-        // Only now: a look that is cut off in the middle is done again.
+        // Only at the end: a look that is cut off is repeated.
         self.readable = readable;
         self.look_at = Instant::now() + self.bounds.take_over_every;
         Ok(has_more)
     }
 
-    /// Works, and lets this consumer be seen meanwhile, however long it takes: what a living
-    /// persister has in hand is left to it.
+    /// Runs the work, and meanwhile shows that this consumer is alive, however long it takes: the
+    /// entries of a running persister are not taken over.
     pub(super) async fn seen_while<T>(&self, work: impl Future<Output = T>) -> T {
         let mut work = pin!(work);
         let every = self.bounds.take_over_every.max(Duration::from_millis(10));
@@ -118,8 +119,8 @@ impl Consumer {
         let Ok(accepted) = self.redis.generation().proven() else { return };
         for shard in &self.readable {
             if let Err(error) = self.attend(&accepted, *shard, 0).await {
-                // Whoever takes over meanwhile writes the same rows.
-                tracing::debug!(%error, "this persister could not be seen");
+                // A persister that takes over meanwhile writes the same rows.
+                tracing::debug!(%error, "could not show that this persister is alive");
                 return;
             }
         }

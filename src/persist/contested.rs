@@ -1,21 +1,21 @@
-//! Tickets that met another ticket where only one may be. It must not happen: somebody was told
-//! what another one was told too (I2, I5), so this process says it until it ends.
+//! Tickets that conflict with another ticket where only one may be. This must never happen: two
+//! users were told of the same ticket (I2, I5). So this process reports it until it ends.
 
 use std::collections::BTreeSet;
 
 use crate::domain::limits::CONTESTED_MAX;
 use crate::domain::ticket::TicketId;
 
-/// Those that this process met. One that comes again counts once.
+/// Those that this process found. One that comes again counts once.
 #[derive(Default)]
 pub(super) struct Contested {
-    /// At the bound the others are not remembered.
+    /// At the bound, further ids are not remembered.
     ids: BTreeSet<TicketId>,
     first: Option<TicketId>,
 }
 
 impl Contested {
-    /// These were in a batch that was written.
+    /// Adds the contested tickets of a batch that was written.
     pub(super) fn add(&mut self, ids: &[TicketId]) {
         for id in ids {
             self.first.get_or_insert_with(|| id.clone());
@@ -25,14 +25,14 @@ impl Contested {
         }
     }
 
-    /// The sentence about them, if there are any.
+    /// A sentence about them, if there are any.
     pub(super) fn sentence(&self) -> Option<String> {
         let first = self.first.as_ref()?;
         let more = if self.ids.len() < CONTESTED_MAX { "" } else { " or more" };
         let are = if self.ids.len() == 1 { "ticket is" } else { "tickets are" };
         Some(format!(
-            "{}{more} {are} contested: the row of another ticket stands where one belongs, first \
-             met by {first}",
+            "{}{more} {are} contested: the row of another ticket exists instead; the first \
+             one is {first}",
             self.ids.len()
         ))
     }

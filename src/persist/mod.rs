@@ -1,6 +1,6 @@
-//! From the stream into the database. A record is acknowledged after its tickets' commit and never
-//! before, so a crash at any moment means that it comes again, and coming again changes nothing
-//! (I3, I9).
+//! From the stream into the database. A record is acknowledged after the commit of its tickets and
+//! never before. So after a crash at any moment it is delivered again, and writing it again
+//! changes nothing (I3, I9).
 
 mod bounds;
 mod consumer;
@@ -26,12 +26,11 @@ use pace::Pace;
 use pending::Pending;
 use write::{Away, Writer};
 
-/// What a step did.
+/// The result of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// This many tickets were committed and acknowledged.
     Persisted(usize),
-    /// There was nothing to do.
     Idle,
     /// Redis or the database was away; the step has waited before it returned.
     Waited,
@@ -45,7 +44,7 @@ pub struct Persister {
     pending: Pending,
     writer: Writer,
     pace: Pace,
-    /// Shards whose first coupon was preloaded.
+    /// Changes when the first coupon of a shard is preloaded.
     preloaded: watch::Receiver<u16>,
     health: Health,
 }
@@ -73,19 +72,19 @@ impl Persister {
         }
     }
 
-    /// The same, which reports what it cannot write to this register.
+    /// Reports what it cannot write to this register.
     #[must_use]
     pub fn reporting_to(self, health: Health) -> Self {
         Self { health, ..self }
     }
 
-    /// Reads a batch and persists it; waits when there is nothing, or when something is away. It
-    /// waits itself, because it must be seen meanwhile: 1 second for the stream, 5 seconds at most
-    /// after failures. Every call and every transaction has its own time-out; a batch that is
-    /// refused takes one transaction for each record. A step that is dropped loses nothing: what it
-    /// had read is pending, and is read again.
+    /// Reads a batch and persists it; waits when there is nothing, or when something is away. The
+    /// step itself waits, because the consumer must show meanwhile that it is alive: 1 second for
+    /// the stream, 5 seconds at most after failures. Every call and every transaction has its own
+    /// time-out; a batch that is refused takes one transaction per record. A step that is dropped
+    /// loses nothing: the entries that it had read are pending, and are read again.
     pub async fn step(&mut self) -> Step {
-        // The first ticket of a shard does not wait for the next look.
+        // The first ticket of a shard must not wait for the next look at the shards.
         if self.preloaded.has_changed().unwrap_or(false) {
             self.preloaded.mark_unchanged();
             self.begin_anew();
@@ -93,11 +92,12 @@ impl Persister {
         self.step_with(true).await
     }
 
-    /// Persists all that stands in the stream by now, own pending entries first, and takes this
-    /// consumer out of the group.
+    /// Persists everything that is in the stream by now, own pending entries first, and leaves the
+    /// group.
     pub async fn drain(&mut self) {
         self.begin_anew();
-        // Whoever proves a generation stops at the same time, so nothing is waited for.
+        // The prover stops at the same time, so a life that is not proven now never will be: no
+        // wait.
         while self.redis.generation().proven().is_ok() {
             let is_idle = self.step_with(false).await == Step::Idle;
             if is_idle && (!self.pending.is_pass_due() || self.consumer.readable().is_empty()) {
@@ -110,7 +110,7 @@ impl Persister {
         tracing::warn!("this life of Redis is not proven; the stream's records stay there");
     }
 
-    /// Own pending entries come first, and all shards are looked at: also one whose first coupon
+    /// Reads own pending entries first, and looks at all shards: also at one whose first coupon
     /// was preloaded since the last look.
     fn begin_anew(&mut self) {
         self.pending.begin_anew();
@@ -186,7 +186,7 @@ impl Persister {
                 }
                 Err(Away) => {
                     pace.shrink();
-                    // What comes after it is tried first: perhaps only this one cannot be written.
+                    // Goes on with the records after it: perhaps only this one cannot be written.
                     pending.go_on_behind(after);
                     pending.read_again();
                     return self.back_off().await;

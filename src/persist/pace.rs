@@ -1,4 +1,4 @@
-//! How much is written at once, and how long is waited after a failure (P5 step 5).
+//! How much is written at once, and how long the pause is after a failure (P5 step 5).
 
 use std::time::Duration;
 
@@ -6,15 +6,12 @@ use crate::domain::back_off::BackOff;
 
 /// The longest pause after a first failure.
 const PAUSE_FIRST: Duration = Duration::from_millis(100);
-/// The longest pause.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
-/// The pace of one persister.
 pub(super) struct Pace {
-    /// Tickets of one transaction at most.
     batch_max_tickets: usize,
-    /// Tickets of the next transactions. Halved when the database is away, as it also seems to be
-    /// when it is too slow for a whole batch; an eighth more with each batch that was written.
+    /// Tickets per transaction now. Halved when the database is away, because a database that is
+    /// too slow for a whole batch looks the same; an eighth more after each batch.
     batch_tickets: usize,
     back_off: BackOff,
 }
@@ -30,23 +27,23 @@ impl Pace {
         self.batch_tickets
     }
 
-    /// A batch was written.
+    /// Called after a batch was written.
     pub(super) fn grow(&mut self) {
         let more = self.batch_tickets + self.batch_tickets.div_ceil(8);
         self.batch_tickets = more.min(self.batch_max_tickets);
     }
 
-    /// A batch could not be written.
+    /// Called after a batch could not be written.
     pub(super) fn shrink(&mut self) {
         self.batch_tickets = (self.batch_tickets / 2).max(1);
     }
 
-    /// How long to wait after this failure: at most 0.1, 0.2, 0.4 … 5 seconds.
+    /// The pause after this failure: at most 0.1, 0.2, 0.4 … 5 seconds.
     pub(super) fn pause(&mut self) -> Duration {
         self.back_off.pause()
     }
 
-    /// All went well: the next pause is the shortest again.
+    /// Called when all went well: the next pause is the shortest again.
     pub(super) fn recover(&mut self) {
         self.back_off.reset();
     }

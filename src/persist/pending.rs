@@ -1,5 +1,5 @@
 //! What is read next: own pending entries first, then new ones (P5 step 1). A read is about one
-//! batch, whatever waits, so that other persisters find work too.
+//! batch, however much waits, so that other persisters get work too.
 
 use super::bounds::Bounds;
 use super::consumer::Consumer;
@@ -10,29 +10,29 @@ use crate::redis;
 use crate::redis::generation::Accepted;
 use crate::redis::stream::{Entry, Reader};
 
-/// The id after which there are only entries that nobody has read.
+/// The id that XREADGROUP takes for entries that nobody has read.
 const NEW: &str = ">";
 
-/// An id of an entry for each shard.
+/// One entry id per shard.
 type Ids = Vec<String>;
 
-/// What one consumer has in hand, and how far it has read.
+/// The pending entries of one consumer, and how far it has read.
 pub(super) struct Pending {
     reader: Reader,
     bounds: Bounds,
-    /// While own pending entries are read: after which id of each shard. They come first at the
-    /// start, after a failure and after a take-over.
+    /// While own pending entries are read: the id in each shard after which to read. They come
+    /// first at the start, after a failure and after a take-over.
     pending_after: Option<Ids>,
-    /// After which id of each shard the last read began.
+    /// The id in each shard after which the last read began.
     read_after: Ids,
-    /// Whether pending entries wait that are no refused ones: taken over, not acknowledged, or not
-    /// written. They are read again with the next look, so that they hold up nobody meanwhile.
+    /// Whether pending entries wait that are no poison: taken over, not acknowledged, or not
+    /// written. They are read again after the next look at the shards, so that they delay nobody.
     is_pass_due: bool,
     pub(super) poison: Poison,
 }
 
 impl Pending {
-    /// Own pending entries come first.
+    /// Reads own pending entries first.
     pub(super) fn new(reader: Reader, bounds: &Bounds) -> Self {
         Self {
             reader,
@@ -44,32 +44,33 @@ impl Pending {
         }
     }
 
-    /// The own pending entries are read next, all of them.
+    /// Next, reads all own pending entries.
     pub(super) fn begin_anew(&mut self) {
         self.pending_after = Some(from_the_beginning());
     }
 
-    /// The own pending entries behind these are read next.
+    /// Next, reads the own pending entries after these.
     pub(super) fn go_on_behind(&mut self, after: Ids) {
         self.pending_after = Some(after);
     }
 
-    /// Some of the pending entries wait to be read again.
+    /// Some pending entries must be read again.
     pub(super) fn read_again(&mut self) {
         self.is_pass_due = true;
     }
 
-    /// Whether pending entries wait that are no refused ones.
+    /// Whether pending entries wait that are no poison.
     pub(super) fn is_pass_due(&self) -> bool {
         self.is_pass_due
     }
 
-    /// After which id of each shard the last read began.
+    /// The id in each shard after which the last read began.
     pub(super) fn read_after(&self) -> Ids {
         self.read_after.clone()
     }
 
-    /// After each look at the shards: begins a pass over the pending entries when one is due.
+    /// Called after each look at the shards: begins a pass over the pending entries when one is
+    /// due.
     pub(super) fn begin_due_pass(&mut self, consumer: &Consumer) {
         let is_due = self.is_pass_due || self.poison.is_due(|shard| consumer.is_unreadable(shard));
         if self.pending_after.is_none() && is_due {
@@ -78,8 +79,8 @@ impl Pending {
         }
     }
 
-    /// The next entries, none when there is nothing to do now; about as many as make a batch of so
-    /// many tickets.
+    /// The next entries, about as many as make a batch of this many tickets; none when there is
+    /// nothing to do now.
     pub(super) async fn read(
         &mut self,
         accepted: &Accepted,
@@ -107,16 +108,17 @@ impl Pending {
         let mut entries = self.gather(accepted, shards, &new, batch_tickets, block).await?;
         let tickets = tickets_in(&entries);
         if block && tickets > 0 && tickets < self.bounds.batch_max_tickets / 2 {
-            // A batch by age: a transaction costs the same for one ticket and for a hundred.
+            // Lets a batch fill for a while: a transaction costs the same for one ticket and for a
+            // hundred.
             tokio::time::sleep(self.bounds.batch_max_age).await;
             entries.extend(self.gather(accepted, shards, &new, batch_tickets, false).await?);
         }
         Ok(entries)
     }
 
-    /// Reads a few entries of every shard, and then more of those shards that have more, as many as
-    /// fit into a batch by the size of the largest so far. Records that grow suddenly fill more
-    /// than a batch, but never more than [`READ_MAX_RECORDS`] of them are asked for at once.
+    /// Reads a few entries of every shard, and then more of the shards that have more: as many as
+    /// fit into a batch if all are as large as the largest so far. If records suddenly grow, they
+    /// are more than a batch, but never more than [`READ_MAX_RECORDS`] are requested at once.
     async fn gather(
         &mut self,
         accepted: &Accepted,
@@ -171,7 +173,7 @@ pub(super) fn advanced(mut after: Ids, entries: &[Entry]) -> Ids {
     after
 }
 
-/// Cuts entries into batches of at most this many tickets, never through a record.
+/// Cuts entries into batches of at most this many tickets; a record is never split.
 pub(super) fn cut(entries: Vec<Entry>, max_tickets: usize) -> Vec<Vec<Entry>> {
     let mut batches: Vec<Vec<Entry>> = Vec::new();
     let mut tickets = 0;

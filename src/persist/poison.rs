@@ -1,5 +1,5 @@
-//! Records that stay pending because the decoder or the database refuses them. They are tried again
-//! and again, and hold up nobody (I3).
+//! Records that stay pending because the decoder or the database refuses them. They are tried
+//! again and again, and delay no other record (I3).
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -9,16 +9,16 @@ use crate::domain::limits::POISON_MAX_RECORDS;
 use crate::redis::stream::Entry;
 use crate::telemetry::metrics;
 
-/// A crowd of refused records is one line in the log, and the next one this much later.
+/// Many refused records make one line in the log; the next line comes this much later.
 const LOG_EVERY: Duration = Duration::from_secs(10);
 
 type Key = (Shard, String);
 
-/// What is refused, and when it is tried again. Beyond [`POISON_MAX_RECORDS`] a record is not
-/// remembered; it is tried again with every pass over the pending records.
+/// The refused records, and when they are tried again. Beyond [`POISON_MAX_RECORDS`] a record is
+/// not remembered; it is tried again with every pass over the pending records.
 pub(super) struct Poison {
     records: HashMap<Key, Instant>,
-    /// Those of them that this pass over the pending records met; the others are gone.
+    /// Refused records that the current pass has seen; the others have left the stream.
     seen: HashSet<Key>,
     /// One of them, and why.
     example: Option<(Key, String)>,
@@ -39,7 +39,7 @@ impl Poison {
         }
     }
 
-    /// The record stays pending.
+    /// Called when a record was refused and stays pending.
     pub(super) fn add(&mut self, entry: &Entry, reason: &str) {
         let key = (entry.shard, entry.id.clone());
         self.unlogged += 1;
@@ -51,7 +51,7 @@ impl Poison {
         metrics::poison_records(self.records.len());
     }
 
-    /// The record is a row now.
+    /// Called when a record was written.
     pub(super) fn remove(&mut self, entry: &Entry) {
         let key = (entry.shard, entry.id.clone());
         if self.records.remove(&key).is_some() {
@@ -60,13 +60,13 @@ impl Poison {
         self.example.take_if(|(example, _)| *example == key);
     }
 
-    /// Whether one of them is to be tried again, in a shard that can be read.
+    /// Whether one of them should be tried again, in a shard that can be read.
     pub(super) fn is_due(&self, is_unreadable: impl Fn(Shard) -> bool) -> bool {
         let now = Instant::now();
         self.records.iter().any(|((shard, _), retry_at)| *retry_at <= now && !is_unreadable(*shard))
     }
 
-    /// Without the refused entries whose time has not come.
+    /// Removes refused entries whose retry is not due yet.
     pub(super) fn due(&mut self, entries: Vec<Entry>) -> Vec<Entry> {
         let now = Instant::now();
         let is_due = |entry: &Entry| {
@@ -78,8 +78,8 @@ impl Poison {
         entries.into_iter().filter(is_due).collect()
     }
 
-    /// At the end of a pass over all pending records: what was refused and not met was written by
-    /// another persister, or deleted, unless its shard could not be read.
+    /// Called at the end of a pass over all pending records: a refused record that was not seen
+    /// was written by another persister, or deleted, unless its shard could not be read.
     pub(super) fn forget_the_gone(&mut self, is_unreadable: impl Fn(Shard) -> bool) {
         let seen = std::mem::take(&mut self.seen);
         let is_there = |key: &Key| seen.contains(key) || is_unreadable(key.0);
@@ -88,7 +88,7 @@ impl Poison {
         metrics::poison_records(self.records.len());
     }
 
-    /// Logs what was refused since the last time, in one line.
+    /// Logs the records that were refused since the last line, in one line.
     pub(super) fn log(&mut self) {
         let Some(((shard, id), reason)) = &self.example else { return };
         if self.unlogged == 0 || Instant::now() < self.log_at {
@@ -100,7 +100,7 @@ impl Poison {
         self.log_at = Instant::now() + LOG_EVERY;
     }
 
-    /// The sentence about them, if there are any.
+    /// A sentence about them, if there are any.
     pub(super) fn sentence(&self) -> Option<String> {
         let ((shard, id), reason) = self.example.as_ref()?;
         let records = self.records.len();

@@ -15,7 +15,7 @@ use crate::redis::stream::Entry;
 use crate::store::{self, Store};
 use crate::telemetry::metrics;
 
-/// The database is away; what was read stays pending.
+/// The database is away; the entries that were read stay pending.
 #[derive(Debug)]
 pub(super) struct Away;
 
@@ -25,7 +25,7 @@ pub(super) struct Writer {
     store: Arc<dyn Store>,
     now_ms: fn() -> i64,
     contested: Contested,
-    /// Since when no transaction ended well, and why the last one did not.
+    /// Since when no transaction succeeded, and why the last one failed.
     away_since: Option<(Instant, String)>,
 }
 
@@ -35,7 +35,7 @@ impl Writer {
         Self { redis, store, now_ms, contested: Contested::default(), away_since: None }
     }
 
-    /// What an operator should know of.
+    /// What an operator should know, one sentence each.
     pub(super) fn sentences(&self) -> impl Iterator<Item = String> {
         let away = self.away_since.as_ref().map(|(since, error)| {
             format!("no row could be written for {} s: {error}", since.elapsed().as_secs())
@@ -43,8 +43,8 @@ impl Writer {
         self.contested.sentence().into_iter().chain(away)
     }
 
-    /// Persists a batch and says how many tickets it acknowledged. When the database refuses the
-    /// batch, it is tried again record by record, so that a bad record holds up nobody.
+    /// Persists a batch and returns how many tickets it acknowledged. If the database refuses the
+    /// batch, its records are tried one by one, so that a bad record delays no other.
     pub(super) async fn write(
         &mut self,
         accepted: &Accepted,
@@ -91,7 +91,8 @@ impl Writer {
         Ok(persisted)
     }
 
-    /// One transaction. An interrupted commit counts as failed: coming again is a no-op (I9).
+    /// Runs one transaction. An interrupted commit counts as failed: writing again changes nothing
+    /// (I9).
     async fn commit(&mut self, entries: &[Entry], consumer: &Consumer) -> store::Result<()> {
         let records: Vec<Record> =
             entries.iter().filter_map(|entry| entry.record.as_ref().ok()).cloned().collect();
@@ -107,15 +108,15 @@ impl Writer {
         }
         if let Some(id) = persisted.contested.first() {
             let tickets = persisted.contested.len();
-            tracing::error!(tickets, ticket.id = %id, "contested: others stand where one may be");
+            tracing::error!(tickets, ticket.id = %id, "contested: other tickets have their rows");
             self.contested.add(&persisted.contested);
         }
         metrics::contested(persisted.contested.len());
         Ok(())
     }
 
-    /// Drops the records of a committed batch from their streams. Whatever fails here leaves them
-    /// pending, and they come again.
+    /// Removes the records of a committed batch from their streams. After a failure they stay
+    /// pending, and are delivered again.
     async fn acknowledge(
         &self,
         accepted: &Accepted,

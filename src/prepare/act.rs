@@ -1,5 +1,5 @@
-//! How an act is carried out: intended, applied, settled. Repeating any step is harmless, so a lost
-//! reply or a crash between two of them is finished by whoever comes next (I8, P9 steps 1-3).
+//! How an act is carried out: intended, applied, recorded. Repeating any step is harmless, so
+//! after a lost reply or a crash any process can finish the act (I8, P9 steps 1-3).
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -26,7 +26,7 @@ pub(super) struct Acts {
     pub(super) store: Arc<dyn Store>,
     pub(super) now: fn() -> UnixMs,
     pub(super) diverged: Diverged,
-    /// Set at start, whenever the database was away, and when an act went to Redis first.
+    /// Set at the start, whenever the database was away, and when an act went to Redis first.
     pub(super) redis_may_be_ahead: Arc<AtomicBool>,
 }
 
@@ -37,12 +37,11 @@ impl Acts {
         Self { redis, store, now, diverged, redis_may_be_ahead }
     }
 
-    /// Tells this register of coupons that have diverged.
+    /// Reports diverged coupons to this register.
     pub(super) fn reporting_to(self, health: Health) -> Self {
         Self { diverged: self.diverged.told_to(health), ..self }
     }
 
-    /// The coupon's row.
     pub(super) async fn coupon(&self, id: &CouponId) -> Result<Coupon, Refusal> {
         self.store.find_coupon(id).await?.ok_or(Refusal::CouponNotFound)
     }
@@ -88,23 +87,24 @@ impl Acts {
         }
     }
 
-    /// Finishes somebody else's act. What it came to is its own caller's business.
+    /// Finishes an act of another caller, who gets its result.
     pub(super) async fn give_way(&self, other: &Act) -> Result<(), Refusal> {
         match self.carry_out(other).await {
             Ok(_) | Err(Refusal::BelowIssued { .. } | Refusal::TotalTooLarge { .. }) => Ok(()),
-            // `ActInProgress`: others finished it and went on.
+            // `ActInProgress`: other processes finished it and went on.
             Err(Refusal::AlreadyClosed | Refusal::Superseded | Refusal::ActInProgress) => Ok(()),
             Err(refusal) => Err(refusal),
         }
     }
 
-    /// Applies an intended act in Redis and settles it in the database.
+    /// Applies an intended act in Redis and records the result in the database.
     pub(super) async fn carry_out(&self, act: &Act) -> Result<Applied, Refusal> {
         let accepted = self.redis.generation().proven().map_err(Refusal::Unproven)?;
         let recovering = |sentence| Err(Refusal::Recovering(sentence));
         match self.apply(&accepted, act).await? {
             ActReply::Decided(result) => {
-                // Others may have settled it meanwhile: each act is logged once, by all processes.
+                // Another process may have recorded it meanwhile: each act is logged once among
+                // all processes.
                 if self.store.record_act(act, &result).await? {
                     log(act, &result);
                 }
@@ -117,13 +117,13 @@ impl Acts {
             ActReply::Unknown => recovering("Redis lacks a coupon that was preloaded"),
             ActReply::OtherGeneration | ActReply::StaleEpoch(_) => {
                 self.redis.generation().doubt();
-                recovering("Redis changed; ask again")
+                recovering("Redis changed; retry")
             }
         }
     }
 
-    /// What came of an act that others finished before they went on to the next one. Redis went on,
-    /// so its row is settled by now; if it is not, those were acts that the database lost.
+    /// The result of an act that others finished before they went on to the next one. Redis went
+    /// on, so the act is recorded by now; if it is not, the database lost the acts of Redis.
     async fn finished_by_others(&self, act: &Act) -> Result<Applied, Refusal> {
         let found = self.store.find_act(&act.coupon_id, act.act_no).await?;
         match found.filter(|found| found.token() == act.token()).and_then(|found| found.result) {
@@ -145,7 +145,8 @@ impl Acts {
                     key_id: &coupon.key_id,
                     version: coupon.version + 1,
                     token,
-                    // Later than every act of an earlier coupon that had this id.
+                    // Greater than the stock version of every act of an earlier coupon with this
+                    // id.
                     stock_version: act.intended_at.0.max(1).unsigned_abs(),
                 };
                 let reply = lua::preload::preload(redis, &args).await?;
@@ -176,15 +177,15 @@ impl Acts {
     }
 }
 
-/// One line for each act of an admin. A request that gives way to another's act logs it under its
-/// own id: `who` names whoever asked for it.
+/// One log line for each act of an admin. A request that finishes another caller's act logs it
+/// under its own request id: `who` says who asked for the act.
 fn log(act: &Act, result: &ActResult) {
     let (kind, delta, who) = (act.change.word(), act.change.delta(), act.who.word());
     let act_no = act.act_no;
     tracing::info!(coupon.id = %act.coupon_id, act_no, kind, delta, who, %result, "act");
 }
 
-/// What a script refused is a refusal to the caller too.
+/// What a script refused becomes a refusal to the caller.
 pub(super) fn told(result: &ActResult) -> Result<Applied, Refusal> {
     match result {
         ActResult::Applied(applied) => Ok(*applied),

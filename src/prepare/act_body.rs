@@ -1,4 +1,4 @@
-//! An act as the log of its coupon tells it, over HTTP and on the command line.
+//! The form of an act in the log of its coupon, over HTTP and on the command line.
 
 use serde::Serialize;
 
@@ -11,7 +11,7 @@ use crate::domain::who::Who;
 /// A page of a coupon's acts.
 #[derive(Serialize)]
 pub struct ActPage {
-    /// In the sequence of their numbers.
+    /// In the order of their numbers.
     pub acts: Vec<ActBody>,
     /// Where the next page begins; `None` after the last one.
     pub next_cursor: Option<String>,
@@ -32,7 +32,7 @@ pub struct ActBody {
     result: ResultBody,
 }
 
-/// What it was to change.
+/// The change that it asked for.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum ChangeBody {
@@ -42,7 +42,7 @@ enum ChangeBody {
     OfState {},
 }
 
-/// What came of it.
+/// Its result.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum ResultBody {
@@ -52,7 +52,6 @@ enum ResultBody {
 }
 
 impl ActBody {
-    /// The body of an act.
     pub fn of(logged: &LoggedAct) -> Self {
         let LoggedAct { act, recorded_at } = logged;
         Self {

@@ -1,6 +1,6 @@
-//! Cancelling gathers: while an act of a coupon is under way, further cancels wait, and the next
-//! act carries all of them, up to 500 (P9 steps 1 and 4). No timer: when nothing is under way, a
-//! cancel goes at once and alone.
+//! Cancels are gathered: while an act of a coupon is under way, further cancels wait, and the next
+//! act carries all of them, up to 500 (P9 steps 1 and 4). There is no timer: when nothing is under
+//! way, a cancel goes at once and alone.
 
 use std::collections::HashSet;
 use std::time::Instant;
@@ -21,7 +21,7 @@ use crate::store::Cancelled;
 #[derive(Clone)]
 pub(super) struct Cancels {
     acts: Acts,
-    /// The gatherings that somebody waits in.
+    /// The gatherings that have waiting callers.
     gatherings: Gatherings,
 }
 
@@ -30,11 +30,11 @@ impl Cancels {
         Self { acts: acts.clone(), gatherings: Gatherings::default() }
     }
 
-    /// Cancels a ticket: its row and the return of its stock are one transaction (P9 step 4). Done
-    /// before, it changes nothing.
+    /// Cancels a ticket: its row changes and the return of its stock is intended in one
+    /// transaction (P9 step 4). Cancelling a cancelled ticket changes nothing.
     ///
     /// # Errors
-    /// [`Refusal::TicketNotFound`], [`Refusal::InProgress`] while the row is not there, and those
+    /// [`Refusal::TicketNotFound`], [`Refusal::InProgress`] while there is no row yet, and those
     /// of an act.
     pub(super) async fn cancel(&self, id: &TicketId, who: Who) -> Result<(), Refusal> {
         let gathering = self.gatherings.of(&id.coupon_id, who);
@@ -45,9 +45,10 @@ impl Cancels {
                 Ok(Ok(true)) => return Ok(()),
                 Ok(Ok(false)) => return Err(self.why_no_row(id).await),
                 Ok(Err(refusal)) => return Err(refusal),
-                // Nobody took it along yet.
+                // Nobody has carried it out yet.
                 Err(TryRecvError::Empty) => {}
-                // The caller that took it along left in the middle. To do it again is harmless.
+                // The caller that was carrying it out was dropped in the middle. Repeating is
+                // harmless.
                 Err(TryRecvError::Closed) => told = gathering.join(id.serial)?,
             }
             let together = gathering.take();
@@ -64,14 +65,15 @@ impl Cancels {
         }
     }
 
-    /// Cancels tickets of one coupon by one act. The serials that have no row.
+    /// Cancels tickets of one coupon by one act. Returns the serials that have no row.
     async fn cancel_all(
         &self,
         id: &CouponId,
         serials: &[Serial],
         who: Who,
     ) -> Result<HashSet<Serial>, Refusal> {
-        // Before the rows say that they are cancelled, while Redis could not.
+        // Before any row says `cancelled`, because Redis could not apply the return of a diverged
+        // coupon.
         self.acts.diverged.check(id).await?;
         let since = Instant::now();
         while since.elapsed() < GIVE_WAY {
@@ -88,7 +90,7 @@ impl Cancels {
         Err(Refusal::ActInProgress)
     }
 
-    /// A serial that Redis gave has a row soon; every other one has no ticket.
+    /// A serial that Redis gave will have a row soon; any other serial has no ticket.
     async fn why_no_row(&self, id: &TicketId) -> Refusal {
         match holders::last_serial(&self.acts.redis, &id.coupon_id).await {
             Ok(Some(last)) if id.serial <= last => Refusal::InProgress,

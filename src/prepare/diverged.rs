@@ -1,5 +1,5 @@
-//! Coupons of which Redis has acts that the database lost: it went back to a backup, or a standby
-//! that lacked the last commits took over. Equal numbers are then not the same act.
+//! Coupons for which Redis has acts that the database lost: it was restored from a backup, or a
+//! standby took over without the last commits. Acts with equal numbers may then be different acts.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,10 +15,10 @@ use crate::store::Store;
 use crate::telemetry::health::{Health, Part, Report};
 use crate::telemetry::metrics;
 
-/// So many coupons are looked at together: a distant database takes its time for each.
+/// How many coupons are checked at once: a distant database takes its time for each.
 const CHECKS_AT_ONCE: usize = 8;
 
-/// The diverged coupons that this process has met; cheap to clone.
+/// The diverged coupons that this process has found; cheap to clone.
 #[derive(Clone)]
 pub(super) struct Diverged {
     redis: Redis,
@@ -33,18 +33,19 @@ impl Diverged {
         Self { redis, store, ids: Arc::default(), health: Health::default() }
     }
 
-    /// The same, told to this register.
+    /// Reports them to this register.
     pub(super) fn told_to(self, health: Health) -> Self {
         Self { health, ..self }
     }
 
-    /// Remembers a coupon, and logs it when it is new. At the bound the others are not remembered.
+    /// Remembers a coupon, and logs it when it is new. At the bound, further coupons are not
+    /// remembered.
     pub(super) fn add(&self, id: &CouponId) {
         let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
         if ids.len() < DIVERGED_MAX && ids.insert(id.clone()) {
             tracing::error!(coupon.id = %id,
-                "Redis has acts of this coupon that the database lost: it can be paused and \
-                 closed, and is changed in no other way (docs/operate.md#diverged)");
+                "Redis has acts of this coupon that the database lost: it can only be paused and \
+                 closed (docs/operate.md#diverged)");
             self.report(&ids);
         }
     }
@@ -56,19 +57,19 @@ impl Diverged {
         }
     }
 
-    /// Whether this coupon is one of them.
     pub(super) fn has(&self, id: &CouponId) -> bool {
         self.ids.lock().unwrap_or_else(PoisonError::into_inner).contains(id)
     }
 
-    /// A warning and no reason: the coupon goes on issuing exactly, and so do all others.
+    /// A warning, not a reason against requests: the coupon still issues correctly, like all
+    /// others.
     fn report(&self, ids: &BTreeSet<CouponId>) {
         let warning = ids.first().map(|first| {
             let more = if ids.len() < DIVERGED_MAX { "" } else { " or more" };
             let coupons = if ids.len() == 1 { "coupon" } else { "coupons" };
             format!(
                 "The database went back: Redis has acts that it lost, of {}{more} {coupons}, such \
-                 as {first}. They can be paused and closed, and are changed in no other way.",
+                 as {first}. They can only be paused and closed.",
                 ids.len()
             )
         });
@@ -77,8 +78,8 @@ impl Diverged {
         self.health.report(Part::Relay, report);
     }
 
-    /// Fails when the coupon's last act in Redis is no row of the database. Rows come first, so it
-    /// always is one, unless the database lost it.
+    /// Fails when the database has no row for the coupon's last act in Redis. Rows come first, so
+    /// there is one, unless the database lost it.
     pub(super) async fn check(&self, id: &CouponId) -> Result<(), Refusal> {
         let audit::Reply::Balance(balance) = audit::audit(&self.redis, id).await? else {
             return Ok(());
@@ -91,11 +92,11 @@ impl Diverged {
         Err(self.refusal_of(id))
     }
 
-    /// Looks at every coupon once, for acts that the database lost; they are told as the relay
-    /// tells them. It writes nothing, and finishes nothing.
+    /// Checks every coupon once for acts that the database lost; they are reported in the relay's
+    /// words. It writes nothing, and finishes nothing.
     ///
     /// # Errors
-    /// When Redis or the database is away. What concerns one coupon only is told by others.
+    /// When Redis or the database is away. Faults of a single coupon are reported elsewhere.
     pub(super) async fn look_at_all(&self) -> Result<(), Refusal> {
         let mut after = None;
         loop {
@@ -113,7 +114,7 @@ impl Diverged {
         }
     }
 
-    /// The refusal of an act of this coupon, which is remembered.
+    /// The refusal of an act of this coupon, which is remembered as diverged.
     pub(super) fn refusal_of(&self, id: &CouponId) -> Refusal {
         self.add(id);
         Refusal::Diverged

@@ -1,5 +1,5 @@
-//! Pause and close: they only take away, so nothing holds them up. When the row cannot be had in
-//! time, or Redis and the database have diverged, they go to Redis first (P9 step 7).
+//! Pause and close: they only take away, so nothing may delay them. When the row cannot be written
+//! in time, or Redis and the database have diverged, they go to Redis first (P9 step 7).
 
 use std::sync::atomic::Ordering;
 
@@ -15,12 +15,10 @@ use crate::lua::{ActReply, audit};
 use crate::redis::Redis;
 use crate::store;
 
-/// What may come before its row.
+/// A change that may be in Redis before its row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stop {
-    /// Interrupts issuing.
     Pause,
-    /// Ends it for good.
     Close,
 }
 
@@ -33,12 +31,9 @@ impl Stop {
         }
     }
 
-    /// Stops a coupon in Redis alone. It needs no database and no proven life of Redis: this is the
-    /// one write that comes without a proof. A relay writes the act afterwards.
+    /// Stops a coupon in Redis alone. It needs neither the database nor a proven life of Redis:
+    /// this is the one write that is allowed without a proof. A relay writes the act afterwards.
     ///
-    /// # Errors
-    /// [`Refusal::AlreadyClosed`]; [`Refusal::CouponNotFound`] when Redis does not have it; those
-    /// of Redis.
     pub async fn go_first(self, redis: &Redis, id: &CouponId) -> Result<Applied, Refusal> {
         let change = match self {
             Self::Pause => StateChange::Pause,
@@ -52,7 +47,6 @@ impl Stop {
     }
 }
 
-/// Changes the state of coupons; cheap to clone.
 #[derive(Clone)]
 pub(super) struct Stops {
     acts: Acts,
@@ -63,11 +57,11 @@ impl Stops {
         Self { acts: acts.clone() }
     }
 
-    /// Pauses, resumes or closes. A pause or close goes to Redis first when its row cannot be had
-    /// within half a second, when Redis and the database have diverged, or when `redis_first` asks
-    /// for it; its act is written afterwards (P9 step 7). A close is for good: with an `If-Match`
-    /// or a key in hand it waits for its row, which alone can refuse it. A pause does not: whoever
-    /// pulls the brake is not asked whether they know the latest version.
+    /// Pauses, resumes or closes. A pause or close goes to Redis first when its row cannot be
+    /// written within half a second, when Redis and the database have diverged, or when
+    /// `redis_first` asks for it; its act is written afterwards (P9 step 7). A close cannot be
+    /// undone: with an `If-Match` or an idempotency key it waits for its row, which alone can
+    /// refuse it. A pause does not wait: in an emergency nobody needs to know the latest version.
     ///
     /// # Errors
     /// [`Refusal::AlreadyClosed`], [`Refusal::Superseded`] and those of an act.
@@ -80,14 +74,14 @@ impl Stops {
     ) -> Result<Applied, Refusal> {
         let waits_for_its_row = change == Change::Close && request.is_conditional() && !redis_first;
         let Some(stop) = Stop::of(&change).filter(|_| !waits_for_its_row) else {
-            // A Redis that does not answer is met by the act itself, which then stands as intended.
+            // If Redis does not answer, the act itself finds out and stays intended.
             if let Err(error) = self.write_what_went_first(id).await {
                 tracing::debug!(%error, coupon.id = %id, "not known whether a pause came first");
             }
             return self.acts.act(id, change, request).await;
         };
         let first = if redis_first { Some(self.go_first(id, stop).await?) } else { None };
-        // What it had intended when it is given up is carried out by a relay.
+        // After the time-out, the relay carries out what was intended.
         let row = tokio::time::timeout(ROW_WAIT, async {
             if !redis_first {
                 self.write_what_went_first(id).await?;
@@ -103,7 +97,7 @@ impl Stops {
             Some(applied) => Ok(applied),
             None => self.go_first(id, stop).await,
         };
-        // Redis does not have it: what the row said is the better answer.
+        // Redis does not have the coupon, so the refusal of the row is the better answer.
         if let Err(Refusal::CouponNotFound) = told {
             return Err(refusal);
         }
@@ -112,17 +106,18 @@ impl Stops {
     }
 
     async fn go_first(&self, id: &CouponId, stop: Stop) -> Result<Applied, Refusal> {
-        // Before it for a caller that leaves, after it for a relay that looks in between.
+        // Set before the call, for a caller that is dropped, and after it, for a relay that looks
+        // in between.
         self.acts.redis_may_be_ahead.store(true, Ordering::Relaxed);
         let told = stop.go_first(&self.acts.redis, id).await;
         self.acts.redis_may_be_ahead.store(true, Ordering::Relaxed);
         told
     }
 
-    /// Gives a pause and a close that came first their acts, so that what is asked now comes after
-    /// them.
+    /// Writes the acts of a pause and a close that went first, so that the change asked for now
+    /// comes after them.
     async fn write_what_went_first(&self, id: &CouponId) -> Result<(), Refusal> {
-        // A pause, and a close after it.
+        // There may be a pause, and a close after it.
         for _ in 0..2 {
             let coupon = self.acts.coupon(id).await?;
             let audit::Reply::Balance(balance) = audit::audit(&self.acts.redis, id).await? else {
@@ -134,9 +129,9 @@ impl Stops {
         Ok(())
     }
 
-    /// Writes and applies the act of a change that came first. The relay looks again then: another
-    /// may be left, or the coupon's row has changed since it was read, also by an older act that
-    /// was finished on the way.
+    /// Writes and applies the act of a change that went first. The relay then looks again: another
+    /// change may be left, or the coupon's row may have changed since it was read, also by an
+    /// older act that was finished on the way.
     pub(super) async fn write_first(&self, coupon: &Coupon, change: Change) -> Result<(), Refusal> {
         let if_version = Some(coupon.version);
         let request = Request { if_version, ..Request::by(Who::Relay) };

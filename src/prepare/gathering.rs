@@ -1,4 +1,4 @@
-//! Cancels that wait, by coupon and by who asks.
+//! Waiting cancels, by coupon and by the kind of caller.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -11,25 +11,25 @@ use crate::domain::limits::{CANCELS_WAITING_MAX, RETURNS_PER_ACT};
 use crate::domain::ticket::Serial;
 use crate::domain::who::Who;
 
-/// What a cancel is told: whether there is a row, which is cancelled now.
+/// The answer to a cancel: whether there is a row, which is cancelled now.
 pub(super) type Told = Result<bool, Refusal>;
 
-/// A cancel that waits.
 pub(super) struct Waiting {
     pub(super) serial: Serial,
     pub(super) tell: oneshot::Sender<Told>,
 }
 
-/// The cancels of one coupon by one kind of caller.
+/// The waiting cancels of one coupon by one kind of caller.
 #[derive(Default)]
 pub(super) struct Gathering {
     waiting: Mutex<Vec<Waiting>>,
-    /// Whoever has the turn carries out what waits, the others wait for it in their order.
+    /// The caller that has this lock carries out everything that waits; the others wait for the
+    /// lock in their order.
     pub(super) turn: tokio::sync::Mutex<()>,
 }
 
 impl Gathering {
-    /// Waits with the others; at the bound it is refused at once.
+    /// Adds a cancel; refuses it at once at the bound.
     pub(super) fn join(&self, serial: Serial) -> Result<oneshot::Receiver<Told>, Refusal> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.len() >= CANCELS_WAITING_MAX {
@@ -40,7 +40,7 @@ impl Gathering {
         Ok(told)
     }
 
-    /// The next ones, without those whose callers have left.
+    /// The next cancels, without those whose callers have left.
     pub(super) fn take(&self) -> Vec<Waiting> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.retain(|one| !one.tell.is_closed());
@@ -49,15 +49,15 @@ impl Gathering {
     }
 }
 
-/// Gatherings by the coupon and by who asks.
+/// Gatherings by coupon and kind of caller.
 type ByCoupon = HashMap<(CouponId, Who), Weak<Gathering>>;
 
-/// The gatherings that somebody waits in; cheap to clone.
+/// The gatherings that have waiting callers; cheap to clone.
 #[derive(Clone, Default)]
 pub(super) struct Gatherings(Arc<Mutex<ByCoupon>>);
 
 impl Gatherings {
-    /// The cancels of this coupon that wait, and a place for one more.
+    /// The gathering for the cancels of this coupon by this kind of caller.
     pub(super) fn of(&self, id: &CouponId, who: Who) -> Arc<Gathering> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (id.clone(), who);

@@ -1,5 +1,5 @@
-//! An admin prepares a coupon and changes it. Rows first, Redis second: every change is an act with
-//! a number, intended in the database, applied by a script, settled in the database (P9).
+//! How an admin creates a coupon and changes it. Rows first, Redis second: every change is an act
+//! with a number, intended in the database, applied by a script, recorded in the database (P9).
 
 mod act;
 mod act_body;
@@ -33,7 +33,7 @@ pub use refusal::Refusal;
 pub use relay::Relay;
 pub use request::{Patch, Request};
 
-/// Prepares coupons; cheap to clone.
+/// Creates and changes coupons; cheap to clone.
 #[derive(Clone)]
 pub struct Preparer {
     store: Arc<dyn Store>,
@@ -45,7 +45,6 @@ pub struct Preparer {
 }
 
 impl Preparer {
-    /// A preparer for this Redis and this database.
     pub fn new(
         redis: &Redis,
         store: Arc<dyn Store>,
@@ -56,7 +55,7 @@ impl Preparer {
         Self { store, keys, now, stops: Stops::new(&acts), cancels: Cancels::new(&acts), acts }
     }
 
-    /// Tells this register of coupons that have diverged.
+    /// Reports diverged coupons to this register.
     #[must_use]
     pub fn reporting_to(self, health: Health) -> Self {
         let acts = self.acts.reporting_to(health);
@@ -85,7 +84,6 @@ impl Preparer {
         }
     }
 
-    /// The coupon's row.
     ///
     /// # Errors
     /// [`Refusal::CouponNotFound`].
@@ -105,7 +103,7 @@ impl Preparer {
         Ok(self.store.list_coupons(after, limit_rows).await?)
     }
 
-    /// The coupon's acts in the sequence of their numbers after this one, at most `limit_rows`.
+    /// The coupon's acts after this number, in order, at most `limit_rows`.
     ///
     /// # Errors
     /// [`Refusal::CouponNotFound`], and those of the database.
@@ -131,8 +129,8 @@ impl Preparer {
         Err(Refusal::NotDraft)
     }
 
-    /// Changes a draft at will; of a live coupon the name, and by an act the window and the limit
-    /// per user (P9 step 5).
+    /// Changes any field of a draft. Of a live coupon it changes the name, and by an act the
+    /// window and the limit per user (P9 step 5).
     ///
     /// # Errors
     /// [`Refusal::UseRestock`] for a live coupon's total or validity, [`Refusal::Invalid`],
@@ -173,7 +171,8 @@ impl Preparer {
                 closes_at_ms: definition.closes_at.map(|at| at.0),
                 per_user_limit: definition.per_user_limit,
             };
-            // The window was read at this version; moving another one would lose an act in between.
+            // The window was read at this version; a change of another version would lose an act
+            // in between.
             let if_version = Some(request.if_version.unwrap_or(coupon.version));
             self.acts.act(id, change, &Request { if_version, ..request.clone() }).await?;
         }
@@ -183,18 +182,19 @@ impl Preparer {
         self.find(id).await
     }
 
-    /// Puts a draft into Redis with all its stock; a preloaded coupon is left as it is.
+    /// Loads a draft into Redis with all its stock; a preloaded coupon stays as it is.
     ///
     /// # Errors
     /// Those of an act.
     pub async fn preload(&self, id: &CouponId, who: Who) -> Result<Coupon, Refusal> {
-        // A Redis that was never proven could not be, once the database had a coupon to look for.
+        // If Redis was never proven, it must be proven before the database has a coupon:
+        // afterwards an empty Redis would look like lost data.
         self.acts.redis.generation().proven().map_err(Refusal::Unproven)?;
         self.acts.act(id, Change::Preload, &Request::by(who)).await?;
         self.find(id).await
     }
 
-    /// Gives stock or takes it away.
+    /// Adds stock or removes it.
     ///
     /// # Errors
     /// [`Refusal::BelowIssued`], [`Refusal::TotalTooLarge`], and those of an act.
@@ -211,9 +211,9 @@ impl Preparer {
         self.acts.act(id, Change::Restock { delta }, request).await
     }
 
-    /// Pauses, resumes or closes. A pause or close goes to Redis first when its row cannot be had
-    /// within half a second, when Redis and the database have diverged, or when `redis_first` asks
-    /// for it; its act is written afterwards (P9 step 7).
+    /// Pauses, resumes or closes. A pause or close goes to Redis first when its row cannot be
+    /// written within half a second, when Redis and the database have diverged, or when
+    /// `redis_first` asks for it; its act is written afterwards (P9 step 7).
     ///
     /// # Errors
     /// [`Refusal::AlreadyClosed`], [`Refusal::Superseded`] and those of an act.
@@ -227,20 +227,20 @@ impl Preparer {
         self.stops.change_state(id, change, request, redis_first).await
     }
 
-    /// Cancels a ticket; done before, it changes nothing (P9 step 4).
+    /// Cancels a ticket; cancelling a cancelled one changes nothing (P9 step 4).
     ///
     /// # Errors
-    /// [`Refusal::TicketNotFound`], [`Refusal::InProgress`] while the row is not there, and those
+    /// [`Refusal::TicketNotFound`], [`Refusal::InProgress`] while there is no row yet, and those
     /// of an act.
     pub async fn cancel(&self, id: &TicketId, who: Who) -> Result<(), Refusal> {
         self.cancels.cancel(id, who).await
     }
 
-    /// Looks at every coupon once, for acts that the database lost; they are told as the relay
-    /// tells them. It writes nothing, and finishes nothing.
+    /// Checks every coupon once for acts that the database lost; they are reported in the relay's
+    /// words. It writes nothing, and finishes nothing.
     ///
     /// # Errors
-    /// When Redis or the database is away. What concerns one coupon only is told by others.
+    /// When Redis or the database is away. Faults of a single coupon are reported elsewhere.
     pub async fn look_for_diverged(&self) -> Result<(), Refusal> {
         self.acts.diverged.look_at_all().await
     }

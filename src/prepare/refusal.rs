@@ -13,87 +13,77 @@ pub enum Refusal {
     /// Fields are out of bounds: (JSON pointer, detail).
     #[error("{}", sentence(_0))]
     Invalid(Vec<(&'static str, String)>),
-    /// The id is taken.
     #[error("a coupon with this id exists")]
     Exists,
     /// There is no such coupon, or it is a draft and the change is for live coupons.
     #[error("there is no such coupon")]
     CouponNotFound,
-    /// There is no such ticket.
     #[error("there is no such ticket")]
     TicketNotFound,
-    /// The ticket's row is not there yet.
     #[error("the ticket is not in the database yet")]
     InProgress,
-    /// Only a draft can be deleted.
     #[error("only a draft can be deleted")]
     NotDraft,
-    /// A live coupon's total changes by restock, and its validity not at all.
+    /// A live coupon's total changes only by restock, and its validity never.
     #[error(
         "total and valid_for change in a draft only; change the total of a live coupon by restock"
     )]
     UseRestock,
-    /// The idempotency key was used for another change.
     #[error("this Idempotency-Key was used for another change of this coupon")]
     KeyReused,
-    /// The coupon changed since the caller looked.
+    /// The coupon changed after the caller read it.
     #[error("the coupon is at version {current}, not {seen}")]
     VersionConflict {
-        /// What the caller saw.
+        /// The version that the caller expected.
         seen: u64,
-        /// What it is.
+        /// The present version.
         current: u64,
     },
-    /// Stock can only go down to what is out.
+    /// The total cannot go below the tickets that are out.
     #[error("the total cannot go below {}", lowest(*out))]
     BelowIssued {
-        /// Tickets that are out.
+        /// Tickets that users have: issued and not returned.
         out: u64,
     },
-    /// The total would pass its bound.
     #[error("the total would be {total}; it can be at most {TOTAL_MAX}")]
-    TotalTooLarge {
-        /// What it would be.
-        total: u64,
-    },
-    /// Closed is for good.
-    #[error("the coupon is closed for good")]
+    TotalTooLarge { total: u64 },
+    #[error("the coupon is closed, which cannot be undone")]
     AlreadyClosed,
-    /// A pause came before its row, and may be younger than this resume: it stays in force.
-    #[error("the coupon was paused meanwhile; resume it again if that is still wanted")]
+    /// A pause went to Redis before its row, and may be later than this resume: it stays in force.
+    #[error("the coupon was paused meanwhile; resume it again if you still want that")]
     Superseded,
-    /// Redis has acts of the coupon that the database lost. It can be paused and closed only. The
-    /// act may stand as intended.
+    /// Redis has acts of the coupon that the database lost. Only pause and close are possible. The
+    /// act may stay intended.
     #[error("Redis has changes of this coupon that the database lost; pause and close still work")]
     Diverged,
-    /// Other acts of the coupon kept coming; ask again.
+    /// Other acts of the coupon kept coming; a retry may help.
     #[error("another change of this coupon is in progress")]
     ActInProgress,
-    /// Redis is not proven to have its data. The act may stand as intended; it is then applied as
-    /// soon as Redis is proven.
+    /// It is not proven that Redis has its data. The act may stay intended, and is applied once
+    /// Redis is proven.
     #[error("Redis is not proven to have its data: {0}")]
     Unproven(Doubt),
-    /// Redis is not proven to have all that belongs to this coupon. The act may stand as intended.
+    /// It is not proven that Redis has all data of this coupon. The act may stay intended.
     #[error("Redis is not proven to have its data: {0}")]
     Recovering(&'static str),
-    /// The database did not answer. The act may stand as intended; it is then applied by the relay.
+    /// The database did not answer. The act may stay intended; the relay then applies it.
     #[error(transparent)]
     Store(Arc<store::Error>),
-    /// Redis did not answer. The act stands as intended and is applied by the relay.
+    /// Redis did not answer. The act stays intended; the relay applies it.
     #[error(transparent)]
     Redis(Arc<redis::Error>),
 }
 
-/// What a total can go down to.
+/// The lowest possible total, with the reason.
 fn lowest(out: u64) -> String {
     match out {
         0 => "1".to_owned(),
-        1 => "1, which is out".to_owned(),
-        out => format!("{out}, which are out"),
+        1 => "1: a user has a ticket".to_owned(),
+        out => format!("{out}: users have that many tickets"),
     }
 }
 
-/// The fields by their names, with what is wrong with each.
+/// The fields by their names, with the fault of each.
 fn sentence(faults: &[(&'static str, String)]) -> String {
     let name = |pointer: &str| pointer.trim_start_matches('/').replace('/', ".");
     let faults = faults.iter().map(|(pointer, detail)| format!("{} {detail}", name(pointer)));
@@ -124,8 +114,8 @@ impl From<redis::Error> for Refusal {
 }
 
 impl Refusal {
-    /// Whether whoever carries out acts of many coupons would meet the same with the next one. What
-    /// a damaged coupon brings forth is that coupon's.
+    /// Whether acts of other coupons would fail in the same way. A damaged coupon has faults of
+    /// its own.
     pub(super) fn concerns_all(&self) -> bool {
         match self {
             Self::Store(error) => error.is_away(),
@@ -134,7 +124,7 @@ impl Refusal {
         }
     }
 
-    /// Whether a pause or close is refused for good reason, and not only held up on its way.
+    /// Whether a pause or close is refused for a reason that stays, not only delayed.
     pub(super) fn is_final(&self) -> bool {
         matches!(
             self,

@@ -1,6 +1,6 @@
-//! The relay finishes what a crash or a lost reply left: acts that are intended and not settled,
-//! and pauses and closes that went to Redis first. Every server has one; they do not mind each
-//! other.
+//! The relay finishes what a crash or a lost reply left: acts that are intended and not recorded,
+//! and pauses and closes that went to Redis first. Every server has one; several at once are
+//! harmless.
 
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
@@ -13,34 +13,34 @@ use crate::lua::audit;
 
 /// Pages of acts that one step carries out, and pages of coupons that it compares.
 const PAGES_A_STEP: usize = 10;
-/// Coupons whose fault is remembered, so that it is logged once.
+/// How many coupons are remembered as faulty, so that each is logged once.
 const COMPLAINTS_MAX: usize = 1_000;
-/// How often the states of all live coupons are compared with Redis, if it does not take longer.
+/// How often the states of all live coupons are compared with Redis, unless a comparison takes
+/// longer.
 const LOOK_AHEAD_EVERY: Duration = Duration::from_secs(60);
 
 /// Finishes acts; its loop is [`Relay::step`] repeated.
 pub struct Relay {
     preparer: Preparer,
-    /// When it last began to look whether Redis is ahead.
+    /// When it last began to compare all coupons with Redis.
     looked_at: Option<Instant>,
-    /// The look that is not finished.
+    /// The comparison that is not finished.
     look: Option<Look>,
-    /// Behind this coupon the next step goes on; `None`: at the first.
+    /// The coupon after which the next step goes on; `None`: at the first.
     after: Option<CouponId>,
-    /// Coupons whose acts could not be finished, and were logged.
+    /// Coupons whose acts could not be finished, and that were logged.
     complained: HashSet<CouponId>,
 }
 
 /// A comparison of all coupons with Redis, which takes as many steps as it needs.
 struct Look {
-    /// Behind this coupon it goes on; `None`: at the first.
+    /// The coupon after which it goes on; `None`: at the first.
     after: Option<CouponId>,
-    /// Whether it takes the closed ones too.
+    /// Whether it includes the closed ones.
     also_closed: bool,
 }
 
 impl Relay {
-    /// A relay that finishes acts through this preparer.
     pub fn new(preparer: &Preparer) -> Self {
         Self {
             preparer: preparer.clone(),
@@ -51,7 +51,7 @@ impl Relay {
         }
     }
 
-    /// Finishes the acts that somebody left, and writes those that went to Redis first. Says how
+    /// Finishes the acts that a crash left, and writes those that went to Redis first. Returns how
     /// many. It takes ten pages of acts and ten pages of coupons at most, and every call has its
     /// time-out.
     ///
@@ -70,9 +70,11 @@ impl Relay {
         // Without a proven life of Redis nothing can be applied.
         self.preparer.acts.redis.generation().proven().map_err(Refusal::Unproven)?;
         let mut finished = self.finish_left().await?;
-        // What may be ahead by now is another look's, once this one has seen all.
+        // A change that goes first from now on belongs to the next comparison, after this one has
+        // seen every coupon.
         if self.look.is_none() {
-            // Another process may have gone first, so it is looked for now and then in any case.
+            // Another process may have gone to Redis first, so a comparison is made now and then
+            // in any case.
             let is_due = self.looked_at.is_none_or(|at| at.elapsed() >= LOOK_AHEAD_EVERY);
             let also_closed = self.preparer.acts.redis_may_be_ahead.swap(false, Ordering::Relaxed);
             if also_closed || is_due {
@@ -84,14 +86,14 @@ impl Relay {
         Ok(finished)
     }
 
-    /// Carries out what was left, page by page. The next step goes on behind the last act, also
-    /// behind one that failed: however many cannot be finished, they hold up no others.
+    /// Carries out the intended acts that were left, page by page. The next step goes on after the
+    /// last act, even if it failed: acts that cannot be finished never block the others.
     async fn finish_left(&mut self) -> Result<usize, Refusal> {
         let mut finished = 0;
         for _ in 0..PAGES_A_STEP {
             let (now, after) = ((self.preparer.now)(), self.after.take());
             let store = &self.preparer.store;
-            let page = store.unsettled_acts(now, after.as_ref(), PAGE_DEFAULT_ROWS).await?;
+            let page = store.unrecorded_acts(now, after.as_ref(), PAGE_DEFAULT_ROWS).await?;
             for act in &page {
                 self.after = Some(act.coupon_id.clone());
                 match self.preparer.acts.carry_out(act).await {
@@ -111,10 +113,10 @@ impl Relay {
         Ok(finished)
     }
 
-    /// Logs what holds up the acts of one coupon, once.
+    /// Logs, once, why the acts of one coupon cannot be finished.
     fn complain(&mut self, id: &CouponId, refusal: &Refusal) {
-        // A diverged coupon has its own line. In a life that is proven, only a coupon that lost a
-        // part waits for its recovery.
+        // A diverged coupon has its own log line. In a proven life of Redis, only a coupon that
+        // lost a part of its keys waits for its recovery.
         let is_its_own = match refusal {
             Refusal::Redis(_) | Refusal::Store(_) => true,
             Refusal::Recovering(_) => self.preparer.acts.redis.generation().proven().is_ok(),
@@ -130,9 +132,9 @@ impl Relay {
         }
     }
 
-    /// Goes on comparing every coupon's row with Redis, some pages a step: of the closed ones those
-    /// that have diverged, and all if a pause may be left whose row did not come before that of its
-    /// close. A page that was held up is looked at again.
+    /// Continues to compare every coupon's row with Redis, some pages per step. It includes closed
+    /// coupons that have diverged, and all closed ones if a pause may be left whose row was not
+    /// written before that of its close. A page that failed is compared again.
     async fn look_on(&mut self) -> Result<usize, Refusal> {
         let mut written = 0;
         for _ in 0..PAGES_A_STEP {
@@ -140,7 +142,8 @@ impl Relay {
             let also_closed = *also_closed;
             let page = self.preparer.list(after.as_ref(), PAGE_DEFAULT_ROWS).await;
             if page.as_ref().is_err_and(|refusal| !refusal.concerns_all()) {
-                // A row of it cannot be read. Those before it are compared again and again.
+                // A row of this page cannot be read. The pages before it are compared again and
+                // again.
                 self.look = None;
             }
             let page = page?;
@@ -163,14 +166,15 @@ impl Relay {
         Ok(written)
     }
 
-    /// Writes the act of a pause or close that came first. Says whether there was one.
+    /// Writes the act of a pause or close that went first. Returns whether there was one.
     async fn look_at(&self, coupon: &Coupon) -> Result<bool, Refusal> {
         let (preparer, id) = (&self.preparer, &coupon.definition.id);
-        // Also of a draft, which Redis does not have: unless its row went back behind its preload.
+        // Also of a draft, which Redis does not have, unless the database was restored to a state
+        // before its preload.
         let audit::Reply::Balance(balance) = audit::audit(&preparer.acts.redis, id).await? else {
             return Ok(false);
         };
-        // An act may have come since the row was read, so it is looked at once more.
+        // An act may have been made since the row was read, so the row is read once more.
         if balance.act_no > coupon.act_no || preparer.acts.diverged.has(id) {
             preparer.acts.diverged.check(id).await?;
         }

@@ -1,5 +1,5 @@
-//! The acceptance of a life of Redis: what the database, this process and its data directory know
-//! is put together and judged, and what came of it is written down (P2 steps 4-8).
+//! The acceptance of a life of Redis: facts from the database, from this process and from its data
+//! directory are put together and judged, and the result is written down (P2 steps 4-8).
 
 use std::sync::Arc;
 
@@ -19,18 +19,19 @@ use crate::redis::generation::Accepted;
 use crate::redis::holders;
 use crate::store::Store;
 
-/// What a process may write down about a life of Redis that is new.
+/// What a process may write down about a new life of Redis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// It stays, and remembers what it counts: everything that is proven.
+    /// It stays and remembers its counts: it may write down everything that is proven.
     Resident,
-    /// It comes and goes, and may lack what a server counted: only what has nothing to lose.
+    /// It runs only briefly, and may lack counts of a server: it may write down a life only if
+    /// there is nothing to lose.
     Visitor,
-    /// It only looks: nothing.
+    /// It only reads: it may write down nothing.
     Onlooker,
 }
 
-/// Accepts, or says why not.
+/// Accepts a life, or says why not.
 pub(super) struct Acceptance {
     pub(super) redis: Redis,
     pub(super) store: Arc<dyn Store>,
@@ -41,9 +42,9 @@ pub(super) struct Acceptance {
 }
 
 impl Acceptance {
-    /// Compares what Redis said of itself at this instant with what is known, and writes a new
-    /// generation of the same data down by compare-and-set. The second value is the count of a life
-    /// that is written down.
+    /// Compares the facts that Redis just reported with what is known, and appends a new
+    /// generation of the same data by compare-and-set. The second value is the count to continue
+    /// from, if the life is written down.
     pub(super) async fn accept(
         &mut self,
         facts: &Facts,
@@ -80,7 +81,7 @@ impl Acceptance {
         };
         let Generation { generation_no, epoch, run_id, replid, durability, .. } = life;
         let (heartbeat, seen_at) = (evidence.heartbeat, evidence.now);
-        // Nothing below what was judged is counted on from.
+        // The count never continues below what was judged.
         let counted = Counted {
             generation_no,
             run_id: run_id.clone(),
@@ -92,8 +93,9 @@ impl Acceptance {
         Ok((accepted, is_written.then_some(counted)))
     }
 
-    /// Takes into the last generation what was counted in it while the database was away. Written
-    /// down before it is judged, so that who remembers nothing judges as who does.
+    /// Writes into the last generation what was counted in it while the database was away. This
+    /// comes before the judgement, so that a process that remembers nothing judges like one that
+    /// does.
     async fn recall(&self, last: &mut Generation, counted: &Counted) -> Result<Said, Unproven> {
         let from = counted.generation_no;
         let generations = self.store.generations_from(from, PAGE_MAX_ROWS).await?;
@@ -102,14 +104,14 @@ impl Acceptance {
             last.heartbeat = counted.heartbeat;
             last.seen_at = last.seen_at.max(counted.seen_at);
             if self.standing != Standing::Onlooker {
-                // Whoever was overtaken meanwhile learns it when it appends or counts.
+                // If another server was faster, this process learns it at its next append or beat.
                 self.store.beat(last.generation_no, last.heartbeat, last.seen_at).await?;
             }
         }
         Ok(said)
     }
 
-    /// Binds all servers to a refusal whose evidence goes away or is this process's own.
+    /// Tells all servers of a refusal whose evidence disappears or is known only to this process.
     async fn remember(&self, last: Option<&Generation>, run_id: &str) -> Result<(), Unproven> {
         match last {
             Some(last) if self.standing != Standing::Onlooker => {
@@ -124,7 +126,7 @@ impl Acceptance {
         facts: &Facts,
         last: Option<&Generation>,
     ) -> Result<Evidence, Unproven> {
-        // What cannot change the judgement is not looked for.
+        // Evidence that cannot change the judgement is not gathered.
         let is_same = last.is_some_and(|last| facts.is_life(last));
         let was_preloaded = self.store.has_preloaded_coupon().await?;
         Ok(Evidence {
@@ -140,7 +142,7 @@ impl Acceptance {
         })
     }
 
-    /// The row of this life: the last one, or the next when there is a reason for it.
+    /// The row of this life: the last one, or the next one when there is a reason for it.
     fn life(
         &self,
         facts: &Facts,
@@ -165,7 +167,7 @@ impl Acceptance {
         }
     }
 
-    /// Appends a life that is new, if that is this process's part. False for one who only looks.
+    /// Appends a new life, if this process may. False for a process that only reads.
     async fn write_down(
         &self,
         life: &Generation,

@@ -1,4 +1,4 @@
-//! A count of the seconds of a life of Redis, and what it says when others were accepted since.
+//! A count of the seconds of a life of Redis, and what it shows after other lives were accepted.
 
 use super::judge::EMPTY;
 use crate::domain::generation::Generation;
@@ -11,18 +11,18 @@ pub(super) struct Counted {
     pub(super) run_id: String,
     pub(super) replid: String,
     pub(super) heartbeat: u64,
-    /// By the clock of whoever counted.
+    /// By the clock of the process that counted.
     pub(super) seen_at: UnixMs,
 }
 
-/// What a count says about the last generation.
+/// What a count shows about the last generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Said {
-    /// Nothing: another database's generation was counted, or nothing could be lost since.
+    /// Nothing: it belongs to another database's generation, or nothing could be lost since.
     Nothing,
-    /// Its process counted so far.
+    /// Its process has counted this far.
     Counted,
-    /// A later process was accepted although it had counted less: its data are older.
+    /// A later process was accepted although it had counted less: its data is older.
     Older,
 }
 
@@ -31,12 +31,12 @@ impl Counted {
         (self.generation_no, &self.run_id, &self.replid)
     }
 
-    /// What it says about the last of these generations, which are those of the database from its
-    /// own number on. A process that loads all of its data goes on counting where the one before
-    /// ended.
+    /// What it shows about the last of these generations, which are those of the database from the
+    /// count's own number on. A process that loads all of its data continues the count of the
+    /// process before it.
     pub(super) fn says_of(&self, generations: &[Generation]) -> Said {
         let Some((own, later)) = generations.split_first() else { return Said::Nothing };
-        // Another database has another one under the same number.
+        // Another database has another generation under this number.
         if self.life() != (own.generation_no, &own.run_id, &own.replid) {
             return Said::Nothing;
         }

@@ -1,5 +1,5 @@
-//! When all scripts are run dry: in every life once, soon after a call was refused, and now and
-//! then, because rights change too.
+//! When all scripts are run dry: once in every life, soon after a call was refused, and every 30
+//! seconds, because rights change too.
 
 use std::time::{Duration, Instant};
 
@@ -7,13 +7,13 @@ use crate::lua::dry_run::{Outcome, dry_run};
 use crate::redis::generation::Accepted;
 use crate::redis::{Error, Redis, Result};
 
-/// How often without a reason.
+/// How often without another reason.
 const EVERY: Duration = Duration::from_secs(30);
 
 /// Remembers the last dry run.
 pub(super) struct DryRuns {
     redis: Redis,
-    /// The life in which everything ran, and when.
+    /// The life in which all scripts ran, and when.
     ran: Option<(Accepted, Instant)>,
 }
 
@@ -22,8 +22,8 @@ impl DryRuns {
         Self { redis, ran: None }
     }
 
-    /// How a dry run ends in this life, or ended a short time ago. A Redis that cannot write now
-    /// is asked again at the next look; that it cannot, the heartbeat tells.
+    /// The result of a dry run in this life, now or a short time ago. A Redis that cannot write
+    /// now is asked again at the next look; the heartbeat reports that it cannot write.
     pub(super) async fn outcome(&mut self, accepted: &Accepted) -> Result<Outcome> {
         let was_refused = self.redis.generation().was_refused();
         let is_recent = |(life, at): &(Accepted, Instant)| life == accepted && at.elapsed() < EVERY;

@@ -1,6 +1,6 @@
-//! A look that Redis or the database did not answer.
+//! A look that failed because Redis or the database did not answer.
 
-/// Why a page could not be looked at. Others report it.
+/// Why a page could not be checked. The outage itself is reported elsewhere.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Redis did not answer.

@@ -1,5 +1,5 @@
-//! The heartbeat: the seconds of a life are counted in Redis, so that data that was lost shows
-//! (P2 step 8).
+//! The heartbeat: the seconds of a life are counted in Redis, so that lost data can be noticed (P2
+//! step 8).
 
 use std::time::{Duration, Instant};
 
@@ -17,14 +17,13 @@ use crate::telemetry::health::{Health, Part, Report};
 /// How often it is raised.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Counts, and remembers the count.
+/// Counts the heartbeat, and remembers the count.
 pub(super) struct Heartbeat {
     redis: Redis,
     now: fn() -> UnixMs,
     /// The greatest count that this process saw in the life that it accepted last; none before one
     /// that is written down.
     seen: Option<Counted>,
-    /// When it counted last.
     beaten_at: Option<Instant>,
     /// Where the counts go that must outlive this process.
     notes: Notes,
@@ -37,12 +36,12 @@ impl Heartbeat {
         Self { redis, now, seen: None, beaten_at: None, notes, health }
     }
 
-    /// It reports a Redis that writes nothing.
+    /// Reports a Redis that refuses writes.
     pub(super) fn reporting_to(self, health: Health) -> Self {
         Self { health, ..self }
     }
 
-    /// The counts, for those who write them down.
+    /// The counts, for the loops that write them down.
     pub(super) fn notes(&self) -> &Notes {
         &self.notes
     }
@@ -52,15 +51,15 @@ impl Heartbeat {
         self.seen.as_ref()
     }
 
-    /// Goes on from this count, that of a life that was accepted. Without one nothing is counted:
-    /// who only looks has begun no life.
+    /// Continues from this count of an accepted life. Without one nothing is counted: a process
+    /// that only reads has begun no life.
     pub(super) fn go_on_from(&mut self, counted: Option<Counted>) {
         self.seen = counted;
     }
 
-    /// Counts a second in Redis, and hands it to those who write it down (P2 step 8). A count that
-    /// fell is left as it is, and judged: only data that was lost can count less. Within a second
-    /// of the last count it is only looked at, if this life `is_proven` already.
+    /// Counts a second in Redis, and passes the count to the loops that write it down (P2 step 8).
+    /// A count that fell is left as it is, and judged: only data that was lost can count less.
+    /// Within a second of the last count it is only read, if this life `is_proven` already.
     pub(super) async fn beat(
         &mut self,
         accepted: &Accepted,
@@ -83,8 +82,8 @@ impl Heartbeat {
             }
             Ok(Reply::Behind(_)) => return fell(),
             Ok(Reply::OtherGeneration) => return Err(Unproven::Changed(Doubt::Changed)),
-            // Redis is full, say: the persister must be let in to make room, so this beat is
-            // missed.
+            // Redis may be full, for example. The persister must go on to make room, so this beat
+            // is skipped.
             Err(redis::Error::Refused(error)) => {
                 let sentence = format!("Redis refuses every write: {error}");
                 let report = Report { reasons: vec![sentence], warnings: Vec::new() };

@@ -1,6 +1,6 @@
-//! The greatest heartbeat that this data directory's processes counted, on their own disk. The
-//! database's count stands still while the database is away; after such an outage only this one
-//! tells an older copy of Redis from a restart (P2 step 8).
+//! The greatest heartbeat that the processes of this data directory counted, stored in that
+//! directory. The database's count does not grow while the database is away; after such an outage
+//! only this one distinguishes an older copy of Redis from a restart (P2 step 8).
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, ErrorKind, Read as _, Write as _};
@@ -16,27 +16,27 @@ use crate::domain::doubt::{Doubt, OLDER_MAY_PASS};
 use crate::domain::limits::{DIRECTORY_LOCK_WAIT, DISK_WAIT};
 use crate::domain::time::UnixMs;
 
-/// More than any count takes; what is longer is not ours.
+/// More than any count needs; a longer file is not ours.
 const FILE_MAX_BYTES: u64 = 256;
-/// Before a lock that others hold is tried again.
+/// The pause before a locked directory is tried again.
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
-/// Reads what is kept. A disk that hangs is asked once, however often it is looked at.
+/// Reads the stored count. A disk that hangs is asked once, however many calls there are.
 pub(super) struct Reader {
     data_dir: Option<PathBuf>,
     asked: Option<JoinHandle<io::Result<Option<Counted>>>>,
 }
 
 impl Reader {
-    /// Of this directory; without one nothing is kept.
+    /// A reader for this directory; without one nothing is stored.
     pub(super) fn new(data_dir: Option<PathBuf>) -> Self {
         Self { data_dir, asked: None }
     }
 
-    /// What is kept; waits for the disk for 5 seconds at most.
+    /// The stored count; waits for the disk for 5 seconds at most.
     ///
     /// # Errors
-    /// Why it is not known.
+    /// Why the count is not known.
     pub(super) async fn read(&mut self) -> Result<Option<Counted>, Doubt> {
         let Some(data_dir) = &self.data_dir else { return Ok(None) };
         let dir = data_dir.clone();
@@ -50,7 +50,7 @@ impl Reader {
     }
 }
 
-/// The fault of a disk that has not answered in time.
+/// The error for a disk that has not answered in time.
 pub(super) fn hangs() -> io::Error {
     io::Error::new(ErrorKind::TimedOut, "the disk does not answer")
 }
@@ -71,7 +71,7 @@ fn unread(data_dir: &Path, error: &io::Error) -> Doubt {
     Doubt::CountUnread { file: path(data_dir).display().to_string(), error: error.to_string() }
 }
 
-/// The sentence about a file that is not written.
+/// The warning about a file that cannot be written.
 pub(super) fn unwritten(data_dir: &Path, error: &io::Error) -> String {
     format!("cannot write {}: {error}; {OLDER_MAY_PASS}", path(data_dir).display())
 }
@@ -80,10 +80,10 @@ fn path(data_dir: &Path) -> PathBuf {
     data_dir.join("heartbeat")
 }
 
-/// What is kept; `None` before the first count.
+/// The stored count; `None` before the first one.
 ///
 /// # Errors
-/// The file cannot be read, or was damaged.
+/// The file cannot be read, or is damaged.
 fn read(data_dir: &Path) -> io::Result<Option<Counted>> {
     let file = match File::open(path(data_dir)) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -95,17 +95,18 @@ fn read(data_dir: &Path) -> io::Result<Option<Counted>> {
     parse(&text).map(Some).ok_or_else(damaged)
 }
 
-/// Keeps a count: on disk when this returns, complete from the instant at which it has its name.
-/// Of processes that share the directory the greater count stays.
+/// Stores a count. When this returns, it is on disk; once the file has its name, it is complete.
+/// Among processes that share the directory the greater count stays.
 ///
 /// # Errors
-/// The disk refuses something. Nothing that was kept is lost.
+/// The disk refuses something. The count that was stored before is not lost.
 pub(super) fn keep(data_dir: &Path, counted: &Counted) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(data_dir)?;
     let dir = File::open(data_dir)?;
-    // Held until the end of this function: nobody writes between the look and the rename.
+    // Locked until the end of this function: nobody writes between the read and the rename.
     lock(&dir)?;
-    // Whoever counts was accepted without a damaged file.
+    // Counting begins only after an acceptance, which fails on a damaged file; so a damaged one is
+    // overwritten.
     if let Ok(Some(kept)) = read(data_dir)
         && kept.life() == counted.life()
         && kept.heartbeat >= counted.heartbeat
@@ -123,8 +124,8 @@ pub(super) fn keep(data_dir: &Path, counted: &Counted) -> io::Result<()> {
     dir.sync_all()
 }
 
-/// Locks the directory. One who was stopped may hold the lock for ever, so it is not waited for as
-/// long.
+/// Locks the directory. A process that was stopped may keep the lock forever, so the wait for it
+/// is bounded.
 fn lock(dir: &File) -> io::Result<()> {
     let given_up_at = Instant::now() + DIRECTORY_LOCK_WAIT;
     loop {

@@ -1,14 +1,14 @@
-//! How coupons are named that one side has lost.
+//! How sentences name coupons that one side has lost.
 
 use std::collections::BTreeSet;
 
 use crate::domain::coupon::CouponId;
 use crate::domain::limits::LOST_COUPONS_MAX;
 
-/// Ids that a sentence names.
+/// How many ids a sentence names.
 const NAMED: usize = 5;
 
-/// How many coupons these are and some of their names, for a sentence; `None` of none.
+/// The number of these coupons and some of their ids, for a sentence; `None` if there are none.
 pub(super) fn named(ids: &BTreeSet<CouponId>) -> Option<(String, String)> {
     let some: Vec<&str> = ids.iter().take(NAMED).map(CouponId::as_str).collect();
     let more = if ids.len() < LOST_COUPONS_MAX { "" } else { " or more" };

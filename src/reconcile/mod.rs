@@ -1,5 +1,6 @@
-//! When Redis may have forgotten. This release proves that it has not, or fails closed: whatever
-//! would need a recovery answers `recovering`, issues nothing and loads nothing over it.
+//! Whether Redis may have forgotten something. This release proves that it has not, or fails
+//! closed: if a recovery would be needed, it answers `recovering`, issues nothing and loads
+//! nothing over the data.
 
 mod acceptance;
 mod counted;

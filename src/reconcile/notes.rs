@@ -1,5 +1,5 @@
-//! What the prover counts is written down beside it, each at its own pace: in the data directory
-//! and in the database. Neither a slow disk nor a database that is away keeps it from counting.
+//! Writes down the prover's counts, in the data directory and in the database, each in a loop of
+//! its own. Neither a slow disk nor a database that is away stops the prover from counting.
 
 use std::io;
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ use crate::store::Store;
 use crate::telemetry::health::{Health, Part, Report};
 use crate::telemetry::loops::Stepped;
 
-/// The newest count, for those who write it down.
+/// The newest count, for the loops that write it down.
 #[derive(Clone)]
 pub(super) struct Notes {
     newest: Arc<watch::Sender<Option<Counted>>>,
@@ -31,18 +31,18 @@ impl Notes {
         Self { newest: Arc::new(watch::channel(None).0), overtaken: Arc::default() }
     }
 
-    /// Hands a count over. Whoever is still writing an older one takes the newest next.
+    /// Publishes a count. A loop that is still writing an older one takes the newest next.
     pub(super) fn note(&self, counted: Counted) {
         self.newest.send_replace(Some(counted));
     }
 
-    /// Whether the database said, since the last question, that this is not its last generation.
+    /// Whether the database has said, since the last call, that this is not its last generation.
     pub(super) fn is_overtaken(&self, generation_no: u64) -> bool {
         let (order, failed) = (Ordering::Relaxed, Ordering::Relaxed);
         self.overtaken.compare_exchange(generation_no, 0, order, failed).is_ok()
     }
 
-    /// Writes the counts into this data directory, and reports here when it cannot.
+    /// Writes the counts into this data directory, and reports to this register when it cannot.
     pub(super) fn file(&self, data_dir: PathBuf, health: Health) -> HeartbeatFile {
         HeartbeatFile { newest: self.subscribe(), data_dir, health, keeping: None }
     }
@@ -57,7 +57,7 @@ impl Notes {
         }
     }
 
-    /// Whoever writes begins with the count that is there.
+    /// A new subscriber begins with the count that is there.
     fn subscribe(&self) -> watch::Receiver<Option<Counted>> {
         let mut newest = self.newest.subscribe();
         newest.mark_changed();
@@ -65,7 +65,7 @@ impl Notes {
     }
 }
 
-/// Keeps the counts in the data directory; its loop is [`HeartbeatFile::step`] repeated.
+/// Stores the counts in the data directory; its loop is [`HeartbeatFile::step`] repeated.
 pub struct HeartbeatFile {
     newest: watch::Receiver<Option<Counted>>,
     data_dir: PathBuf,
@@ -75,8 +75,8 @@ pub struct HeartbeatFile {
 }
 
 impl HeartbeatFile {
-    /// Waits for the next count, however long none comes, and for the disk for 5 seconds at most. A
-    /// disk that hangs is asked once, and the next step goes on waiting for it.
+    /// Waits for the next count, however long that takes, and for the disk for 5 seconds at most.
+    /// A disk that hangs is asked once, and the next step continues to wait for it.
     pub async fn step(&mut self) -> Stepped {
         let keeping = match &mut self.keeping {
             Some(keeping) => keeping,
@@ -100,7 +100,7 @@ impl HeartbeatFile {
     }
 }
 
-/// Takes the counts into the database (P2 step 8); its loop is [`HeartbeatRow::step`] repeated.
+/// Writes the counts into the database (P2 step 8); its loop is [`HeartbeatRow::step`] repeated.
 pub struct HeartbeatRow {
     newest: watch::Receiver<Option<Counted>>,
     overtaken: Arc<AtomicU64>,
@@ -109,7 +109,7 @@ pub struct HeartbeatRow {
 }
 
 impl HeartbeatRow {
-    /// Waits for the next count, however long none comes, and writes it with one statement, which
+    /// Waits for the next count, however long that takes, and writes it with one statement, which
     /// has its time-out.
     pub async fn step(&mut self) -> Stepped {
         let Counted { generation_no, heartbeat, seen_at, .. } = next(&mut self.newest).await;
@@ -120,7 +120,8 @@ impl HeartbeatRow {
                 self.generation.doubt();
                 Stepped::Done
             }
-            // The heartbeat proves old data, never fresh data: missing one is harmless.
+            // A heartbeat can prove that data is old, never that it is fresh: a missing one is
+            // harmless.
             Err(error) => {
                 tracing::debug!(%error, "the heartbeat was not written down");
                 Stepped::Failed
@@ -133,7 +134,7 @@ impl HeartbeatRow {
 async fn next(newest: &mut watch::Receiver<Option<Counted>>) -> Counted {
     loop {
         if newest.changed().await.is_err() {
-            // The sender lives as long as the notes.
+            // The sender exists as long as the notes.
             std::future::pending().await
         }
         if let Some(counted) = newest.borrow_and_update().clone() {

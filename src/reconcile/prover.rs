@@ -1,5 +1,5 @@
-//! The prover: it compares this life of Redis with
-//! the one in the database, and tells the whole process what it may do.
+//! The prover: it compares this life of Redis with the one in the database, and tells the whole
+//! process what it may do.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,18 +26,17 @@ pub struct Prover {
     redis: Redis,
     acceptance: Acceptance,
     heartbeat: Heartbeat,
-    /// What this process proved itself; believed without the database as long as Redis tells the
+    /// What this process proved itself; valid without the database as long as Redis reports the
     /// same identity.
     proven: Option<Accepted>,
     data_dir: Option<PathBuf>,
     dry_runs: DryRuns,
-    /// What it logged last, since it was proven last.
+    /// The doubt that it logged last, since the last proof.
     complained: Option<Doubt>,
     health: Health,
 }
 
 impl Prover {
-    /// A prover for this Redis and this database.
     pub fn new(
         redis: &Redis,
         store: Arc<dyn Store>,
@@ -65,7 +64,7 @@ impl Prover {
         }
     }
 
-    /// This prover keeps what it counts in this directory, too, and believes what it finds there.
+    /// Also stores the counts in this directory, and uses what it finds there.
     #[must_use]
     pub fn keeping_in(self, data_dir: PathBuf) -> Self {
         let kept = kept::Reader::new(Some(data_dir.clone()));
@@ -73,41 +72,43 @@ impl Prover {
         Self { data_dir: Some(data_dir), acceptance, ..self }
     }
 
-    /// This process comes and goes: it may lack what a server counted, so it accepts no life that a
-    /// server has not accepted, unless there is nothing to lose.
+    /// For a process that runs only briefly: it may lack the counts of a server, so it accepts no
+    /// life that a server has not accepted, unless there is nothing to lose.
     #[must_use]
     pub fn visiting(self) -> Self {
         Self { acceptance: Acceptance { standing: Standing::Visitor, ..self.acceptance }, ..self }
     }
 
-    /// This process only looks: it judges as a visitor, and writes nothing into the database.
+    /// For a process that only reads: it judges like a visitor, and writes nothing into the
+    /// database.
     #[must_use]
     pub fn only_looking(self) -> Self {
         Self { acceptance: Acceptance { standing: Standing::Onlooker, ..self.acceptance }, ..self }
     }
 
-    /// It reports a Redis that writes nothing: its beat is the one write that every process makes
-    /// whether users come or not.
+    /// Reports a Redis that refuses writes: the heartbeat is the one write that every process
+    /// makes whether users come or not.
     #[must_use]
     pub fn reporting_to(self, health: Health) -> Self {
         let heartbeat = self.heartbeat.reporting_to(health.clone());
         Self { health, heartbeat, ..self }
     }
 
-    /// Writes what this prover counts into its data directory, if it has one.
+    /// The loop that writes the counts into the data directory, if there is one.
     pub fn heartbeat_file(&self) -> Option<HeartbeatFile> {
         let data_dir = self.data_dir.clone()?;
         Some(self.heartbeat.notes().file(data_dir, self.health.clone()))
     }
 
-    /// Writes what this prover counts into its database.
+    /// The loop that writes the counts into the database.
     pub fn heartbeat_row(&self) -> HeartbeatRow {
         let (store, generation) = (self.acceptance.store.clone(), self.redis.generation().clone());
         self.heartbeat.notes().row(store, generation)
     }
 
-    /// Looks once and publishes what it found: done, if this life is proven. Every call has its
-    /// time-out; only a new life needs more than a few calls, because each coupon is compared.
+    /// Looks once and publishes the result; the step is done if this life is proven. Every call
+    /// has its time-out; only a new life needs more than a few calls, because each coupon is
+    /// compared.
     pub async fn step(&mut self) -> Stepped {
         let mut found = self.prove().await;
         if let Err(Unproven::Changed(_)) = found {

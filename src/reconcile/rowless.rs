@@ -1,5 +1,5 @@
-//! Coupons that Redis has and the database lost altogether: it went back behind their creation.
-//! Nobody finds them by the rows, so a page of the keys is looked at with each step.
+//! Coupons that Redis has and the database lost completely: it was restored to a state before
+//! their creation. A search by rows cannot find them, so each step looks at a page of the keys.
 
 use std::collections::BTreeSet;
 
@@ -16,16 +16,16 @@ use crate::store::Store;
 pub(super) struct Rowless {
     /// Where the next page of keys begins.
     cursor: u64,
-    /// Those that this pass over the keys has met.
+    /// Those that the current pass over the keys has found.
     met: BTreeSet<CouponId>,
-    /// Those that are told; at the bound the others are not.
+    /// Those that are reported; at the bound, no more are added.
     told: BTreeSet<CouponId>,
 }
 
 impl Rowless {
-    /// Looks for the rows of a page of keys, and of those coupons that had none before.
+    /// Looks for the rows of a page of keys, and of the coupons that had none before.
     pub(super) async fn look(&mut self, redis: &Redis, store: &dyn Store) -> Result<(), Error> {
-        // Rows come first: what Redis has is a row by the time at which the row is looked for.
+        // Rows come first: a coupon in Redis has its row by the time the row is looked for.
         let (next, page) = holders::page_of_coupons(redis, self.cursor).await?;
         let page: BTreeSet<CouponId> = page.into_iter().collect();
         let asked: Vec<CouponId> = page.union(&self.told).cloned().collect();
@@ -42,12 +42,12 @@ impl Rowless {
         Ok(())
     }
 
-    /// Whether the last page of a pass was looked at.
+    /// Whether the pass has reached its last page.
     pub(super) fn is_through(&self) -> bool {
         self.cursor == 0
     }
 
-    /// The sentence about them, if there are any.
+    /// A sentence about them, if there are any.
     pub(super) fn sentence(&self) -> Option<String> {
         let (coupons, ids) = named(&self.told)?;
         Some(format!("Redis has {coupons} that the database lost: {ids}"))

@@ -1,6 +1,6 @@
-//! A coupon whose keys are gone or damaged is told at once, not at the next restart of Redis: a
-//! page of coupons a second is looked for, and at once those that a request did not find. So is one
-//! whose row is gone.
+//! Reports coupons whose keys are gone or damaged at once, not at the next restart of Redis: each
+//! second it checks a page of coupons, and also those that a request did not find. It also reports
+//! coupons whose rows are gone.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::telemetry::health::{Health, Part, Report};
 use crate::telemetry::loops::Stepped;
 use crate::telemetry::metrics;
 
-/// Looks for the keys of all coupons, and for their rows; its loop is [`Sweep::step`] repeated.
+/// Checks the keys of all coupons, and their rows; its loop is [`Sweep::step`] repeated.
 pub struct Sweep {
     redis: Redis,
     store: Arc<dyn Store>,
@@ -29,17 +29,18 @@ pub struct Sweep {
 }
 
 impl Sweep {
-    /// A sweep over this Redis by the rows of this database, which tells this register.
+    /// A sweep over this Redis by the rows of this database, which reports to this register.
     pub fn new(redis: &Redis, store: Arc<dyn Store>, health: Health) -> Self {
         let redis = redis.with_reserved_pool();
         let (lost, rowless) = (BTreeSet::new(), Rowless::default());
         Self { redis, store, health, after: None, lost, rowless }
     }
 
-    /// Looks at one page, at those that were lost, and at those that are doubted, and tells. A few
+    /// Checks one page, the coupons that were lost, and those that are doubted, and reports. A few
     /// calls, and one for each of at most 64 doubted coupons; every call has its time-out.
     pub async fn step(&mut self) -> Stepped {
-        // In a life of Redis that is not proven any coupon may be missing, and the prover says so.
+        // In a life of Redis that is not proven any coupon may be missing, and the prover reports
+        // that.
         if self.redis.generation().proven().is_err() {
             return Stepped::Idle;
         }
@@ -56,10 +57,10 @@ impl Sweep {
         stepped
     }
 
-    /// Looks at all pages, and tells; for a process that comes and goes.
+    /// Checks all pages, and reports; for a process that runs only briefly.
     ///
     /// # Errors
-    /// At the first page that could not be looked at.
+    /// At the first page that could not be checked.
     pub async fn whole(&mut self) -> Result<(), Error> {
         loop {
             self.look().await?;
@@ -83,7 +84,7 @@ impl Sweep {
     }
 
     async fn look(&mut self) -> Result<(), Error> {
-        // The rows first: what they say that Redis must have, it has by then.
+        // The rows first: a coupon that they say Redis must have is in Redis by then.
         let page = self.store.last_serials(self.after.as_ref(), PAGE_MAX_ROWS).await?;
         let last = page.last().map(|(id, _)| id.clone());
         let mut ids: BTreeSet<CouponId> = page.into_iter().map(|(id, _)| id).collect();

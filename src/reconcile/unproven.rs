@@ -1,22 +1,22 @@
-//! Why this life of Redis is not proven by a look at it.
+//! Why a look at Redis did not prove this life of it.
 
 use crate::domain::doubt::Doubt;
 use crate::{redis, store};
 
-/// What a look came to that proved nothing, by what the prover makes of it.
+/// A look that proved nothing, by what the prover does next.
 #[derive(Debug)]
 pub(super) enum Unproven {
-    /// Redis did not say what it was asked. Whoever calls it meets the same, and what was proven
-    /// before stays true until it tells another identity.
+    /// Redis did not answer a question. Callers get the same error. The accepted generation stays
+    /// valid until Redis reports another run_id or replid.
     Unanswered(Doubt),
-    /// Something else is there than a moment before: it is looked at once more, at once.
+    /// Redis is not what it was a moment before: the prover looks once more, at once.
     Changed(Doubt),
     /// Nothing may be issued.
     Doubtful(Doubt),
 }
 
 impl From<redis::Error> for Unproven {
-    /// A Redis that answers is not called silent.
+    /// A Redis that answers with an error is not called unreachable.
     fn from(error: redis::Error) -> Self {
         let said = error.to_string();
         Self::Unanswered(match error.is_reply() {

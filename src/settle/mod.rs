@@ -28,7 +28,6 @@ pub struct Settler {
 }
 
 impl Settler {
-    /// A settler for this Redis and this database.
     pub fn new(
         redis: &Redis,
         store: Arc<dyn Store>,
@@ -41,7 +40,7 @@ impl Settler {
     /// A user's ticket: `in_progress` until the row is there, then as the row says (I10).
     ///
     /// # Errors
-    /// [`Error::NotFound`] also for the ticket of somebody else.
+    /// [`Error::NotFound`], also for another user's ticket.
     pub async fn find(&self, id: &TicketId, user_id: &UserId) -> Result<IssuedTicket, Error> {
         let coupon = self.store.find_coupon(&id.coupon_id).await?.ok_or(Error::NotFound)?;
         match self.store.find_ticket(id).await? {
@@ -90,7 +89,7 @@ impl Settler {
         rows.into_iter().map(|row| self.show(row, coupon)).collect()
     }
 
-    /// A row with all that is derived from it.
+    /// A row with everything that is derived from it.
     fn show(&self, row: TicketRow, coupon: &Coupon) -> Result<IssuedTicket, Error> {
         let key = self.keys.find(&coupon.key_id);
         let key = key.ok_or_else(|| Error::MissingKey(coupon.key_id.clone()))?;
@@ -118,7 +117,7 @@ impl Settler {
             held.filter(|held| held.serial == id.serial).map(|held| (*claim, held))
         });
         let (claim, held) = found.ok_or(Error::NotFound)?;
-        // Between the look at the database and the look at Redis the row may have come.
+        // The row may have been written between the looks at the database and at Redis.
         if let Some(row) = self.store.find_ticket(id).await? {
             return self.show(row, coupon);
         }

@@ -1,4 +1,4 @@
-//! Acts: intended under the coupon's row lock, settled under it (P9).
+//! Acts: intended, and later recorded, under the row lock of their coupon (P9).
 
 use async_trait::async_trait;
 
@@ -22,21 +22,22 @@ pub trait Acts: Send + Sync {
     /// draft to open in the same transaction (P9 step 6); its act number is 1.
     async fn intend_act(&self, act: &NewAct) -> Result<Intended>;
 
-    /// Writes what came of an act, and what it means for the coupon's row: total, window, limit,
-    /// state and version. Settling twice changes nothing. Says whether it was not settled before.
+    /// Records the result of an act, and what it changes in the coupon's row: total, window,
+    /// limit, state and version. Recording twice changes nothing. Returns whether the act was not
+    /// recorded before.
     async fn record_act(&self, act: &Act, result: &ActResult) -> Result<bool>;
 
     /// The act of a coupon with this number.
     async fn find_act(&self, id: &CouponId, act_no: u64) -> Result<Option<Act>>;
 
-    /// The acts of a coupon in the sequence of their numbers after this one, settled or not.
+    /// The acts of a coupon after this number, in order, whether recorded or not.
     async fn list_acts(&self, id: &CouponId, after: u64, limit_rows: u32)
     -> Result<Vec<LoggedAct>>;
 
-    /// Acts that are not settled, at most one of each coupon, in the order of the coupons' ids
-    /// after this one: a crash left them. Those intended within half a second of `now` are left
-    /// out, because they are still in their callers' hands; a clock that is far ahead hides none.
-    async fn unsettled_acts(
+    /// Acts that are not recorded, at most one per coupon, in the order of the coupons' ids after
+    /// this one: a crash left them. Acts intended within half a second of `now` are left out,
+    /// because their callers still work on them; a clock that is far ahead hides none.
+    async fn unrecorded_acts(
         &self,
         now: UnixMs,
         after: Option<&CouponId>,
@@ -61,7 +62,7 @@ impl<D: Dialect> Acts for D {
     }
 
     async fn record_act(&self, act: &Act, result: &ActResult) -> Result<bool> {
-        self.call(|| settle(self, act, result)).await
+        self.call(|| record(self, act, result)).await
     }
 
     async fn find_act(&self, id: &CouponId, act_no: u64) -> Result<Option<Act>> {
@@ -89,7 +90,7 @@ impl<D: Dialect> Acts for D {
         Ok(acts.map(|KeyedAct { act, recorded_at, .. }| LoggedAct { act, recorded_at }).collect())
     }
 
-    async fn unsettled_acts(
+    async fn unrecorded_acts(
         &self,
         now: UnixMs,
         after: Option<&CouponId>,
@@ -133,7 +134,7 @@ async fn intend<D: Dialect>(database: &D, new: &NewAct) -> Result<Intended> {
     Ok(Intended::New(act))
 }
 
-/// The coupon's acts with the same idempotency key, its intended one and its first one.
+/// The acts of the coupon that have the same idempotency key, are intended, or have number 1.
 async fn acts_that_decide<D: Dialect>(
     transaction: &mut Transaction<D>,
     new: &NewAct,
@@ -148,7 +149,7 @@ async fn acts_that_decide<D: Dialect>(
     all::<ActRow, _>(D::read_in(transaction, &statement).await?)
 }
 
-/// Writes the coupon's next act. The caller holds the row lock and has found no refusal.
+/// Writes the coupon's next act. The caller has locked the row and has found no refusal.
 async fn insert<D: Dialect>(
     transaction: &mut Transaction<D>,
     new: &NewAct,
@@ -178,7 +179,7 @@ async fn insert<D: Dialect>(
     Ok(act)
 }
 
-async fn settle<D: Dialect>(database: &D, act: &Act, result: &ActResult) -> Result<bool> {
+async fn record<D: Dialect>(database: &D, act: &Act, result: &ActResult) -> Result<bool> {
     let mut transaction = database.begin().await?;
     let coupon = coupons::lock::<D>(&mut transaction, &act.coupon_id).await?;
     let sql = format!(
@@ -203,7 +204,8 @@ async fn settle<D: Dialect>(database: &D, act: &Act, result: &ActResult) -> Resu
     Ok(true)
 }
 
-/// An act that could not be settled was settled before; one without a row was lost by the database.
+/// Called when no intended act was found to record: it was recorded before, or the database lost
+/// its row.
 async fn recorded_before<D: Dialect>(transaction: &mut Transaction<D>, act: &Act) -> Result<()> {
     let sql = "SELECT EXISTS (SELECT 1 FROM acts WHERE coupon_id = $1 AND act_no = $2)";
     let act_no: i64 = stored(act.act_no)?;

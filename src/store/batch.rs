@@ -1,4 +1,4 @@
-//! What the persister writes at once, and how it is compared when it does not all go in (I9).
+//! What the persister writes at once, and the comparison when not all of it is inserted (I9).
 
 use std::collections::HashMap;
 
@@ -12,16 +12,16 @@ use crate::domain::user::UserId;
 /// What one transaction of the persister did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Persisted {
-    /// Tickets that became rows.
     pub inserted: u64,
-    /// Tickets whose row was there before, equal in every field (I9).
+    /// Tickets whose row existed before, equal in every field (I9).
     pub replayed: u64,
-    /// Tickets that met a different row; they stand in `contested` now.
+    /// Tickets that conflict with a different row; they are listed in `contested` now.
     pub contested: Vec<TicketId>,
 }
 
-/// A ticket as it is to become a row. The order of the fields is the order of the rows: all writers
-/// insert by key, so that two with the same batch wait for each other and do not deadlock.
+/// A ticket that should become a row. The order of the fields is the order of the rows: all
+/// writers insert by key, so that two with the same batch wait for each other instead of a
+/// deadlock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct NewTicket<'a> {
     pub(super) coupon_id: &'a CouponId,
@@ -42,7 +42,7 @@ impl NewTicket<'_> {
         self.user_id.as_str() == row.user_id && i64::from(self.claim) == row.claim
     }
 
-    /// Whether the row holds this very ticket, cancelled or not.
+    /// Whether the row has exactly this ticket, cancelled or not.
     fn equals(&self, row: &StoredTicket) -> bool {
         self.coupon_id.as_str() == row.coupon_id
             && self.serial == row.serial
@@ -53,18 +53,18 @@ impl NewTicket<'_> {
     }
 }
 
-/// A ticket that met a different row, and the word for why.
+/// A ticket that conflicts with a different row, and the word for the reason.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Contested<'a> {
     pub(super) ticket: NewTicket<'a>,
     pub(super) reason: &'static str,
 }
 
-/// The different tickets of these records in the order of their keys. The stream may bring a ticket
-/// twice in one batch; it stands here once.
+/// The distinct tickets of these records in the order of their keys. The stream may deliver a
+/// ticket twice in one batch; the list has it once.
 ///
 /// # Errors
-/// [`super::Error::Data`] for a number that no column can hold.
+/// [`super::Error::Data`] for a number that does not fit its column.
 pub(super) fn tickets_of(records: &[Record]) -> Result<Vec<NewTicket<'_>>> {
     let mut tickets = Vec::with_capacity(records.iter().map(|record| record.holders.len()).sum());
     for record in records {
@@ -73,7 +73,7 @@ pub(super) fn tickets_of(records: &[Record]) -> Result<Vec<NewTicket<'_>>> {
         for (position, (user_id, claim)) in (0_i64..).zip(&record.holders) {
             tickets.push(NewTicket {
                 coupon_id: &record.coupon_id,
-                // What saturates is out of the column's bounds, and refused there.
+                // A serial that saturates is too large for its column, which refuses it.
                 serial: first_serial.saturating_add(position),
                 epoch,
                 user_id,
@@ -88,8 +88,9 @@ pub(super) fn tickets_of(records: &[Record]) -> Result<Vec<NewTicket<'_>>> {
     Ok(tickets)
 }
 
-/// Compares tickets with the rows that have their keys: those that met a different row, and those
-/// whose key has no row, which therefore met a row with their (user, coupon, claim).
+/// Compares tickets with the rows that have their keys. Returns those that conflict with a
+/// different row, and those whose key has no row: these conflict with a row of the same (user,
+/// coupon, claim).
 pub(super) fn compare_by_key<'a>(
     tickets: &[NewTicket<'a>],
     rows: &[StoredTicket],
@@ -111,7 +112,7 @@ pub(super) fn compare_by_key<'a>(
     (contested, without_row)
 }
 
-/// The account of a committed batch.
+/// The result of a committed batch.
 pub(super) fn account(records: &[Record], inserted: i64, contested: &[Contested<'_>]) -> Persisted {
     let came: usize = records.iter().map(|record| record.holders.len()).sum();
     let inserted = inserted.unsigned_abs();

@@ -1,4 +1,4 @@
-//! Coupons: what was defined, and where it stands.
+//! Coupons: their definitions and their states.
 
 use std::collections::HashSet;
 
@@ -15,23 +15,22 @@ pub trait Coupons: Send + Sync {
     /// Inserts a draft. False when the id is taken.
     async fn insert_coupon(&self, coupon: &Coupon) -> Result<bool>;
 
-    /// The coupon with this id.
     async fn find_coupon(&self, id: &CouponId) -> Result<Option<Coupon>>;
 
     /// Coupons in the order of their ids (bytewise), after this one.
     async fn list_coupons(&self, after: Option<&CouponId>, limit_rows: u32) -> Result<Vec<Coupon>>;
 
-    /// Those of these coupons that have no row.
+    /// The coupons of this list that have no row.
     async fn without_row(&self, ids: &[CouponId]) -> Result<Vec<CouponId>>;
 
     /// Whether any coupon has left the state draft.
     async fn has_preloaded_coupon(&self) -> Result<bool>;
 
-    /// The ids of all keys that coupons are pinned to.
+    /// The ids of all keys that coupons use.
     async fn key_ids(&self) -> Result<Vec<String>>;
 
-    /// Replaces a draft's definition (not its id) if it is still at this version; its version grows
-    /// by one. The row after it, or `None` when it is no draft at that version.
+    /// Replaces a draft's definition (not its id) if it is still at this version; the version
+    /// grows by one. Returns the new row, or `None` if the coupon is no draft at that version.
     async fn update_draft(&self, definition: &Definition, version: u64) -> Result<Option<Coupon>>;
 
     /// Changes a coupon's name in any state; the version does not grow. False when there is none.
@@ -142,7 +141,7 @@ async fn update_draft<D: Dialect>(
     if D::write_in(&mut transaction, &statement).await? == 0 {
         return Ok(None);
     }
-    // Nobody else changes it meanwhile: the update holds its row lock.
+    // Nobody else can change the row meanwhile: the update holds its lock.
     let updated = first(D::read_in(&mut transaction, &by_id(&definition.id)).await?)?;
     transaction.commit().await?;
     Ok(updated)
@@ -153,7 +152,7 @@ fn by_id(id: &CouponId) -> Statement<'_> {
     Statement::new(sql).bind(id.as_str())
 }
 
-/// The coupon under its row lock, held until the transaction ends.
+/// The coupon under its row lock, which lasts until the transaction ends.
 pub(super) async fn lock<D: Dialect>(
     transaction: &mut Transaction<D>,
     id: &CouponId,
@@ -162,7 +161,7 @@ pub(super) async fn lock<D: Dialect>(
     first(D::read_in(transaction, &Statement::new(sql).bind(id.as_str())).await?)
 }
 
-/// Writes what an applied act may have changed. The caller holds the row lock.
+/// Writes the columns that an applied act may have changed. The caller has locked the row.
 pub(super) async fn update<D: Dialect>(
     transaction: &mut Transaction<D>,
     coupon: &Coupon,

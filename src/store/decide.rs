@@ -1,4 +1,4 @@
-//! What an act means: decided once, for every dialect.
+//! What an act leads to: decided in one place for every dialect.
 
 use std::collections::HashSet;
 
@@ -10,45 +10,46 @@ use crate::domain::ticket::{Serial, Status};
 use crate::domain::time::UnixMs;
 use crate::domain::user::holder_field;
 
-/// What became of an act that was handed to the database (P9 step 1).
+/// The result of handing an act to the database (P9 step 1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Intended {
-    /// It stands as the coupon's only intended act.
+    /// It was written as the coupon's only intended act.
     New(Act),
-    /// The same idempotency key brought the same change before: that act, settled or not.
+    /// The same idempotency key came with the same change before: that act, recorded or not.
     Repeated(Act),
     /// The same idempotency key was used for another change of this coupon.
     KeyReused,
-    /// Another act of the coupon is intended; it must be settled first.
+    /// Another act of the coupon is intended; it must be recorded first.
     Busy(Act),
-    /// The coupon is at another version than the caller saw.
+    /// The coupon is at this version, not at the one that the caller saw.
     VersionConflict(u64),
     /// There is no such coupon, or it is a draft (and the change is not its preload).
     Unknown,
-    /// The coupon was preloaded before, by this act; only a preload meets this.
+    /// The coupon was preloaded before, by this act; only for a preload.
     AlreadyPreloaded(Act),
 }
 
-/// What became of the wish to cancel tickets of a coupon (P9 step 4).
+/// The result of a request to cancel tickets of a coupon (P9 step 4).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cancelled {
-    /// Every row that there is is cancelled.
+    /// Every ticket that has a row is cancelled.
     Done {
-        /// The return of those that were not cancelled before, the coupon's only intended act;
-        /// `None` when all of them were.
+        /// The return of the tickets that were not cancelled before, as the coupon's only intended
+        /// act; `None` when all of them were.
         act: Option<Act>,
         /// Serials without a row.
         unknown: Vec<Serial>,
     },
-    /// Another act of the coupon is intended; it must be settled first. Nothing was written.
+    /// Another act of the coupon is intended; it must be recorded first. Nothing was written.
     Busy(Act),
 }
 
-/// The answer to a new act, if it may not be written; `coupon` stands under its row lock, `acts`
-/// are at least those with the same idempotency key, the intended one and the first one.
+/// The answer to a new act that may not be written. The caller has locked the row of `coupon`;
+/// `acts` must contain the act with the same idempotency key, the intended act and act 1, as far
+/// as they exist.
 ///
 /// # Errors
-/// [`Error::Corrupt`] when the coupon was preloaded by no act.
+/// [`Error::Corrupt`] when the coupon is preloaded and has no act for it.
 pub(super) fn refusal(
     new: &NewAct,
     coupon: &Coupon,
@@ -87,8 +88,8 @@ fn version_conflict(new: &NewAct, coupon: &Coupon) -> Option<u64> {
     new.if_version.is_some_and(|seen| seen != coupon.version).then_some(coupon.version)
 }
 
-/// The act that follows the coupon's last one, and the state that writing it leaves the coupon in:
-/// a preload opens it before Redis hears of it (P9 step 6).
+/// The act after the coupon's last one, and the coupon's state once it is written: a preload opens
+/// the coupon before Redis hears of it (P9 step 6).
 pub(super) fn next_act(new: &NewAct, coupon: &Coupon) -> (Act, State) {
     let act = Act {
         coupon_id: new.coupon_id.clone(),

@@ -1,4 +1,4 @@
-//! What a plain statement is, and what the dialects do differently with it.
+//! A plain statement, and what each dialect does differently with it.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -62,7 +62,7 @@ impl From<Vec<i64>> for Value<'_> {
     }
 }
 
-/// A statement with its values: `$1` is the first of them. Its text is the same at every call.
+/// A statement with its values: `$1` is the first one. Its text is the same at every call.
 #[derive(Debug)]
 pub(super) struct Statement<'a> {
     /// Cheap to clone, as the driver wants it.
@@ -79,7 +79,7 @@ impl<'a> Statement<'a> {
         Self { sql, values: Vec::new() }
     }
 
-    /// Goes on with these words.
+    /// Appends these words.
     pub(super) fn followed_by(self, words: &str) -> Self {
         let sql = format!("{}{words}", self.sql.as_str());
         Self { values: self.values, ..Self::new(sql) }
@@ -104,14 +104,16 @@ where
 {
 }
 
-/// A transaction under way; dropped without a commit, it is rolled back.
+/// An open transaction; if it is dropped without a commit, it is rolled back.
 pub(super) type Transaction<D> = sqlx::Transaction<'static, <D as Bulk>::Driver>;
 
-/// A database of one dialect. What all dialects do alike stands beside this file, once.
+/// A database of one dialect. What all dialects have in common is written once, in the files
+/// beside this one.
 pub(super) trait Dialect: Bulk {
-    /// What locks the row that a SELECT reads; empty where the transaction holds a lock already.
+    /// The clause that locks the row that a SELECT reads; empty where the transaction has a lock
+    /// already.
     const FOR_UPDATE: &'static str;
-    /// The greatest of its arguments.
+    /// The function that returns the greatest of its arguments.
     const GREATEST: &'static str;
     /// The clock of the database in milliseconds since 1970.
     const NOW_MS: &'static str;
@@ -121,11 +123,11 @@ pub(super) trait Dialect: Bulk {
     /// SQL that is true when the value is in the list bound to this parameter.
     fn among(parameter: &str) -> String;
 
-    /// When this process committed tickets last.
+    /// When this process last committed tickets.
     fn last_commit(&self) -> &LastCommit;
 
-    /// Runs a whole transaction, bounded in time; more than once where only the connection failed,
-    /// so that nothing was committed.
+    /// Runs a whole transaction with a time-out; again if only the connection failed, so that
+    /// nothing was committed.
     fn call<T: Send, F: Future<Output = Result<T>> + Send>(
         &self,
         transaction: impl Fn() -> F + Send + Sync,
@@ -135,7 +137,7 @@ pub(super) trait Dialect: Bulk {
     /// [`Dialect::call`].
     fn begin(&self) -> impl Future<Output = Result<Transaction<Self>>> + Send;
 
-    /// As [`Dialect::begin`]; fails on a server that answers and takes no rows at all.
+    /// Like [`Dialect::begin`], but fails on a server that answers and accepts no rows at all.
     fn begin_rehearsal(&self) -> impl Future<Output = Result<Transaction<Self>>> + Send {
         self.begin()
     }
@@ -146,23 +148,23 @@ pub(super) trait Dialect: Bulk {
         statement: &Statement<'_>,
     ) -> impl Future<Output = Result<Vec<R>>> + Send;
 
-    /// Writes in a transaction; how many rows changed.
+    /// Writes in a transaction; returns how many rows changed.
     fn write_in(
         transaction: &mut Transaction<Self>,
         statement: &Statement<'_>,
     ) -> impl Future<Output = Result<u64>> + Send;
 
-    /// Reads rows with a statement that is a call by itself.
+    /// Reads rows with a statement that is a whole call.
     fn read<R: Row>(
         &self,
         statement: &Statement<'_>,
     ) -> impl Future<Output = Result<Vec<R>>> + Send;
 
-    /// Writes with a statement that is a call by itself; how many rows changed.
+    /// Writes with a statement that is a whole call; returns how many rows changed.
     fn write(&self, statement: &Statement<'_>) -> impl Future<Output = Result<u64>> + Send;
 
-    /// Inserts a row with a statement that is a call by itself. False when the value of its key
-    /// column is taken; a row that may not be there twice for another reason is an error.
+    /// Inserts a row with a statement that is a whole call. False when the value of its key column
+    /// is taken; a conflict with another unique column is an error.
     fn insert(
         &self,
         statement: Statement<'_>,
@@ -170,13 +172,13 @@ pub(super) trait Dialect: Bulk {
     ) -> impl Future<Output = Result<bool>> + Send;
 }
 
-/// The statements of many rows. How many rows go into one is the dialect's own business.
+/// The statements for many rows. The dialect decides how many rows go into one.
 pub(super) trait Bulk: Send + Sync + 'static {
     /// The driver of this dialect.
     type Driver: Database;
 
-    /// Inserts what is not there yet. How many rows each coupon got, in the order of the ids;
-    /// coupons that got none are left out.
+    /// Inserts the tickets that have no row yet. Returns how many rows each coupon got, in the
+    /// order of the ids, without coupons that got none.
     fn insert_tickets(
         transaction: &mut Transaction<Self>,
         tickets: &[NewTicket<'_>],
@@ -200,7 +202,7 @@ pub(super) trait Bulk: Send + Sync + 'static {
         tickets: &[NewTicket<'_>],
     ) -> impl Future<Output = Result<i64>> + Send;
 
-    /// Inserts what is not contested yet, all of it seen at one moment: now.
+    /// Inserts the tickets that are not listed as contested yet, all with the present time.
     fn insert_contested(
         transaction: &mut Transaction<Self>,
         contested: &[Contested<'_>],
@@ -214,7 +216,7 @@ pub(super) trait Bulk: Send + Sync + 'static {
     ) -> impl Future<Output = Result<()>> + Send;
 }
 
-/// The one row that a statement cannot lack.
+/// The single row of a statement that always returns one.
 pub(super) fn only<R>(rows: Vec<R>) -> Result<R> {
     rows.into_iter().next().ok_or(Error::Corrupt("answer"))
 }

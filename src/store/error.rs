@@ -1,4 +1,4 @@
-//! What can go wrong with the database, by what the caller can do about it.
+//! Errors of the database, by what the caller can do about them.
 
 use sqlx::error::DatabaseError;
 use sqlx::migrate::MigrateError;
@@ -9,21 +9,21 @@ use crate::domain::blame::Blame;
 /// The result of a call to the database.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// A failed call to the database. Nothing of it was committed, unless the commit itself was
-/// interrupted; so every call can be made again.
+/// A failed call to the database. It committed nothing, unless the commit itself was interrupted;
+/// so every call can be repeated.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// It cannot be reached, is starting, is full, or took too long: try again later (SQL classes
     /// 08, 40, 53, 57 and every failure of the connection).
     #[error("the database is not available: {0}")]
     Unavailable(#[source] sqlx::Error),
-    /// It answers, and nothing can be written: a standby that was not promoted.
+    /// It answers, and accepts no writes: a standby that was not promoted.
     #[error("the database is read-only: {0}")]
     ReadOnly(&'static str),
-    /// It refuses these very values (SQL classes 22 and 23): trying again will not help.
+    /// It refuses these values (SQL classes 22 and 23): trying again will not help.
     #[error("the database refuses the data: {0}")]
     Data(#[source] sqlx::Error),
-    /// A row holds what the house never writes.
+    /// A row has a value that this program never writes.
     #[error("the database holds a malformed {0}")]
     Corrupt(&'static str),
     /// It could not be opened or migrated.
@@ -32,17 +32,17 @@ pub enum Error {
 }
 
 impl Error {
-    /// A call that was given up because it took too long.
+    /// A call that was given up after its time-out.
     pub fn late() -> Self {
         Self::Unavailable(sqlx::Error::PoolTimedOut)
     }
 
-    /// Whether the database takes nothing at all now, so that the very values are not at fault.
+    /// Whether the database accepts nothing at all now, so that the values are not at fault.
     pub fn is_away(&self) -> bool {
         self.blame() == Blame::Outage
     }
 
-    /// Whose fault it is.
+    /// Whether the values, the database or a row is at fault.
     pub fn blame(&self) -> Blame {
         match self {
             Self::Data(_) => Blame::Value,
@@ -51,12 +51,12 @@ impl Error {
         }
     }
 
-    /// Away for a reason that no driver names.
+    /// Unavailable for a reason that no driver reports.
     pub(super) fn away(sentence: &str) -> Self {
         Self::Unavailable(sqlx::Error::Io(std::io::Error::other(sentence.to_owned())))
     }
 
-    /// The same once more, for another caller; its source is only its text.
+    /// A copy for another caller; its source is only its text.
     pub(super) fn again(&self) -> Self {
         match self {
             Self::Unavailable(sqlx::Error::Io(error)) => Self::away(&error.to_string()),
@@ -71,8 +71,8 @@ impl Error {
 }
 
 impl From<sqlx::Error> for Error {
-    /// What is not clearly the fault of the values is an outage: a persister that mistook an outage
-    /// for bad values would set good tickets aside as refused (P5 step 5).
+    /// What is not clearly the fault of the values counts as an outage: a persister that took an
+    /// outage for bad values would put good tickets aside as refused (P5 step 5).
     fn from(error: sqlx::Error) -> Self {
         match &error {
             sqlx::Error::Database(refusal) if refuses_values(refusal.as_ref()) => Self::Data(error),
@@ -96,16 +96,16 @@ fn refuses_values(refusal: &dyn DatabaseError) -> bool {
     code.starts_with("22") || code.starts_with("23")
 }
 
-/// A failure of the first connection: what comes from the network or from a busy database passes,
-/// all else wants a human.
+/// A failure of the first connection: faults of the network and of a busy database pass, all
+/// others need a person.
 pub(super) fn connect_failure(error: sqlx::Error) -> Error {
     if let sqlx::Error::Io(fault) = &error
         && fault.kind() == std::io::ErrorKind::InvalidData
     {
-        // What TLS says of a certificate; the next one would be no better.
+        // A fault of the certificate, as TLS reports it; a retry would fail too.
         return Error::Open(format!(
-            "the database is not believed: {fault}; with sslmode=verify-full its certificate must \
-             name the host, and an authority must vouch for it that the machine trusts or that \
+            "the certificate of the database is not trusted: {fault}; with sslmode=verify-full it \
+             must name the host, and be signed by an authority that the machine trusts or that \
              sslrootcert in the URL names"
         ));
     }
@@ -124,12 +124,12 @@ pub(super) fn connect_failure(error: sqlx::Error) -> Error {
 fn may_pass(refusal: &dyn DatabaseError) -> bool {
     let Some(code) = refusal.code() else { return false };
     if code == "08P01" {
-        // A pooler has one code for everything.
+        // A pooler uses one code for all failures.
         let for_good = ["unsupported startup parameter", "no such", "authentication", "SASL"];
         return !for_good.iter().any(|words| refusal.message().contains(words));
     }
-    // PostgreSQL: connection, resources, closed to all or locked, shutting down or starting.
-    // SQLite: busy, locked.
+    // PostgreSQL: connection, resources, closed or locked, shutting down or starting. SQLite:
+    // busy, locked.
     ["08", "53", "55", "57"].iter().any(|class| code.len() == 5 && code.starts_with(class))
         || ["25006", "5", "6", "261", "517"].contains(&code.as_ref())
 }

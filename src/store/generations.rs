@@ -1,4 +1,4 @@
-//! Generations: append-only, the last one counts (P2).
+//! Generations: append-only; the last one is in force (P2).
 
 use async_trait::async_trait;
 use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
@@ -16,7 +16,6 @@ const GENERATION_COLUMNS: &str = "generation_no, epoch, run_id, replid, durabili
 /// The generations of Redis that were accepted.
 #[async_trait]
 pub trait Generations: Send + Sync {
-    /// The last accepted generation.
     async fn last_generation(&self) -> Result<Option<Generation>>;
 
     /// The generations from this number on, in their order.
@@ -29,12 +28,13 @@ pub trait Generations: Send + Sync {
     /// Appends a generation. False when its number is taken: another server was first.
     async fn append_generation(&self, generation: &Generation) -> Result<bool>;
 
-    /// Takes the greater heartbeat into the row of this generation and sets when it was seen (P2
-    /// step 8). False when it is no longer the last generation, or its process was refused since.
+    /// Raises the heartbeat in the row of this generation, if it is greater, and sets when it was
+    /// seen (P2 step 8). False when this is no longer the last generation, or its process was
+    /// refused since.
     async fn beat(&self, generation_no: u64, heartbeat: u64, seen_at: UnixMs) -> Result<bool>;
 
-    /// Writes into the row of a generation that no server may accept this process of Redis: what
-    /// shows it now may be gone when it is looked at again.
+    /// Notes in the row of a generation that no server may accept this process of Redis: the
+    /// evidence may be gone at the next look.
     async fn refuse_life(&self, generation_no: u64, run_id: &str) -> Result<()>;
 }
 
@@ -62,8 +62,8 @@ impl<D: Dialect> Generations for D {
         all::<GenerationRow, _>(self.read(&statement).await?)
     }
 
-    /// Appends only what follows the last one, so that the numbers have no gap: a server that read
-    /// a database which has since gone back to a backup must read it again.
+    /// Appends only the number after the last one, so that the numbers have no gap: a server that
+    /// read a database which was then restored from a backup must read it again.
     async fn append_generation(&self, generation: &Generation) -> Result<bool> {
         let sql = format!(
             "INSERT INTO generations ({GENERATION_COLUMNS})

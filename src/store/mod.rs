@@ -1,8 +1,9 @@
-//! The database: definitions, acts and generations first; tickets as soon as they are persisted.
+//! The database. Definitions, acts and generations are written here first; tickets as soon as they
+//! are persisted.
 //!
-//! One small trait for each of them, in the file that has their statements, written once for every
-//! [`dialect::Dialect`]; the folder of a dialect holds only what differs. One test text runs over
-//! all of them.
+//! One small trait for each of them, in the file with its statements, written once for every
+//! [`dialect::Dialect`]; the folder of a dialect has only what differs. The same tests run over
+//! all dialects.
 
 mod acts;
 mod batch;
@@ -37,8 +38,8 @@ pub use rows::TicketRow;
 pub use settings::{Migrations, Settings};
 pub use tickets::{Counts, Tickets, UserCursor};
 
-/// What the house asks of a database. Every method is one transaction or one statement, bounded in
-/// time; lists are bounded by their `limit_rows`.
+/// What the rest of the program needs from a database. Every method is one transaction or one
+/// statement with a time-out; lists are bounded by their `limit_rows`.
 pub trait Store: Coupons + Acts + Tickets + Generations + Records + Health {}
 
 impl<S: Coupons + Acts + Tickets + Generations + Records + Health> Store for S {}

@@ -8,13 +8,14 @@ use super::postgres::PostgresStore;
 use super::settings::{Migrations, Settings};
 use super::sqlite::SqliteStore;
 
-/// The database of these settings. PostgreSQL is opened by its first call, and by every further one
-/// until it is there; any number of servers may do so at once. A SQLite file is opened here.
+/// The database of these settings. A PostgreSQL database is opened by the first call, and by each
+/// further call until it is there; any number of servers may do so at once. A SQLite file is
+/// opened here.
 ///
 /// # Errors
-/// [`Error::Open`] for a URL that is none of `postgres:`, `postgresql:`, `sqlite:`, and for a
-/// SQLite file that cannot be opened or does not suit; [`Error::Unavailable`] when trying again may
-/// help. No text holds the URL: it may hold a password.
+/// [`Error::Open`] for a URL other than `postgres:`, `postgresql:` or `sqlite:`, and for a SQLite
+/// file that cannot be opened or is not suitable; [`Error::Unavailable`] when a retry may help. No
+/// error contains the URL: it may contain a password.
 pub async fn new(settings: &Settings) -> Result<Arc<dyn Store>> {
     match settings.url.split_once(':').map(|(scheme, _)| scheme) {
         Some("postgres" | "postgresql") => Ok(Arc::new(PostgresStore::new(settings)?)),

@@ -1,5 +1,5 @@
-//! The persister's transaction (P5): what is written, in which order, and compared when it did not
-//! all go in.
+//! The persister's transaction (P5): what it writes, in which order, and the comparison when not
+//! all of it is inserted.
 
 use async_trait::async_trait;
 
@@ -13,9 +13,10 @@ use crate::domain::record::Record;
 #[async_trait]
 pub trait Records: Send + Sync {
     /// Writes the tickets of these records in one transaction: the rows, sorted by key, by bulk
-    /// insert; a `records` row each; `persisted` of their coupons. When fewer rows went in than
-    /// came, compares: an equal row is a replay, a different one makes the ticket contested, in the
-    /// same transaction (I3, I9; P5 step 3). When it returns, they are committed.
+    /// insert; one `records` row per record; `persisted` of their coupons. If fewer rows were
+    /// inserted than given, it compares: an equal row is a replay, a different one makes the
+    /// ticket contested, in the same transaction (I3, I9; P5 step 3). When it returns, they are
+    /// committed.
     async fn persist(&self, records: &[Record]) -> Result<Persisted>;
 }
 
@@ -43,13 +44,13 @@ async fn persist<D: Dialect>(database: &D, records: &[Record]) -> Result<Persist
         Vec::new()
     };
     D::insert_contested(&mut transaction, &contested).await?;
-    // Last, because all persisters want these few rows.
+    // Last, because all persisters need these few rows.
     D::grow_persisted(&mut transaction, &grown).await?;
     transaction.commit().await?;
     Ok(batch::account(records, inserted, &contested))
 }
 
-/// The tickets that met a different row (I9); the others met their own.
+/// The tickets that conflict with a different row (I9); the others are replays.
 async fn contested_of<'a, D: Dialect>(
     transaction: &mut Transaction<D>,
     tickets: &[NewTicket<'a>],

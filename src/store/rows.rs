@@ -1,4 +1,4 @@
-//! What rows look like in every dialect, and the nouns made from them.
+//! The form of rows in every dialect, and the nouns made from them.
 
 use std::str::FromStr;
 
@@ -139,7 +139,7 @@ where
     }
 }
 
-/// An act with the key that it was asked for with, and when it was recorded.
+/// An act with its idempotency key, and when it was recorded.
 pub(super) struct KeyedAct {
     pub(super) act: Act,
     pub(super) idempotency_key: Option<String>,
@@ -214,9 +214,7 @@ where
 /// A ticket's row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TicketRow {
-    /// What was issued.
     pub ticket: Ticket,
-    /// `accepted` or `cancelled`.
     pub status: Status,
 }
 
@@ -249,7 +247,7 @@ pub(super) fn natural<T: TryFrom<i64>>(number: i64, column: &'static str) -> Res
     T::try_from(number).map_err(|_| Error::Corrupt(column))
 }
 
-/// A number as a column holds it; [`Error::Data`] when it does not fit.
+/// A number in the form of its column; [`Error::Data`] when it does not fit.
 pub(super) fn stored<T, U>(number: T) -> Result<U>
 where
     U: TryFrom<T>,
@@ -258,7 +256,7 @@ where
     U::try_from(number).map_err(|error| Error::Data(sqlx::Error::Encode(Box::new(error))))
 }
 
-/// Every row as its noun.
+/// Converts every row into its noun.
 pub(super) fn all<R, N: TryFrom<R, Error = Error>>(rows: Vec<R>) -> Result<Vec<N>> {
     rows.into_iter().map(N::try_from).collect()
 }

@@ -1,11 +1,11 @@
-//! Whether the schema of a database is that of this program, and the migrations that make it so.
+//! Whether the schema of a database is the one of this program, and its migrations.
 
 use sqlx::SqlSafeStr as _;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 
 use super::error::{Result, migrate_failure};
 
-/// Told by whoever only looks.
+/// The error for a process that only reads.
 pub(super) const BEHIND: &str =
     "the database's schema is behind: start a server of this release, or run `firstcome migrate`";
 
@@ -17,8 +17,8 @@ pub(super) struct MigrationFile {
     pub(super) sql: &'static str,
 }
 
-/// The migrations of one dialect. They are listed by hand: sqlx would find them by a macro, for
-/// which both drivers have to be built a second time.
+/// The migrations of one dialect. They are listed by hand: the macro of sqlx that finds them needs
+/// a second build of both drivers.
 pub(super) fn migrator(files: &[MigrationFile]) -> Migrator {
     let simple = MigrationType::Simple;
     let migration = |file: &MigrationFile| {
@@ -27,10 +27,10 @@ pub(super) fn migrator(files: &[MigrationFile]) -> Migrator {
     Migrator::with_migrations(files.iter().map(migration).collect())
 }
 
-/// Whether every migration was made, by the versions and checksums of those that were.
+/// Whether every migration was made, by the versions and checksums of those in the database.
 ///
 /// # Errors
-/// [`super::Error::Open`] when one was made that this program does not know.
+/// [`super::Error::Open`] when the database has one that this program does not know.
 pub(super) fn are_all_made(known: &Migrator, made: &[(i64, Vec<u8>)]) -> Result<bool> {
     for (version, checksum) in made {
         let same = known.iter().find(|migration| migration.version == *version);

@@ -12,32 +12,26 @@ use crate::domain::time::UnixMs;
 use crate::domain::user::{Claim, UserId};
 
 /// Counts over a coupon's rows; they read all of them, so they are for admins and tests. That no
-/// two rows have the same user and claim (I2) is the table's own constraint and not counted again.
+/// two rows have the same user and claim (I2) is a constraint of the table and not counted again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Rows.
     pub rows: u64,
-    /// Rows that are cancelled.
     pub cancelled: u64,
     /// The greatest serial, 0 without rows.
     pub last_serial: u64,
-    /// Contested tickets.
     pub contested: u64,
 }
 
 /// Where the next page of a user's tickets begins: after this coupon and claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserCursor {
-    /// The last coupon of the page before.
     pub coupon_id: CouponId,
-    /// The last claim of the page before.
     pub claim: Claim,
 }
 
 /// The rows of tickets, as they are read.
 #[async_trait]
 pub trait Tickets: Send + Sync {
-    /// The row of a ticket.
     async fn find_ticket(&self, id: &TicketId) -> Result<Option<TicketRow>>;
 
     /// A user's rows in the order of (coupon, claim), after the cursor.
@@ -65,7 +59,8 @@ pub trait Tickets: Send + Sync {
         limit_rows: u32,
     ) -> Result<Vec<(CouponId, Serial)>>;
 
-    /// Counts over a coupon's rows after this serial, in their order; none of them contested.
+    /// Counts over a page of a coupon's rows after this serial, in order; without the contested
+    /// tickets.
     async fn count_page(
         &self,
         coupon_id: &CouponId,
@@ -76,9 +71,9 @@ pub trait Tickets: Send + Sync {
     /// How many tickets of this coupon are contested.
     async fn contested(&self, coupon_id: &CouponId) -> Result<u64>;
 
-    /// Counts over a coupon's rows, page by page, so that no statement is long however many there
-    /// are. Rows that are written meanwhile may be counted or not: it is at least what stood
-    /// before, and at most what stands after.
+    /// Counts over a coupon's rows, page by page, so that no statement takes long however many
+    /// rows there are. Rows that are written meanwhile may be counted or not: each count is at
+    /// least the one before the call and at most the one after it.
     ///
     /// # Errors
     /// [`Error::Unavailable`] after [`COUNT_WAIT`].
@@ -204,7 +199,7 @@ impl<D: Dialect> Tickets for D {
     }
 }
 
-/// The rows of these serials that there are, in their order.
+/// Those of these serials that have rows, in order.
 pub(super) async fn find_all<D: Dialect>(
     transaction: &mut Transaction<D>,
     id: &CouponId,
@@ -219,7 +214,7 @@ pub(super) async fn find_all<D: Dialect>(
     all::<StoredTicket, _>(D::read_in(transaction, &statement).await?)
 }
 
-/// Moves rows from accepted to cancelled (I7).
+/// Changes rows from accepted to cancelled (I7).
 pub(super) async fn cancel<D: Dialect>(
     transaction: &mut Transaction<D>,
     id: &CouponId,

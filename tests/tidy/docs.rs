@@ -1,5 +1,5 @@
-//! Every file says what it is for, and so does every item that other modules can import. Fields and
-//! variants need a sentence only where their names do not say it, which no rule can tell.
+//! Every file says what it is for, and so does every item that other modules can import. Fields,
+//! variants and methods need a sentence only where their names do not say it: no rule can tell.
 
 use syn::visit::{self, Visit};
 
@@ -37,10 +37,6 @@ impl<'ast> Visit<'ast> for Undocumented {
             _ => {}
         }
         visit::visit_item(self, node);
-    }
-
-    fn visit_impl_item_fn(&mut self, node: &'ast syn::ImplItemFn) {
-        self.look(&node.vis, &node.attrs, &node.sig.ident);
     }
 
     fn visit_item_mod(&mut self, node: &'ast syn::ItemMod) {
@@ -90,7 +86,6 @@ fn an_item_without_a_sentence_is_found() {
         "pub trait B {}",
         "pub const B: u8 = 1;",
         "pub type B = u8;",
-        "/// B.\npub struct B;\nimpl B { pub fn c(&self) {} }",
     ] {
         tree::caught(findings_of(&format!("//! A.\n{item}")), "say with ///");
     }

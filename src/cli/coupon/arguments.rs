@@ -7,7 +7,7 @@ use crate::domain::coupon::{CouponId, Definition, Kind, Supply};
 use crate::domain::time::{INSTANT_FORM, UnixMs, ValidFor};
 use crate::settle::{FORMATS, Format};
 
-/// A coupon that does not exist yet.
+/// The arguments for a new coupon.
 #[derive(Args)]
 pub(in crate::cli) struct New {
     /// Its id, [A-Za-z0-9_-]{1,64}
@@ -22,16 +22,16 @@ pub(in crate::cli) struct New {
     /// Tickets that one user may hold, 1..=100
     #[arg(long, default_value_t = 1, value_name = "N")]
     per_user_limit: u8,
-    /// First instant of issuing, RFC 3339
+    /// First instant at which tickets are issued, RFC 3339
     #[arg(long, value_parser = instant, value_name = "TIME")]
     opens_at: Option<UnixMs>,
-    /// First instant after issuing, RFC 3339
+    /// First instant at which no ticket is issued any more, RFC 3339
     #[arg(long, value_parser = instant, value_name = "TIME")]
     closes_at: Option<UnixMs>,
     /// How long a ticket is valid, ISO 8601 (P7D, PT12H)
     #[arg(long, value_parser = duration, value_name = "TIME")]
     valid_for: Option<ValidFor>,
-    /// Preload it too, so that it can be issued
+    /// Preload it too, so that its tickets can be issued
     #[arg(long)]
     pub(super) open: bool,
     #[command(flatten)]
@@ -39,7 +39,7 @@ pub(in crate::cli) struct New {
 }
 
 impl New {
-    /// What it is to be.
+    /// The definition that the arguments give.
     pub(super) fn definition(self) -> Definition {
         Definition {
             name: self.name.unwrap_or_else(|| self.id.to_string()),
@@ -55,7 +55,7 @@ impl New {
     }
 }
 
-/// A coupon that is shown.
+/// The arguments of a verb that shows a coupon.
 #[derive(Args)]
 pub(in crate::cli) struct Shown {
     /// The coupon
@@ -65,7 +65,7 @@ pub(in crate::cli) struct Shown {
     pub(super) output: Output,
 }
 
-/// A coupon that is stopped.
+/// The arguments of a verb that stops a coupon.
 #[derive(Args)]
 pub(in crate::cli) struct Stopped {
     #[command(flatten)]
@@ -75,7 +75,7 @@ pub(in crate::cli) struct Stopped {
     pub(super) now: bool,
 }
 
-/// An edge of a window: an instant, or none.
+/// A limit of a window: an instant, or none.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::cli) struct Edge(pub(super) Option<UnixMs>);
 

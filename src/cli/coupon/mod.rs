@@ -23,48 +23,48 @@ use crate::settle::{Export, Format};
 /// What can be done with coupons.
 #[derive(Subcommand)]
 pub(super) enum Verb {
-    /// Create a draft; with --open one that can be issued
+    /// Create a draft; with --open, preload it too
     Create(New),
-    /// Put a draft into Redis; from now on it can be issued
+    /// Load a draft into Redis, so that its tickets can be issued
     Preload(Shown),
-    /// All coupons
+    /// List all coupons
     List(Output),
-    /// One coupon
+    /// Show one coupon
     Show(Shown),
-    /// One coupon's balance with its rows, counted one by one
+    /// Show one coupon's balance, and count its rows one by one
     Stats(Shown),
-    /// One coupon's acts: who changed what, and when
+    /// List one coupon's acts: who changed what, and when
     Log(Shown),
-    /// Move the window, or the limit per user; `none` removes an instant
+    /// Change the window or the limit per user; `none` removes an instant
     Window {
         #[command(flatten)]
         shown: Shown,
-        /// First instant of issuing, RFC 3339, or none
+        /// First instant at which tickets are issued, RFC 3339, or none
         #[arg(long, value_parser = instant_or_none, value_name = "TIME")]
         opens_at: Option<Edge>,
-        /// First instant after issuing, RFC 3339, or none
+        /// First instant at which no ticket is issued any more, RFC 3339, or none
         #[arg(long, value_parser = instant_or_none, value_name = "TIME")]
         closes_at: Option<Edge>,
         /// Tickets that one user may hold, 1..=100
         #[arg(long, value_name = "N")]
         per_user_limit: Option<u8>,
     },
-    /// Give stock (500) or take it away (-500), never below what is out
+    /// Add stock (500) or remove it (-500), never below the tickets that users have
     Restock {
         #[command(flatten)]
         shown: Shown,
         /// Tickets
         #[arg(allow_negative_numbers = true)]
         delta: i64,
-        /// Repeating the command with the same key is harmless
+        /// Idempotency key: a second command with the same key changes nothing
         #[arg(long, value_name = "KEY")]
         idempotency_key: Option<String>,
     },
-    /// Interrupt issuing
+    /// Pause issuing
     Pause(Stopped),
-    /// Go on issuing
+    /// Resume issuing
     Resume(Shown),
-    /// End issuing for good; asks before it does
+    /// End issuing, which cannot be undone; asks first
     Close {
         #[command(flatten)]
         stopped: Stopped,
@@ -86,7 +86,7 @@ pub(super) enum Verb {
 }
 
 impl Verb {
-    /// A coupon is stopped at once also while the database is away: that is what it is for.
+    /// A coupon can be stopped at once even while the database is away: `--now` exists for that.
     pub(super) fn database(&self) -> Database {
         match self {
             Self::Pause(stopped) | Self::Close { stopped, .. } if stopped.now => Database::Optional,
@@ -94,15 +94,16 @@ impl Verb {
         }
     }
 
-    /// Asks before what is for good.
+    /// Asks before an action that cannot be undone.
     pub(super) fn confirm(&self) -> Result<(), Failure> {
         let Self::Close { stopped, yes } = self else { return Ok(()) };
         let id = &stopped.shown.id;
-        confirm(&format!("Close {id} for good? Nobody gets a ticket of it afterwards."), *yes)
+        let effect = "This cannot be undone, and nobody gets a ticket of it afterwards.";
+        confirm(&format!("Close {id}? {effect}"), *yes)
     }
 }
 
-/// A coupon's id.
+/// The argument of a verb that needs only an id.
 #[derive(clap::Args)]
 pub(super) struct Id {
     /// The coupon
@@ -110,7 +111,7 @@ pub(super) struct Id {
     id: CouponId,
 }
 
-/// Does what the verb says.
+/// Runs the verb.
 pub(super) async fn perform(context: &Context, verb: Verb) -> Result<(), Failure> {
     let preparer = &context.preparer;
     match verb {
@@ -176,7 +177,8 @@ async fn change_state(
     redis_first: bool,
 ) -> Result<(), Failure> {
     let form = output.form();
-    // Only what is said to people depends on it, and a hurry waits for no database.
+    // The version before is needed only for the sentence to people, and a `--now` waits for no
+    // database.
     let before = match redis_first || form != Form::Table {
         true => None,
         false => context.preparer.find(&id).await.ok().map(|coupon| coupon.version),
@@ -209,14 +211,15 @@ fn asked(idempotency_key: Option<&str>) -> Result<Request, Failure> {
     Ok(Request { idempotency_key: key, ..Request::by(Who::Cli) })
 }
 
-/// The failure, unless the coupon is a draft: what is refused as unknown only waits then.
+/// Replaces the failure when the coupon is a draft: the coupon is then not unknown, it only has to
+/// be preloaded.
 pub(super) async fn of_draft(context: &Context, id: &CouponId, failure: Failure) -> Failure {
     if !matches!(failure, Failure::NoCoupon) {
         return failure;
     }
     match context.preparer.find(id).await {
         Ok(coupon) if coupon.state == State::Draft => Failure::Refused(format!(
-            "{id} is a draft: `firstcome coupon preload {id}` opens it first"
+            "{id} is a draft; preload it first: `firstcome coupon preload {id}`"
         )),
         _ => failure,
     }

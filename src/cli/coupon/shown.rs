@@ -1,4 +1,4 @@
-//! What a verb shows of coupons, and what it says of their acts.
+//! How the verbs show coupons and the results of their acts.
 
 use std::fmt::Display;
 
@@ -67,7 +67,7 @@ async fn table_of(context: &Context, coupons: &[Coupon]) -> Result<(), Failure> 
     show_table(std::iter::once(header.map(str::to_owned).to_vec()).chain(lines))
 }
 
-/// Says what an act came to; `before` is the version before it, as far as it is known.
+/// Prints the result of an act; `before` is the version before it, where known.
 pub(super) fn applied(
     id: &CouponId,
     change: &Change,

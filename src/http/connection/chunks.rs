@@ -1,7 +1,8 @@
-//! Where a body in chunks ends (RFC 9112, 7.1), in step with the parser: it must never be given a
-//! byte that follows the body, nor one that it would refuse, because it answers that a second time.
+//! Finds where a chunked body ends (RFC 9112, 7.1), in step with the parser. The parser must never
+//! get a byte that follows the body, nor a byte that it would refuse: it answers such a byte with
+//! a second response.
 
-/// What of a body in chunks was seen so far.
+/// How far a chunked body has been read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Chunks {
     /// Before the size of a chunk.
@@ -10,7 +11,7 @@ pub(super) enum Chunks {
     BlankAfterSize(u64),
     Extension(u64),
     SizeReturn(u64),
-    /// So many bytes of the chunk are to come.
+    /// This many bytes of the chunk are still to come.
     Content(u64),
     ContentEnd,
     ContentReturn,
@@ -27,7 +28,8 @@ pub(super) enum Chunks {
 pub(super) struct Malformed;
 
 impl Chunks {
-    /// How many of these bytes belong to the body. [`Chunks::Ended`] when it ends with them.
+    /// How many of these bytes belong to the body. The state is [`Chunks::Ended`] when the body
+    /// ends with them.
     pub(super) fn take(&mut self, bytes: &[u8]) -> Result<usize, Malformed> {
         let mut taken = 0;
         while taken < bytes.len() && *self != Self::Ended {

@@ -1,6 +1,6 @@
-//! The end of a connection whose client still sends: what is told last, if anything, and then a
-//! while of reading. Closing a socket that has unread bytes takes back what was written last (RFC
-//! 9112, 9.6).
+//! The end of a connection whose client still sends: writes a last answer, if there is one, and
+//! then reads for a while. Closing a socket that has unread bytes can destroy the answer that was
+//! written last (RFC 9112, 9.6).
 
 use std::future::Future as _;
 use std::io;
@@ -12,7 +12,7 @@ use actix_web::rt::net::TcpStream;
 use actix_web::rt::time::{Sleep, sleep};
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 
-/// A client has this long to take it and to stop.
+/// How long a client has to receive the answer and to stop sending.
 const WITHIN: Duration = Duration::from_secs(1);
 
 /// What is left to do on a connection that ends.
@@ -23,12 +23,12 @@ pub(super) struct Farewell {
 }
 
 impl Farewell {
-    /// Tells this, which may be nothing.
+    /// Sends this text, which may be empty.
     pub(super) fn telling(text: Vec<u8>) -> Self {
         Self { text, written: 0, until: Box::pin(sleep(WITHIN)) }
     }
 
-    /// Ready when the client has taken it and closed its side, or has had its time.
+    /// Ready when the client has received the text and closed its side, or when its time is over.
     pub(super) fn poll(
         &mut self,
         socket: &mut TcpStream,

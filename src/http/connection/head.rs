@@ -1,18 +1,18 @@
-//! Where the head of a request ends: at the first blank line after a line that is not blank.
+//! Finds where the head of a request ends: at the first blank line after a line that is not blank.
 
 use std::sync::LazyLock;
 
 use memchr::memchr_iter;
 use memchr::memmem::Finder;
 
-/// The longest head. Longer ones are refused before they are whole.
+/// The longest head. A longer one is refused before all of it has arrived.
 pub(super) const HEAD_MAX_BYTES: usize = 64 * 1_024;
 
-/// The end of a line and a blank one, and the same without carriage returns.
+/// The end of a line and a blank line; the second one without carriage returns.
 static BLANK_LINE: LazyLock<Finder> = LazyLock::new(|| Finder::new(b"\n\r\n"));
 static BARE_BLANK_LINE: LazyLock<Finder> = LazyLock::new(|| Finder::new(b"\n\n"));
 
-/// What was seen of a head so far.
+/// How much of a head was read so far.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Head {
     bytes: usize,
@@ -20,7 +20,7 @@ pub(super) struct Head {
     line: Line,
 }
 
-/// What was seen of its last line.
+/// What was read of the current line.
 #[derive(Debug, Clone, Copy, Default)]
 enum Line {
     #[default]
@@ -30,16 +30,15 @@ enum Line {
     Text,
 }
 
-/// What of a head is too large.
+/// Which part of a head is too large.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TooLarge {
-    /// Its first line, which names the path.
+    /// The first line, which names the path.
     Path,
-    /// The header fields.
     Fields,
 }
 
-/// How many bytes belong to a head, and whether it ends with them.
+/// How many bytes belong to a head, and whether the head ends with them.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Taken {
     pub(super) bytes: usize,
@@ -47,10 +46,10 @@ pub(super) struct Taken {
 }
 
 impl Head {
-    /// Takes what belongs to the head of these bytes, which follow those that were taken before.
+    /// Takes the bytes that belong to the head. They follow the bytes of the earlier calls.
     ///
-    /// Lines end as the parser takes it, with or without a carriage return (RFC 9112, 2.2), and
-    /// blank ones before the first are no end.
+    /// Lines end as the parser accepts them, with or without a carriage return (RFC 9112, 2.2).
+    /// Blank lines before the first line do not end the head.
     pub(super) fn take(&mut self, bytes: &[u8]) -> Result<Taken, TooLarge> {
         if let Some(bytes) = self.whole_in(bytes) {
             return Ok(Taken { bytes, is_whole: true });
@@ -84,8 +83,8 @@ impl Head {
         Ok(Taken { bytes: start, is_whole })
     }
 
-    /// The usual head comes whole, and its end is found without a look at each line: half of the
-    /// instructions, and each request pays for them.
+    /// Most heads arrive whole. Their end is found without a look at each line, which halves the
+    /// instructions that every request pays.
     fn whole_in(self, bytes: &[u8]) -> Option<usize> {
         let begins = !self.has_begun() && bytes.first().is_some_and(u8::is_ascii_graphic);
         if !begins || bytes.len() > HEAD_MAX_BYTES {
@@ -95,7 +94,7 @@ impl Head {
         BARE_BLANK_LINE.find(&bytes[..end]).is_none().then_some(end)
     }
 
-    /// Whether a part of it has come.
+    /// Whether a part of the head has arrived.
     pub(super) fn has_begun(self) -> bool {
         self.bytes > 0
     }
@@ -117,7 +116,7 @@ mod tests {
 
     fn end_of(text: &str) -> Option<usize> {
         let whole = Head::default().take(text.as_bytes()).unwrap();
-        // Cut at every place, it ends at the same byte.
+        // Wherever the text is cut, the head ends at the same byte.
         for cut in 0..text.len() {
             let mut head = Head::default();
             let first = head.take(&text.as_bytes()[..cut]).unwrap();

@@ -1,9 +1,10 @@
 //! A connection of a client, between its socket and the parser.
 //!
 //! The parser keeps what it knows of a request (whether it is a HEAD, its version, whether to
-//! close) once for a connection, and reads ahead: of two requests that came together, the second
-//! would change the answer to the first. So it is given one request after the other here. What it
-//! refuses by an empty answer is told as every other refusal.
+//! close) once per connection, and it reads ahead: of two requests that arrive together, the
+//! second one would change the answer to the first. So this module gives it one request at a time.
+//! The parser refuses with an empty answer; here that becomes a refusal with a body, like every
+//! other.
 
 mod chunks;
 mod farewell;
@@ -31,34 +32,33 @@ use super::settings::HEADERS_WITHIN;
 pub(super) use room::Room;
 pub(super) use turn::{Answer, Handled, Turn};
 
-/// While a request is answered, so much is read of the next ones. Reading notices, besides, that
-/// the client has gone.
+/// How much is read of the next requests while one is answered. Reading also notices that the
+/// client has closed the connection.
 const AHEAD_MAX_BYTES: usize = 8 * 1_024;
 
-/// A connection.
 pub(super) struct Connection {
     socket: TcpStream,
     seat: Seat,
-    /// Read, and not yet given to the parser.
+    /// Bytes that were read, and not yet given to the parser.
     ahead: Vec<u8>,
-    /// When the rest of a request must have come, of which a part has.
+    /// The deadline for the rest of a request of which a part has arrived.
     rest_within: Option<Pin<Box<Sleep>>>,
     farewell: Option<Farewell>,
 }
 
 impl Connection {
-    /// A connection in this room.
+    /// A connection that takes a place in this room.
     pub(super) fn new(socket: TcpStream, room: &Rc<Room>) -> Self {
         let seat = room.seat();
         Self { socket, seat, ahead: Vec::new(), rest_within: None, farewell: None }
     }
 
-    /// What its requests tell it.
+    /// The state that its requests share with it.
     pub(super) fn turn(&self) -> Rc<Turn> {
         Rc::clone(&self.seat.turn)
     }
 
-    /// Reads ahead, and gives the parser nothing but the end of the connection.
+    /// Reads ahead, and tells the parser only that the connection has ended.
     fn poll_ahead(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.ahead.len() < AHEAD_MAX_BYTES && self.socket.poll_read_ready(context)?.is_ready()
         {
@@ -74,8 +74,8 @@ impl Connection {
         Poll::Pending
     }
 
-    /// Nothing came. Pending until more does, the rest of a request is late, or the room needs the
-    /// place.
+    /// No byte has arrived. Pending until more arrive, the rest of a request is late, or the room
+    /// needs the place.
     fn poll_more(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.seat.turn.remember(context.waker());
         let Some(rest) = self.seat.turn.awaited() else {
@@ -90,7 +90,7 @@ impl Connection {
         }
     }
 
-    /// Gives the parser what was read ahead of its turn.
+    /// Gives the parser the bytes that were read ahead, as far as it may have them.
     fn give_ahead(
         &mut self,
         context: &mut Context<'_>,
@@ -102,7 +102,7 @@ impl Connection {
                 buffer.put_slice(&self.ahead[..taken]);
                 self.ahead.drain(..taken);
                 if self.ahead.is_empty() {
-                    // Few send ahead; who did once does not keep the memory.
+                    // Few clients send ahead; one that did once does not keep the memory.
                     self.ahead = Vec::new();
                 }
                 Poll::Ready(Ok(()))
@@ -119,7 +119,7 @@ impl Connection {
         }
     }
 
-    /// Ends the connection, and the parser's with it.
+    /// Ends the connection, and the parser's part of it.
     fn part(&mut self, text: Vec<u8>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.farewell = Some(Farewell::telling(text));
         self.poll_parting(context)
@@ -185,7 +185,7 @@ impl AsyncWrite for Connection {
             this.farewell = Some(Farewell::telling(refusal::in_place_of(bytes)));
         }
         if this.farewell.is_some() {
-            // After this the parser drops the connection, so it must be over by then.
+            // After this the parser drops the connection, so the farewell must be over by then.
             ready!(this.poll_parting(context))?;
             return Poll::Ready(Ok(bytes.len()));
         }

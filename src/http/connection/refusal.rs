@@ -1,5 +1,5 @@
-//! What is told of bytes that are no request: the refusals of the parser, which have no body, are
-//! told as every other.
+//! The answers to bytes that are no valid request. The parser's refusals have no body; here they
+//! get one, like every other refusal.
 
 use std::time::SystemTime;
 
@@ -24,7 +24,7 @@ pub(super) fn of_too_slow() -> Vec<u8> {
     told(Code::HeadersTooSlow, "The headers did not arrive in time.")
 }
 
-/// The refusal in place of the parser's, which begins with these bytes.
+/// The refusal that replaces the parser's, which begins with these bytes.
 pub(super) fn in_place_of(answer: &[u8]) -> Vec<u8> {
     let status = answer.get(9..12).and_then(|digits| StatusCode::from_bytes(digits).ok());
     match status {

@@ -1,5 +1,5 @@
-//! The connections that one thread serves. When places become scarce, those that were idle for
-//! longest make room, so that they never keep out who comes next.
+//! The connections that one thread serves. When few places are left, the connections that were
+//! idle longest are closed, so that they never keep new clients out.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -7,27 +7,27 @@ use std::rc::Rc;
 use super::turn::Turn;
 use crate::telemetry::metrics;
 
-/// The part of the room that is kept free: one place in so many.
+/// One of this many places is kept free.
 const FREE_ONE_IN: usize = 16;
-/// So many places are made free at one look through all connections, a part of those kept free.
+/// Each search closes enough connections to free one of this many of the places that are kept
+/// free.
 const LOOKS_ONE_IN: usize = 4;
 
-/// The connections of a thread.
 pub(in crate::http) struct Room {
     places: usize,
     turns: RefCell<Vec<Rc<Turn>>>,
-    /// So many may still come before idle ones are looked for again.
+    /// This many more connections may open before idle ones are searched for again.
     until_look: Cell<usize>,
 }
 
-/// A connection's place, for as long as it is open.
+/// The place of a connection while it is open.
 pub(super) struct Seat {
     room: Rc<Room>,
     pub(super) turn: Rc<Turn>,
 }
 
 impl Room {
-    /// Room for so many connections.
+    /// Room for this many connections.
     pub(in crate::http) fn new(places: usize) -> Self {
         Self { places, turns: RefCell::default(), until_look: Cell::new(0) }
     }

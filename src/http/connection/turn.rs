@@ -1,5 +1,5 @@
-//! Whose turn it is on a connection: the parser's, which wants the next request, or the handler's,
-//! which has not answered the last one.
+//! Whose turn it is on a connection: the parser's, which waits for the next request, or the
+//! handler's, which has not answered the last one yet.
 
 use std::cell::{Cell, RefCell};
 use std::pin::Pin;
@@ -16,25 +16,26 @@ use actix_web::web::Bytes;
 use super::chunks::Chunks;
 use super::head::{Head, TooLarge};
 
-/// What a connection is at.
+/// The stage of the current request on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// The head of the next request may come.
+    /// The head of the next request may arrive.
     Head,
     /// The parser has a whole head.
     Given,
     /// A handler has the request.
     Handled,
-    /// The answer is whole, and not yet written.
+    /// The answer is complete, and not yet written.
     Answered,
 }
 
-/// What of a request's body the parser was not given yet.
+/// What the parser has not yet been given of a request's body.
 #[derive(Debug, Clone, Copy)]
 enum Body {
     Bytes(u64),
     Chunks(Chunks),
-    /// All that comes: the client wants another protocol, which it will not get.
+    /// Everything that follows: the client asked for another protocol, which this server does not
+    /// speak.
     Endless,
 }
 
@@ -42,26 +43,26 @@ enum Body {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NotTaken {
     TooLarge(TooLarge),
-    /// The chunks of a body are malformed. Its request is answered as one that was cut off.
+    /// The chunks of a body are malformed. The request is answered like one that was cut off.
     Malformed,
 }
 
-/// What of a request is still to come.
+/// Which part of a request is still to come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rest {
     OfHead,
-    /// Its answer did not wait for it.
+    /// The rest of a body whose request was answered before it arrived.
     OfAnsweredBody,
 }
 
-/// What a connection and its requests tell each other.
+/// The state that a connection shares with its requests.
 pub(in crate::http) struct Turn {
     phase: Cell<Phase>,
     head: Cell<Head>,
     body: Cell<Body>,
-    /// The last request wants no other after it.
+    /// The client wants no request after the current one.
     is_last: Cell<bool>,
-    /// Somebody else needs the place.
+    /// Another connection needs the place.
     must_close: Cell<bool>,
     idle_since: Cell<u64>,
     place: Cell<usize>,
@@ -82,7 +83,7 @@ impl Turn {
         }
     }
 
-    /// The turn of the connection that a request came on, which is the handler's from now on.
+    /// The turn of the connection on which this request arrived. From now on it is the handler's.
     pub(in crate::http) fn begin(request: &ServiceRequest) -> Option<Handled> {
         let turn = request.conn_data::<Rc<Self>>()?;
         turn.phase.set(Phase::Handled);
@@ -102,7 +103,7 @@ impl Turn {
         }
     }
 
-    /// Whether what the parser writes is its own: no handler has a request.
+    /// Whether the parser writes an answer of its own, because no handler has a request.
     pub(super) fn has_no_request(&self) -> bool {
         matches!(self.phase.get(), Phase::Head | Phase::Given)
     }
@@ -137,7 +138,7 @@ impl Turn {
         Ok(taken.bytes)
     }
 
-    /// All that was to write is written. Whether the next request may come now.
+    /// Called when everything is written. Whether the next request may come now.
     pub(super) fn written(&self) -> bool {
         let is_answered = self.phase.get() == Phase::Answered;
         if is_answered {
@@ -147,7 +148,7 @@ impl Turn {
         is_answered
     }
 
-    /// What must come soon: the rest of what has begun, where no handler waits for it.
+    /// The part of a request that must arrive soon, if no handler waits for it.
     pub(super) fn awaited(&self) -> Option<Rest> {
         if self.phase.get() != Phase::Head {
             return None;
@@ -158,7 +159,7 @@ impl Turn {
         self.head.get().has_begun().then_some(Rest::OfHead)
     }
 
-    /// Whether no handler has a request, or an answer on its way.
+    /// Whether no handler has a request and no answer is being written.
     pub(super) fn is_idle(&self) -> bool {
         self.phase.get() == Phase::Head && !self.must_close.get()
     }
@@ -168,28 +169,28 @@ impl Turn {
         self.idle_since.get()
     }
 
-    /// Closes the connection, as soon as it is idle.
+    /// Closes the connection as soon as it is idle.
     pub(super) fn close(&self) {
         self.must_close.set(true);
         self.wake();
     }
 
-    /// Whether it must close.
+    /// Whether the connection must close.
     pub(super) fn must_close(&self) -> bool {
         self.must_close.get()
     }
 
-    /// Its place in the room.
+    /// The index of its place in the room.
     pub(super) fn place(&self) -> usize {
         self.place.get()
     }
 
-    /// Gives it another place.
+    /// Moves it to another place.
     pub(super) fn move_to(&self, place: usize) {
         self.place.set(place);
     }
 
-    /// Remembers whom [`Turn::wake`] wakes.
+    /// Stores the waker that [`Turn::wake`] wakes.
     pub(super) fn remember(&self, waker: &Waker) {
         let mut known = self.waker.borrow_mut();
         if !known.as_ref().is_some_and(|known| known.will_wake(waker)) {
@@ -224,11 +225,11 @@ fn body_of(request: &ServiceRequest) -> Body {
     }
 }
 
-/// A request that a handler has. It is answered when this is gone.
+/// A request that a handler has. Dropping it means that the request is answered.
 pub(in crate::http) struct Handled(Rc<Turn>);
 
 impl Handled {
-    /// The answer, which knows when it is whole.
+    /// The answer, which notices when it is complete.
     pub(in crate::http) fn answer<B>(
         handled: Option<Self>,
         mut response: ServiceResponse<B>,
@@ -249,7 +250,7 @@ impl Drop for Handled {
     }
 }
 
-/// The body of an answer. The server drops it when it has all of it.
+/// The body of an answer. The server drops it when it has taken all of it.
 pub(in crate::http) struct Answer<B> {
     body: B,
     _handled: Option<Handled>,

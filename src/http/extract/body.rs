@@ -1,4 +1,4 @@
-//! The body of a request, within the bounds of size and time.
+//! The body of a request, bounded in size and time.
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{CONTENT_TYPE, HeaderMap};
@@ -11,10 +11,10 @@ use crate::domain::limits::ADMIN_BODY_MAX_BYTES;
 use crate::http::problem::{Code, Problem};
 use crate::http::settings::BODY_WITHIN;
 
-/// What is told of a body that does not fit.
+/// The longest detail about a body that does not have the expected form.
 const DETAIL_MAX_CHARS: usize = 300;
 
-/// A JSON object of this shape.
+/// A JSON object of this form.
 pub(in crate::http) struct Json<T>(pub(in crate::http) T);
 
 impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
@@ -51,7 +51,10 @@ impl FromRequest for NoBody {
             if text.is_empty() || is_object && serde_json::from_slice::<Nothing>(text).is_ok() {
                 return Ok(Self);
             }
-            Err(Problem::new(Code::ValidationFailed, "Send no body to this path, or {}."))
+            Err(Problem::new(
+                Code::ValidationFailed,
+                "Send no body to this path, or an empty object: {}.",
+            ))
         }
         .boxed_local()
     }
@@ -70,7 +73,7 @@ fn says_json(headers: &HeaderMap) -> bool {
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let is_object = body.trim_ascii_start().starts_with(b"{");
     if !is_object && serde_json::from_slice::<IgnoredAny>(body).is_ok() {
-        // An array of the values alone would be read as the fields in their sequence.
+        // `serde` would read an array as the fields in their order.
         return Err(Problem::new(Code::ValidationFailed, "The body must be a JSON object."));
     }
     let mut deserializer = serde_json::Deserializer::from_slice(body);
@@ -83,14 +86,15 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     Ok(value)
 }
 
-/// Why a body is not what it should be, with a pointer to the field where that is known.
+/// The problem with a body that does not have the expected form, with a pointer to the field where
+/// it is known.
 fn does_not_fit(pointer: &str, error: &serde_json::Error) -> Problem {
     let code = if error.is_data() { Code::ValidationFailed } else { Code::InvalidJson };
     let sentence = error.to_string();
     if !error.is_data() {
         return Problem::new(code, sentence);
     }
-    // Where it stands says the pointer; the sentence quotes the value, however long it is.
+    // The pointer says where the fault is. The sentence quotes the value, however long it is.
     let place = format!(" at line {} column {}", error.line(), error.column());
     let detail: String = sentence.replace(&place, "").chars().take(DETAIL_MAX_CHARS).collect();
     match pointer.trim_start_matches('/').replace('/', ".").as_str() {

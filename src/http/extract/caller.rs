@@ -1,4 +1,4 @@
-//! Who asks: the user of a public request, the admin of one under `/admin`.
+//! The caller: the user of a public request, the admin of a request under `/admin`.
 
 use std::future::{Ready, ready};
 use std::sync::Arc;
@@ -17,15 +17,15 @@ use crate::http::services::Services;
 
 static USER_ID: HeaderName = HeaderName::from_static("x-user-id");
 
-/// Who a request comes from; see [`Users::identify`].
+/// The user who sent a request; see [`Users::identify`].
 pub(in crate::http) fn caller(request: &HttpRequest) -> Result<Caller, Problem> {
     let Some(users) = request.app_data::<Arc<Users>>() else {
-        return Err(Problem::new(Code::Internal, "This listener knows no users."));
+        return Err(Problem::new(Code::Internal, "This listener serves no users."));
     };
     let mut named = request.headers().get_all(&USER_ID).map(|value| value.as_bytes());
     let header = named.next();
     if named.next().is_some() {
-        // A gateway that appends its own would leave the caller's in front of it.
+        // A gateway that appends its own header leaves the client's header in front of it.
         return Err(Problem::new(Code::InvalidUserId, "X-User-Id is given twice."));
     }
     let query = match (header, request.query_string()) {
@@ -65,10 +65,10 @@ impl FromRequest for Caller {
     }
 }
 
-/// An admin, whom [`admins_only`] has let pass.
+/// An admin whom [`admins_only`] has accepted.
 #[derive(Clone, Copy)]
 pub(in crate::http) struct Admin {
-    /// As the acts name this admin.
+    /// The word for this admin in the acts.
     pub(in crate::http) who: Who,
 }
 
@@ -81,7 +81,7 @@ impl FromRequest for Admin {
     }
 }
 
-/// Lets only admins pass, whatever they ask for.
+/// Accepts only requests of admins, whatever path they are for.
 pub(in crate::http) async fn admins_only(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,

@@ -1,5 +1,6 @@
-//! What handlers take of a request, each read and judged before the handler runs: a signature says
-//! what a path needs, and what does not fit is a [`Problem`](super::problem::Problem).
+//! What handlers take from a request. Each part is read and checked before the handler runs: the
+//! signature of a handler says what its path needs, and a part that does not fit is a
+//! [`Problem`](super::problem::Problem).
 
 mod body;
 mod caller;

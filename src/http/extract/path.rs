@@ -9,7 +9,7 @@ use crate::domain::coupon::CouponId;
 use crate::domain::ticket::TicketId;
 use crate::http::problem::{Code, Problem};
 
-/// The coupon of a path: `{id}`.
+/// The coupon id in a path: `{id}`.
 pub(in crate::http) struct CouponPath(pub(in crate::http) CouponId);
 
 impl FromRequest for CouponPath {
@@ -22,7 +22,7 @@ impl FromRequest for CouponPath {
     }
 }
 
-/// The ticket of a path: `{ticket_id}`.
+/// The ticket id in a path: `{ticket_id}`.
 pub(in crate::http) struct TicketPath(pub(in crate::http) TicketId);
 
 impl FromRequest for TicketPath {

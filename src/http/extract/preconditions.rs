@@ -1,4 +1,4 @@
-//! The headers that an act can come with.
+//! The headers that can make an act conditional.
 
 use std::future::{Ready, ready};
 
@@ -37,12 +37,12 @@ impl Preconditions {
         })
     }
 
-    /// Whether a retry can be told from a second wish.
+    /// Whether the request has a key, by which a retry differs from a second request.
     pub(in crate::http) fn has_key(&self) -> bool {
         self.idempotency_key.is_some()
     }
 
-    /// What this admin asks for under these conditions.
+    /// The request of this admin with these conditions.
     pub(in crate::http) fn of_admin(self, admin: Admin) -> Request {
         let Self { idempotency_key, if_version } = self;
         Request { idempotency_key, if_version, ..Request::by(admin.who) }

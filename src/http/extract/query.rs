@@ -28,18 +28,19 @@ impl Page {
         Ok(Self { cursor, limit_rows })
     }
 
-    /// Behind what the page begins; `None`: with the first row.
+    /// The row after which the page begins; `None`: the page begins with the first row.
     pub(in crate::http) fn after<C>(
         &self,
         parse: impl Fn(&str) -> Option<C>,
     ) -> Result<Option<C>, Problem> {
         let cursor = self.cursor.as_deref().map(|text| {
-            parse(text).ok_or_else(|| malformed("cursor must be the next_cursor of a page before."))
+            parse(text)
+                .ok_or_else(|| malformed("cursor must be the next_cursor of an earlier page."))
         });
         cursor.transpose()
     }
 
-    /// The last row, behind which the next page begins; `None` when this page is not full.
+    /// The last row, after which the next page begins; `None` when this page is not full.
     pub(in crate::http) fn last<'a, R>(&self, rows: &'a [R]) -> Option<&'a R> {
         rows.last().filter(|_| rows.len() == self.limit_rows as usize)
     }
@@ -54,7 +55,7 @@ impl FromRequest for Page {
     }
 }
 
-/// The form of an export: `format`, CSV when absent.
+/// The `format` of an export; CSV when absent.
 pub(in crate::http) struct ExportFormat(pub(in crate::http) Format);
 
 impl ExportFormat {
@@ -75,8 +76,8 @@ impl FromRequest for ExportFormat {
     }
 }
 
-/// A parameter of the query, decoded; given twice it is malformed, because two places could read
-/// two values.
+/// A decoded parameter of the query. A parameter that is given twice is malformed, because two
+/// readers could take two different values.
 pub(in crate::http) fn parameter(query: &str, name: &str) -> Result<Option<String>, Problem> {
     let pairs = web::Query::<Vec<(String, String)>>::from_query(query)
         .map_err(|error| malformed(error.to_string()))?;
@@ -85,7 +86,7 @@ pub(in crate::http) fn parameter(query: &str, name: &str) -> Result<Option<Strin
     if values.next().is_some() {
         return Err(malformed(format!("The parameter {name} is given twice.")));
     }
-    // Decoding puts this character for bytes that are not UTF-8: two users would become one.
+    // Decoding replaces bytes that are not UTF-8 by this character: two users would become one.
     if value.as_ref().is_some_and(|value| value.contains(char::REPLACEMENT_CHARACTER)) {
         return Err(malformed(format!("The parameter {name} is not UTF-8.")));
     }

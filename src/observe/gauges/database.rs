@@ -1,4 +1,4 @@
-//! How the database is. Issuing goes on without it, so most of what it lacks is a warning.
+//! The state of the database. Issuing continues without it, so most of its faults are warnings.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,22 +11,22 @@ use crate::observe::encryption::password_in_the_clear;
 use crate::store::{self, Store};
 use crate::telemetry::health::{Health, Part, Report};
 
-/// How often it is asked for everything and not only whether it answers.
+/// How often all questions are asked, not only whether it answers.
 const EVERYTHING_EVERY: Duration = Duration::from_secs(5);
 
-/// What the database says about itself.
+/// Everything that the database reports about itself.
 struct Everything {
     version: String,
     key_ids: Vec<String>,
     unsafe_settings: Vec<String>,
-    /// Why it takes no rows.
+    /// Why it accepts no rows.
     refusal: Option<String>,
 }
 
 enum Answer {
     Everything(Everything),
     Here,
-    /// It is there, and a human must mend it: why.
+    /// It is there, and a person must repair it: the reason.
     Unsuited(String),
 }
 
@@ -36,11 +36,11 @@ pub(super) struct DatabaseGauge {
     keys: Arc<CodeKeys>,
     health: Health,
     question: Question<store::Result<Answer>>,
-    /// Its name and version, once it told them.
+    /// Its name and version, once it has reported them.
     pub(super) version: Option<String>,
-    /// When it is asked for everything again; at once, as long as it failed.
+    /// When all questions are due again; at once while they fail.
     everything_at: Instant,
-    /// What its last good answer means. A key that is missing stays so while the database is away.
+    /// The report of its last good answer. A missing key stays missing while the database is away.
     known: Report,
 }
 
@@ -57,7 +57,7 @@ impl DatabaseGauge {
         }
     }
 
-    /// Asks, and reports. Whether it got an answer.
+    /// Asks, and reports. Returns whether it got an answer.
     pub(super) async fn step(&mut self) -> bool {
         let store = self.store.clone();
         let is_due = self.everything_at <= Instant::now();

@@ -1,5 +1,5 @@
-//! The gauges: once a second they ask Redis and the database how they are, and report it. Whoever
-//! wants to know reads the reports and waits for nobody, whatever hangs.
+//! The gauges: once a second they ask Redis and the database for their state, and report it.
+//! Readers use the reports and wait for nobody, whatever hangs.
 
 mod database;
 mod question;
@@ -24,8 +24,9 @@ pub struct Gauges {
 }
 
 impl Gauges {
-    /// Gauges of the observer's Redis and database. Before their first step they report nothing,
-    /// and nothing should be told. `backlog_max_tickets` of a shard may wait for the database.
+    /// Gauges for the Redis and the database of the observer. Before their first step they report
+    /// nothing, and a process should not answer yet. `backlog_max_tickets` is how many tickets of
+    /// a shard may wait for the database.
     pub fn new(observer: &Observer, keys: Arc<CodeKeys>, backlog_max_tickets: u64) -> Self {
         let Observer { redis, store, health, .. } = observer;
         Self {
@@ -35,7 +36,7 @@ impl Gauges {
         }
     }
 
-    /// What both servers told about themselves, a line each.
+    /// Facts about both servers, one per line.
     pub fn told(&self) -> Vec<String> {
         let redis = self.redis.seen.as_ref().map(|(facts, _)| facts.version.as_str());
         let versions = redis.into_iter().chain(self.database.version.as_deref());

@@ -7,25 +7,25 @@ use futures_util::future::BoxFuture;
 
 use crate::domain::limits::{ANSWER_WAIT, SILENCE_MAX};
 
-/// Asked again only after the answer to the last time: a server that hangs holds one connection,
-/// and not one more every second. What is asked must have a bound of its own.
+/// Asked again only after the last answer has come: a server that hangs keeps one connection busy,
+/// not one more every second. Each question must have a time-out of its own.
 pub(super) struct Question<T> {
     who: &'static str,
     asked: Option<BoxFuture<'static, T>>,
-    /// When the last good answer came; before the first one, when this process began to ask.
+    /// When the last good answer came; until then, when this process began to ask.
     good_since: Instant,
     was_answered: bool,
-    /// Why the last answer was no good one.
+    /// Why the last answer was not good.
     failure: Option<String>,
 }
 
 impl<T, E: Display> Question<Result<T, E>> {
-    /// Nobody was asked yet. `who` begins a sentence.
+    /// Nothing was asked yet. `who` is the beginning of a sentence.
     pub(super) fn to(who: &'static str) -> Self {
         Self { who, asked: None, good_since: Instant::now(), was_answered: false, failure: None }
     }
 
-    /// Asks, unless it waits for an answer already, and waits for [`ANSWER_WAIT`].
+    /// Asks, unless an answer is still awaited, and waits for [`ANSWER_WAIT`].
     pub(super) async fn ask(
         &mut self,
         question: impl FnOnce() -> BoxFuture<'static, Result<T, E>>,
@@ -47,8 +47,8 @@ impl<T, E: Display> Question<Result<T, E>> {
         }
     }
 
-    /// The sentence about a server that gave no good answer; none while an answer that was good is
-    /// late by no more than [`SILENCE_MAX`].
+    /// The sentence about a server that gave no good answer; none while a good answer is late by
+    /// no more than [`SILENCE_MAX`].
     pub(super) fn silence(&self) -> Option<String> {
         let silent_for = self.good_since.elapsed();
         let has_hope = self.was_answered && silent_for <= SILENCE_MAX;

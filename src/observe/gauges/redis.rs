@@ -1,4 +1,4 @@
-//! How Redis is, and what waits in its streams.
+//! The state of Redis, and what waits in its streams.
 
 use futures_util::FutureExt as _;
 
@@ -16,7 +16,7 @@ use crate::telemetry::metrics;
 
 enum Answer {
     Told(Facts, Depth),
-    /// It is there, and does not let us ask: why.
+    /// It answers, and refuses our questions: the reason.
     Refused(String),
 }
 
@@ -26,18 +26,18 @@ pub(super) struct RedisGauge {
     backlog_max_tickets: u64,
     health: Health,
     question: Question<redis::Result<Answer>>,
-    /// What it told last.
+    /// Its last answer.
     pub(super) seen: Option<(Facts, Depth)>,
 }
 
 impl RedisGauge {
     pub(super) fn new(redis: &Redis, backlog_max_tickets: u64, health: Health) -> Self {
-        // No crowd of readers may make it look as if Redis did not answer.
+        // With connections of its own, so that many readers cannot make Redis look silent.
         let redis = redis.with_reserved_pool();
         Self { redis, backlog_max_tickets, health, question: Question::to("Redis"), seen: None }
     }
 
-    /// Asks, and reports. Whether it got an answer.
+    /// Asks, and reports. Returns whether it got an answer.
     pub(super) async fn step(&mut self) -> bool {
         let redis = self.redis.clone();
         let look = || async move {
@@ -64,7 +64,7 @@ impl RedisGauge {
         is_there
     }
 
-    /// Without Redis nothing is issued; what waited when it told it last is said no longer.
+    /// Without Redis nothing is issued; what waited at its last answer is no longer reported.
     fn report_away(&self, sentence: String) {
         let report = Report { reasons: vec![sentence], warnings: Vec::new() };
         self.health.report(Part::Redis, report);

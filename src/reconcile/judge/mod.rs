@@ -7,45 +7,45 @@ use crate::domain::limits::{BENIGN_PROBE_MAX_AGE, CLOCK_SKEW_MAX};
 use crate::domain::time::UnixMs;
 use crate::redis::facts::Facts;
 
-/// Why a generation was accepted that has nothing of the one before, when nothing could be lost.
+/// The reason for a generation that has no data of the one before, when nothing could be lost.
 pub(super) const EMPTY: &str = "empty";
 
-/// How Redis is run; what a restart can mean.
+/// How Redis is run, which decides what a restart can mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Topology {
-    /// The child of this process: nobody else's data can take its place.
+    /// The child of this process: no other server's data can take its place.
     Private,
-    /// One server: a restart comes back with its own data.
+    /// One server: it restarts with its own data.
     Single,
-    /// A failover may have put another server in its place.
+    /// A failover may put another server in its place.
     Replicated,
 }
 
-/// What the judgement needs besides the facts.
+/// The evidence besides the facts of Redis.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Evidence {
-    /// How Redis is run.
     pub(super) topology: Topology,
     /// Whether any coupon was ever preloaded.
     pub(super) was_preloaded: bool,
-    /// Whether Redis holds any coupon.
+    /// Whether Redis has any coupon.
     pub(super) has_coupon: bool,
     /// The heartbeat that Redis has.
     pub(super) heartbeat: u64,
     /// Whether every coupon's last serial in Redis is at least the one in the database.
     pub(super) serials_reach: bool,
-    /// Whether this process counted more in an earlier life than a later one was accepted with.
+    /// Whether this process counted more in an earlier life than a later one had when it was
+    /// accepted.
     pub(super) is_older: bool,
-    /// Why it is not known what this process's data directory keeps.
+    /// Why the count in this process's data directory is not known.
     pub(super) kept_unread: Option<Doubt>,
     /// The server's clock.
     pub(super) now: UnixMs,
-    /// When the process of Redis started, by the server's clock; not earlier than it did.
+    /// When the process of Redis started, by the server's clock; not earlier than it really did.
     pub(super) started_at: UnixMs,
 }
 
 impl Evidence {
-    /// Whether nothing was ever told that could be forgotten.
+    /// Whether no ticket was ever issued that Redis could have forgotten.
     pub(super) fn nothing_to_lose(&self) -> bool {
         !self.was_preloaded && !self.has_coupon
     }
@@ -58,9 +58,10 @@ pub(super) enum Judgement {
     Same,
     /// It is a new generation of the same data, for this reason.
     Next(&'static str),
-    /// It may have forgotten something: recover.
+    /// It may have forgotten something: it needs a recovery.
     Doubtful(Doubt),
-    /// Doubtful, and all others must be told: they may not see why, or not for long.
+    /// Doubtful, and all other servers must learn it: they may not see the evidence, or not for
+    /// long.
     Refused(Doubt),
 }
 
@@ -88,24 +89,24 @@ pub(super) fn judge(facts: &Facts, last: Option<&Generation>, evidence: &Evidenc
     };
     match judgement {
         judgement if last.refused_run_id.as_ref() != Some(&facts.run_id) => judgement,
-        // It is written down already.
+        // The refusal is written down already.
         Judgement::Doubtful(doubt) | Judgement::Refused(doubt) => Judgement::Doubtful(doubt),
         Judgement::Same | Judgement::Next(_) => Judgement::Doubtful(Doubt::RefusedBefore),
     }
 }
 
-/// The same process with the same data goes on.
+/// The same process goes on with the same data.
 fn judge_level(facts: &Facts, last: &Generation) -> Judgement {
-    // A level that is only assumed, because CONFIG is refused, replaces none that was read.
+    // A level that is only assumed, because CONFIG is refused, replaces no level that was read.
     let level = facts.level_after(Some(last.durability));
     match level == last.durability || !facts.durability_is_read {
         true => Judgement::Same,
-        // Written down, so that a later restart is not judged by a level that was left.
+        // Written down, so that a later restart is not judged by an old level.
         false => Judgement::Next("durability_changed"),
     }
 }
 
-/// The same process tells another history of its data: its first replica came, or it was one.
+/// The same process has a new replid: it got its first replica, or it was one.
 fn judge_new_replid(facts: &Facts, last: &Generation, evidence: &Evidence) -> Judgement {
     // Redis forgets the master that it followed when it has had no replica for a while.
     if !facts.replid2_is_zero {

@@ -1,4 +1,4 @@
-//! Every judgement by its facts.
+//! Every judgement, by its facts.
 
 use super::*;
 
@@ -118,7 +118,7 @@ fn a_process_that_ran_before_the_other_one_was_counted_last_is_another_server_i3
     let judged = |evidence| judge(&restarted, Some(&last()), &evidence);
     assert!(is_doubtful(&judged(started(997_999))));
     assert_eq!(judged(started(998_000)), Judgement::Next("restart"), "clocks differ");
-    // A machine without a clock of its own may start its own Redis in the past.
+    // A machine without a battery-backed clock may start its own Redis in the past.
     let own = Evidence { topology: Topology::Private, ..started(0) };
     assert_eq!(judged(own), Judgement::Next("restart"));
 }
@@ -176,7 +176,7 @@ fn a_level_rises_when_the_rewrite_that_makes_it_true_has_ended_and_falls_at_once
     assert_eq!(judge(&rewriting, Some(&none), &evidence()), Judgement::Same);
     let ended = judge(&facts("run", "repl"), Some(&none), &evidence());
     assert_eq!(ended, Judgement::Next("durability_changed"));
-    // A rewrite of a file that is whole voids nothing.
+    // Rewriting a file that is complete changes nothing.
     assert_eq!(judge(&rewriting, Some(&last()), &evidence()), Judgement::Same);
     let restarted = Facts { is_rewriting: true, ..facts("new", "new") };
     assert_eq!(judge(&restarted, Some(&last()), &evidence()), Judgement::Next("restart"));
@@ -211,7 +211,7 @@ fn a_server_before_7_0_is_unfit() {
     );
 }
 
-/// What a server says otherwise than a careful one.
+/// One setting that differs from those of a careful server.
 type Change = fn(&mut Facts);
 
 #[test]

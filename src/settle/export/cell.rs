@@ -1,12 +1,12 @@
-//! What a spreadsheet would run or change when it opens comma-separated values.
+//! Values that a spreadsheet would run or change when it opens comma-separated values.
 
-/// Words that begin a date or a time, and two that are no text: in English and in Korean.
+/// Words that begin a date or a time, and two boolean values: in English and in Korean.
 const WORDS: [&str; 16] = [
     "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec", "true",
     "false", "오전", "오후",
 ];
 
-/// The text with an apostrophe in front where a spreadsheet could take it for something else. One
+/// The text, with an apostrophe in front if a spreadsheet could take it for something else. A text
 /// that begins with an apostrophe gets another, so that two texts never become one cell.
 pub(super) fn guarded(text: String) -> String {
     let is_plain =

@@ -3,7 +3,6 @@
 use crate::domain::issued_ticket::TicketBody;
 use crate::domain::ticket::Status;
 
-/// Their names.
 pub(super) const COLUMNS: [&str; 10] = [
     "id",
     "coupon_id",

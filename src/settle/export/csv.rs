@@ -8,18 +8,18 @@ use super::cell;
 use super::columns::{COLUMNS, values};
 use crate::domain::issued_ticket::IssuedTicket;
 
-/// Which column is a number or has a form of the house that no spreadsheet takes for anything else:
-/// a code has letters or five groups, and an instant ends in `Z`.
+/// Columns that need no guard: numbers, and values in a form that no spreadsheet takes for
+/// anything else. A code has letters or five groups, and an instant ends in `Z`.
 const SAFE: [&str; 5] = ["serial", "claim", "code", "issued_at", "expires_at"];
 
-/// Every value as it is: for programs, so a spreadsheet must not open it.
+/// Every value as it is: for programs; a spreadsheet must not open it.
 pub(super) fn exact(page: &[IssuedTicket], with_header: bool) -> io::Result<Vec<u8>> {
     write(Writer::from_writer(Vec::new()), page, with_header, |_, value| value)
 }
 
-/// For spreadsheets: the mark that says UTF-8, lines that end as on Windows, and an apostrophe in
-/// front of every text that they would run or change. Who reads it back takes one apostrophe from
-/// each text that begins with one.
+/// For spreadsheets: a byte order mark for UTF-8, Windows line ends, and an apostrophe in front of
+/// every text that they would run or change. A reader removes one apostrophe from each text that
+/// begins with one.
 pub(super) fn for_spreadsheets(page: &[IssuedTicket], with_header: bool) -> io::Result<Vec<u8>> {
     let mark = if with_header { "\u{feff}" } else { "" };
     let writer = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(mark.into());

@@ -1,7 +1,8 @@
 //! The winners of a coupon: every ticket with its status, in the order of the serials, page by
 //! page, so that a million of them need no more memory than a thousand.
 //!
-//! One reader of pages, several writers: two for programs, exact, and two for spreadsheets.
+//! One reader of pages and several writers: two for programs, with exact values, and two for
+//! spreadsheets.
 
 mod cell;
 mod columns;
@@ -20,28 +21,27 @@ use crate::domain::limits::{PAGE_MAX_ROWS, WORKBOOKS_MAX};
 use crate::domain::ticket::Serial;
 use workbook::{Finished, Workbook};
 
-/// How an export looks.
+/// The formats of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// For programs: a header, then a line a ticket, every value exact.
+    /// For programs: a header, then one line per ticket, every value exact.
     Csv,
-    /// For programs: a JSON object a line, every value exact.
+    /// For programs: one JSON object per line, every value exact.
     Ndjson,
-    /// For spreadsheets, where a text cell is a text cell.
+    /// For spreadsheets, which leave text cells as they are.
     Xlsx,
-    /// For spreadsheets that cannot read the other: what they would change has an apostrophe.
+    /// For spreadsheets that cannot read XLSX: values that they would change get an apostrophe.
     CsvExcel,
 }
 
 impl Format {
     const ALL: [Self; 4] = [Self::Csv, Self::Ndjson, Self::Xlsx, Self::CsvExcel];
 
-    /// One of [`FORMATS`].
+    /// The format with this word, one of [`FORMATS`].
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|format| format.word() == word)
     }
 
-    /// The word of this format.
     pub fn word(self) -> &'static str {
         match self {
             Self::Csv => "csv",
@@ -55,11 +55,11 @@ impl Format {
 /// The words of all formats, for a sentence.
 pub const FORMATS: &str = "csv, ndjson, xlsx or csv-excel";
 
-/// Room on disk for one workbook.
+/// A permit to write one workbook to disk.
 type Room = SemaphorePermit<'static>;
 static WORKBOOKS: Semaphore = Semaphore::const_new(WORKBOOKS_MAX);
 
-/// An export under way.
+/// An export in progress.
 pub struct Export {
     pages: Pages,
     format: Format,
@@ -68,18 +68,18 @@ pub struct Export {
 }
 
 impl Export {
-    /// An export of this coupon's winners that begins now.
+    /// A new export of this coupon's winners.
     pub fn of(settler: Settler, coupon: Coupon, format: Format) -> Self {
         let pages = Pages { settler, coupon, after: Some(Serial(0)) };
         Self { pages, format, finished: None }
     }
 
     /// The next bytes, of at most 1,000 winners; `None` after the last one. A workbook is written
-    /// to a nameless file first, because its index stands at its end: its first bytes come late.
+    /// to an unnamed file first, because its index is at its end: its first bytes come late.
     ///
     /// # Errors
-    /// Those of the database, and of the temporary file. An export that failed in the middle must
-    /// not look like a whole one.
+    /// Those of the database, and of the temporary file. After a failure in the middle the export
+    /// must not look complete.
     pub async fn next_page(&mut self) -> Result<Option<Vec<u8>>, Error> {
         let write: fn(&[IssuedTicket], bool) -> std::io::Result<Vec<u8>> = match self.format {
             Format::Xlsx => return self.next_piece().await,
@@ -113,7 +113,6 @@ impl Export {
     }
 }
 
-/// The reader of pages.
 struct Pages {
     settler: Settler,
     coupon: Coupon,
@@ -125,7 +124,7 @@ impl Pages {
         self.after == Some(Serial(0))
     }
 
-    /// The next at most 1,000 winners; the first page is there even when there are none.
+    /// The next page of at most 1,000 winners; the first page exists even when there are none.
     async fn next(&mut self) -> Result<Option<Vec<IssuedTicket>>, Error> {
         let Some(after) = self.after else { return Ok(None) };
         let page = self.settler.of_coupon(&self.coupon, after, PAGE_MAX_ROWS).await?;
@@ -135,7 +134,7 @@ impl Pages {
     }
 }
 
-/// Work with files, away from the threads that serve users.
+/// Runs work with files outside the threads that serve users.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<T, Error> {

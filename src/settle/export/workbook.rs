@@ -2,7 +2,8 @@
 //! numbers are numbers.
 //!
 //! Instants are texts too, RFC 3339 in UTC: they sort by time, and no time zone is guessed. The
-//! files are nameless, so that nothing is left of them in any case: they need room in `TMPDIR`.
+//! files are unnamed, so that nothing is left of them whatever happens; they need space in
+//! `TMPDIR`.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read as _, Seek as _, Write as _};
@@ -13,16 +14,16 @@ use super::columns::{COLUMNS, values};
 use crate::domain::issued_ticket::IssuedTicket;
 use crate::domain::limits::{EXPORT_PIECE_BYTES, SHEET_MAX_ROWS};
 
-/// These columns are numbers.
+/// The columns that are numbers.
 const NUMBERS: [&str; 2] = ["serial", "claim"];
 /// Wide enough for most ids.
 const WIDTH_CHARACTERS: f64 = 24.0;
 
-/// A workbook that is being written, on disk but for its last row.
+/// A workbook that is being written; all of it but its last row is on disk.
 pub(super) struct Workbook {
     book: rust_xlsxwriter::Workbook,
     sheets: usize,
-    /// Of the last sheet, its header included.
+    /// Rows of the last sheet, its header included.
     rows: u32,
 }
 
@@ -33,7 +34,7 @@ impl Workbook {
         Ok(begun)
     }
 
-    /// The same with these winners. A sheet that is full is followed by another one.
+    /// Adds these winners. After a full sheet another one begins.
     pub(super) fn with(mut self, page: &[IssuedTicket]) -> io::Result<Self> {
         for ticket in page {
             self.add(ticket).map_err(io::Error::other)?;
@@ -41,7 +42,7 @@ impl Workbook {
         Ok(self)
     }
 
-    /// Packs it.
+    /// Packs the file.
     pub(super) fn finish(mut self) -> io::Result<Finished> {
         let mut packed = BufWriter::new(tempfile::tempfile()?);
         self.book.save_to_writer(&mut packed).map_err(io::Error::other)?;
@@ -86,7 +87,7 @@ impl Workbook {
     }
 }
 
-/// A workbook that is whole.
+/// A complete workbook.
 pub(super) struct Finished(File);
 
 impl Finished {
@@ -120,7 +121,7 @@ mod tests {
         IssuedTicket { ticket, code_and_receipt, expires_at: None, status: Some(Status::Accepted) }
     }
 
-    /// A sheet as it is packed.
+    /// The packed text of a sheet.
     fn sheet(archive: &mut zip::ZipArchive<&mut File>, number: usize) -> String {
         let mut text = String::new();
         let name = format!("xl/worksheets/sheet{number}.xml");
@@ -132,9 +133,9 @@ mod tests {
     fn a_full_sheet_is_followed_by_another_with_a_header_and_every_winner_is_in_one_once() {
         let mut workbook = Workbook::begin().unwrap();
         workbook = workbook.with(&[winner(1)]).unwrap();
-        // As after a million winners, without the minute that they take.
+        // As after a million winners, which would take a minute.
         workbook.rows = SHEET_MAX_ROWS - 1;
-        // A border within a page, and one between two pages.
+        // One sheet ends within a page, and one between two pages.
         workbook = workbook.with(&[winner(2), winner(3), winner(4)]).unwrap();
         assert_eq!((workbook.sheets, workbook.rows), (2, 3));
         workbook.rows = SHEET_MAX_ROWS - 1;

@@ -1,4 +1,4 @@
-//! Statements over arrays: one prepared text for every size of batch.
+//! Statements over arrays: one prepared statement for every size of batch.
 
 use sqlx::AssertSqlSafe;
 

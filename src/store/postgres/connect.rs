@@ -1,4 +1,4 @@
-//! How connections to the server are made, and what becomes of those that are doubted.
+//! How connections to the server are made, and what happens to those that are doubted.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,26 +12,26 @@ use crate::store::error::{Error, Result, connect_failure};
 
 pub(super) type Transaction = sqlx::Transaction<'static, sqlx::Postgres>;
 
-/// A few questions on a connection of one's own take no longer than this.
+/// The limit for a few questions on a separate connection.
 const OPENING_WAIT: Duration = Duration::from_secs(30);
 
-/// A connection of one's own, bounded by [`CONNECTION_WAIT`].
+/// A separate connection, bounded by [`CONNECTION_WAIT`].
 pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection> {
     let waited = tokio::time::timeout(CONNECTION_WAIT, options.connect()).await;
     waited.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(connect_failure)
 }
 
-/// What is asked on a connection of one's own, bounded by [`OPENING_WAIT`].
+/// Questions on a separate connection, bounded by [`OPENING_WAIT`].
 pub(super) async fn in_time<T>(asked: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::time::timeout(OPENING_WAIT, asked).await.unwrap_or_else(|_| Err(Error::late()))
 }
 
-/// A failed farewell changes nothing.
+/// Closes a connection. A failure to do so changes nothing.
 pub(super) async fn farewell(connection: PgConnection) {
     let _ = connection.close().await;
 }
 
-/// A pool that is told later where to connect to, and lends no connection that is doubted.
+/// A pool that learns later where to connect, and lends no connection that is doubted.
 pub(super) fn pool(max_connections: u32, doubt: &Doubt) -> PgPool {
     let doubt = doubt.clone();
     PgPoolOptions::new()
@@ -44,13 +44,13 @@ pub(super) fn pool(max_connections: u32, doubt: &Doubt) -> PgPool {
         .connect_lazy_with(PgConnectOptions::new_without_pgpass())
 }
 
-/// Connections that may remember what their server has forgotten: a statement that was deallocated,
-/// a plan of a table that has changed. All that are older than the doubt are closed.
+/// Connections that may remember something that their server has forgotten: a deallocated
+/// statement, or a plan of a table that has changed. All that are older than the doubt are closed.
 #[derive(Clone, Default)]
 pub(super) struct Doubt(Arc<Mutex<Option<Instant>>>);
 
 impl Doubt {
-    /// Doubts every connection that was made until now.
+    /// Doubts every connection that exists now.
     pub(super) fn raise(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
@@ -61,10 +61,10 @@ impl Doubt {
     }
 }
 
-/// Whether only this connection failed, and another one may do the same at once: its server, or a
-/// pooler, lost a prepared statement (26000), has it already (42P05), knows another one by its name
-/// (08P01, which a pooler says of everything else too), or its plan is out of date (0A000).
-/// Messages are translated, routines of PostgreSQL are not.
+/// Whether only this connection failed, so that another one may succeed at once: its server, or a
+/// pooler, lost a prepared statement (26000), has it already (42P05), has another one under its
+/// name (08P01, which a pooler also uses for everything else), or the plan is out of date (0A000).
+/// Messages are translated; the routine names of PostgreSQL are not.
 pub(super) fn belongs_to_a_connection(error: &sqlx::Error) -> bool {
     let refusal = error.as_database_error().and_then(<dyn DatabaseError>::try_downcast_ref);
     let Some(refusal): Option<&PgDatabaseError> = refusal else { return false };
@@ -78,15 +78,16 @@ pub(super) fn belongs_to_a_connection(error: &sqlx::Error) -> bool {
 }
 
 /// Begins a transaction in which every statement sees what was committed before it, whatever the
-/// server's default is: a comparison after a conflict must see the row that it met. Its time-outs
-/// come with it in one message, so they hold behind a pooler too, where a connection is no session.
+/// server's default is: a comparison after a conflict must see the conflicting row. The time-outs
+/// are set in the same message, so they are in force behind a pooler too, where a connection is no
+/// session.
 pub(super) async fn begin(pool: &PgPool) -> Result<Transaction> {
     bounded(pool, "READ WRITE").await
 }
 
-/// As [`begin`], for one statement that only reads, so that the server ends it as it ends all
-/// others: whoever gave up must not leave a statement behind. A standby takes it too. Nobody need
-/// commit it; its end goes to the server with what the connection says next.
+/// Like [`begin`], for one statement that only reads, so that the server ends it at the time-out
+/// like all others: a caller that gives up must not leave a statement running. A standby accepts
+/// it too. It needs no commit; its rollback is sent with the next message on the connection.
 pub(super) async fn begin_reading(pool: &PgPool) -> Result<Transaction> {
     bounded(pool, "READ ONLY").await
 }

@@ -1,4 +1,4 @@
-//! What a server tells of itself.
+//! What a server reports about itself.
 
 use async_trait::async_trait;
 

@@ -1,6 +1,6 @@
-//! Where PostgreSQL is, by a URL. Besides what sqlx reads it takes the forms that users of libpq
-//! know: a socket's folder without a host (`postgres://me@/shop?host=/run/postgresql`), and several
-//! hosts of which one takes writes (`postgres://me@one:5432,two:5432/shop`).
+//! The hosts in a PostgreSQL URL. Besides what sqlx reads, it accepts forms that users of libpq
+//! know: a socket's folder without a host (`postgres://me@/shop?host=/run/postgresql`), and
+//! several hosts of which one accepts writes (`postgres://me@one:5432,two:5432/shop`).
 
 use std::str::FromStr as _;
 
@@ -10,13 +10,14 @@ use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 use crate::domain::limits::CONNECTION_WAIT;
 use crate::store::error::{Error, Result, connect_failure};
 
-/// More hosts than any set-up has.
+/// More hosts than any real set-up has.
 const HOSTS_MAX: usize = 16;
 
-/// The hosts that a URL names, in its order; user, database and all else are the same for each.
+/// The hosts of a URL in their order; user, database and everything else are the same for each.
 ///
 /// # Errors
-/// [`Error::Open`] for a URL that cannot be read. No text holds the URL: it may hold a password.
+/// [`Error::Open`] for a URL that cannot be read. No error contains the URL: it may contain a
+/// password.
 pub(super) fn hosts(url: &str) -> Result<Vec<PgConnectOptions>> {
     let (scheme, rest) = url.split_once("://").ok_or_else(|| unreadable("it lacks ://"))?;
     let (authority, tail) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
@@ -30,7 +31,7 @@ pub(super) fn hosts(url: &str) -> Result<Vec<PgConnectOptions>> {
         match parameter.split_once('=') {
             Some(("host", hosts)) => other_hosts = hosts.split(',').collect(),
             Some(("port", numbers)) => ports = numbers.split(',').collect(),
-            // The host that takes writes is looked for in any case, and no other would do.
+            // The host that accepts writes is searched for in any case, and no other would do.
             Some(("target_session_attrs", "any" | "read-write" | "primary")) => {}
             Some(("target_session_attrs", _)) => {
                 return Err(unreadable("target_session_attrs must be read-write"));
@@ -60,20 +61,20 @@ pub(super) fn hosts(url: &str) -> Result<Vec<PgConnectOptions>> {
         query.extend(port.as_deref());
         let one = format!("{scheme}://{user}{}{path}?{}", host_at(place), query.join("&"));
         let host = PgConnectOptions::from_str(&one).map_err(connect_failure)?;
-        // A start-up parameter that `PgBouncer` refuses, and that no column of ours needs.
+        // A start-up parameter that `PgBouncer` refuses, and that no column needs.
         hosts.push(host.extra_float_digits(None));
     }
     Ok(hosts)
 }
 
-/// The first of these hosts that takes writes; when none does, the first one, whose failure is then
-/// the one that is told.
+/// The first of these hosts that accepts writes; if none does, the first one, whose failure is
+/// then reported.
 pub(super) async fn best(hosts: &[PgConnectOptions]) -> Result<PgConnectOptions> {
     let best = writable(hosts).await.or(hosts.first());
     best.cloned().ok_or_else(|| unreadable("it names no host"))
 }
 
-/// The first of these hosts that takes writes. A single host is not asked.
+/// The first of these hosts that accepts writes. A single host is not asked.
 pub(super) async fn writable(hosts: &[PgConnectOptions]) -> Option<&PgConnectOptions> {
     if let [only] = hosts {
         return Some(only);
@@ -98,8 +99,8 @@ pub(super) fn are_same(one: &PgConnectOptions, other: &PgConnectOptions) -> bool
     place(one) == place(other)
 }
 
-/// To which of these hosts a password may go unencrypted, because the URL does not insist on TLS;
-/// each once.
+/// The hosts to which a password may go unencrypted, because the URL does not require TLS; each
+/// once.
 pub(super) fn hosts_told_in_the_clear<'a>(
     hosts: impl IntoIterator<Item = &'a PgConnectOptions>,
 ) -> Vec<String> {
@@ -131,7 +132,7 @@ async fn takes_writes(host: &PgConnectOptions) -> std::result::Result<bool, sqlx
     Ok(takes_writes)
 }
 
-/// A file that is missing would look as if the server was away.
+/// Without this check, a missing file would look like a server that is away.
 fn check_file(name: &str, path: &str) -> Result<()> {
     let unreadable = |fault| Error::Open(format!("{name} of the database URL: {fault}"));
     std::fs::File::open(path).map(drop).map_err(|fault| unreadable(format!("{path}: {fault}")))
@@ -145,7 +146,7 @@ fn unreadable(why: &str) -> Error {
 mod tests {
     use super::*;
 
-    /// Host, or folder of the socket, and port of every place.
+    /// Host (or socket folder) and port of every entry.
     fn places(url: &str) -> Vec<(String, u16)> {
         let place = |host: &PgConnectOptions| match host.get_socket() {
             Some(socket) => (socket.display().to_string(), host.get_port()),

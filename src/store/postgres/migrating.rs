@@ -1,5 +1,5 @@
-//! A migration, which runs by itself: cut off by a caller who has waited for long enough, one that
-//! takes longer than callers wait would begin anew for ever.
+//! A migration runs as a task of its own. If a caller's time-out ended it, a migration that takes
+//! longer than callers wait would start again forever.
 
 use std::time::Duration;
 
@@ -13,28 +13,27 @@ use super::{hosts, migrations};
 use crate::domain::limits::{MIGRATION_LOOK, MIGRATION_MAX};
 use crate::store::error::{Error, Result};
 
-/// Where to migrate, and the migration that runs.
+/// Where to migrate, and the running migration.
 pub(super) struct Migrating {
     pub(super) hosts: Vec<PgConnectOptions>,
-    /// Another process that migrates is waited for this long.
+    /// How long to wait for another process that migrates.
     lock_wait: Duration,
     running: Mutex<Option<JoinHandle<Result<()>>>>,
 }
 
 impl Migrating {
-    /// Runs nothing yet.
     pub(super) fn new(hosts: Vec<PgConnectOptions>, lock_wait: Duration) -> Self {
         Self { hosts, lock_wait, running: Mutex::default() }
     }
 
-    /// Waits for the migration that runs, or begins one.
+    /// Waits for the running migration, or starts one.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when it takes longer than `patience`: it goes on, and is waited for
-    /// by the next call.
+    /// [`Error::Unavailable`] when it takes longer than `patience`: it goes on, and the next call
+    /// waits for it.
     pub(super) async fn run(&self, patience: Duration) -> Result<()> {
         let mut running = self.running.lock().await;
-        // One that has ended unheard did not help: the schema is still behind.
+        // A migration that ended while nobody waited did not help: the schema is still behind.
         if running.as_ref().is_none_or(JoinHandle::is_finished) {
             let (host, connection) = in_time(async {
                 let host = hosts::best(&self.hosts).await?;
@@ -72,9 +71,9 @@ async fn migrate(
     }
 }
 
-/// A server that is gone without a word says nothing more on its connection. On a new one it, or
-/// whoever took its place, says that the lock of the migration is free; twice, because it is not
-/// taken at the very beginning.
+/// A server that vanished says nothing more on its connection. So a new connection asks whether
+/// the lock of the migration is free. It asks twice, because the lock is not taken at the very
+/// beginning of a migration.
 async fn until_nobody_migrates(host: &PgConnectOptions) {
     let mut free = 0;
     while free < 2 {

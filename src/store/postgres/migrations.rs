@@ -1,4 +1,4 @@
-//! The schema: whether it stands, and how it is brought up to date.
+//! The schema: whether it is up to date, and how it is migrated.
 
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ use crate::store::schema::{MigrationFile, are_all_made, migrator};
 const FILES: &[MigrationFile] =
     &[MigrationFile { version: 1, name: "first", sql: include_str!("migrations/0001_first.sql") }];
 
-/// The lock that servers which start at once take in turn: `firstcom` as a number.
+/// The lock that servers which start together take one after the other: `firstcom` as a number.
 const LOCK: i64 = 0x6669_7273_7463_6f6d;
 
 fn migrations() -> Migrator {
     let mut migrations = migrator(FILES);
-    // Its own lock belongs to a session, and behind a pooler nobody has one: it would never be
-    // given back.
+    // The lock of `sqlx` belongs to a session. Behind a pooler there are no sessions, and it would
+    // never be released.
     migrations.set_locking(false);
     migrations
 }
@@ -39,7 +39,7 @@ pub(super) async fn stand(connection: &mut PgConnection) -> Result<bool> {
     are_all_made(&migrations(), &made)
 }
 
-/// Makes all migrations that are missing in one transaction, under a lock that ends with it. No
+/// Makes all missing migrations in one transaction, under a lock that ends with it. There is no
 /// statement time-out: an index over many rows takes longer than any other statement may.
 ///
 /// # Errors
@@ -62,7 +62,7 @@ pub(super) async fn run(connection: &mut PgConnection, wait: Duration) -> Result
     transaction.commit().await.map_err(connect_failure)
 }
 
-/// Whether somebody migrates: holds the lock, or waits for it.
+/// Whether a process migrates: it has the lock, or waits for it.
 pub(super) async fn is_locked(connection: &mut PgConnection) -> Result<bool> {
     let (high, low) = (LOCK >> 32, LOCK & 0xffff_ffff);
     let sql = format!(

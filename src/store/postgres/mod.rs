@@ -27,20 +27,20 @@ use super::settings::Settings;
 use crate::domain::limits::{CONNECTION_RETRIES, CONNECTION_WAIT, STATEMENT_TIMEOUT};
 
 /// A pool of connections to one PostgreSQL database, which opens itself: the first call connects,
-/// checks and migrates, and while the database is away every call tries again.
+/// checks and migrates; while the database is away, every call tries again.
 pub(super) struct PostgresStore {
     pool: PgPool,
     last_commit: LastCommit,
     opening: Arc<Opening<Self>>,
 }
 
-/// The server ends its own slow statements; this is for a server that is gone without a word.
-/// Longer than any transaction of a few statements, with the wait for a connection.
+/// The server ends slow statements itself; this time-out is for a server that vanished. It is
+/// longer than any transaction of a few statements, with the wait for a connection.
 const GONE_AFTER: Duration =
     Duration::from_secs(CONNECTION_WAIT.as_secs() + 6 * STATEMENT_TIMEOUT.as_secs());
 
 impl PostgresStore {
-    /// Connects to nothing yet; see [`crate::store::new`].
+    /// Does not connect yet; see [`crate::store::new`].
     pub(super) fn new(settings: &Settings) -> Result<Self> {
         let doubt = Doubt::default();
         let pool = connect::pool(settings.pool_max_connections, &doubt);
@@ -53,7 +53,7 @@ impl Dialect for PostgresStore {
     const FOR_UPDATE: &'static str = " FOR UPDATE";
     const GREATEST: &'static str = "GREATEST";
     const NOW_MS: &'static str = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint";
-    /// The narrow ones as the number that every dialect reads.
+    /// Narrow integers are cast to the type that every dialect reads.
     const TICKET_COLUMNS: &'static str = "tickets.coupon_id, epoch::bigint AS epoch, \
          tickets.serial, tickets.user_id, tickets.claim::bigint AS claim, issued_at_ms, source, \
          status";
@@ -66,9 +66,9 @@ impl Dialect for PostgresStore {
         &self.last_commit
     }
 
-    /// Calls when the database is open. What failed only because of its connection is called again
-    /// on a new one: nothing of it was committed. When the database is away, another host of the
-    /// URL may have taken its place.
+    /// Runs the call when the database is open. If only the connection failed, the call runs again
+    /// on a new one: it committed nothing. When the database is away, another host of the URL may
+    /// have taken its place.
     async fn call<T: Send, F: Future<Output = Result<T>> + Send>(
         &self,
         transaction: impl Fn() -> F + Send + Sync,
@@ -78,9 +78,10 @@ impl Dialect for PostgresStore {
             for _ in 0..CONNECTION_RETRIES {
                 match transaction().await {
                     Err(Error::Unavailable(error)) if belongs_to_a_connection(&error) => {
-                        tracing::warn!(%error, "connections to the database are made anew");
-                        // What a pooler prepared for its clients outlives their connections, and
-                        // `PgBouncer` 1.21 would not see it deallocated. This fails in any case.
+                        tracing::warn!(%error, "reconnecting to the database");
+                        // Statements that a pooler prepared for its clients outlive their
+                        // connections, and `PgBouncer` 1.21 would not notice a DEALLOCATE. So the
+                        // server process is ended, which always returns an error.
                         let end = "SELECT pg_terminate_backend(pg_backend_pid())";
                         let _ = sqlx::raw_sql(end).execute(&self.pool).await;
                         self.opening.doubt.raise();
@@ -154,7 +155,7 @@ fn query_as<R: Row>(
     Ok(sqlx::query_as_with(statement.sql.clone(), bound(statement)?))
 }
 
-/// Lists as arrays.
+/// Binds lists as arrays.
 fn bound(statement: &Statement<'_>) -> Result<PgArguments> {
     let mut arguments = PgArguments::default();
     for value in &statement.values {

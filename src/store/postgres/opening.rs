@@ -1,5 +1,5 @@
-//! What must be true of a database before anything is asked of it: looked at once, by whoever asks
-//! first, and again until it is there.
+//! What must be true of a database before it is used: checked once, by the first caller, and again
+//! until it succeeds.
 
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,27 +21,26 @@ use crate::store::rehearsal;
 use crate::store::schema::BEHIND;
 use crate::store::settings::{Migrations, Settings};
 
-/// As long as this after a failure nobody looks again: many who ask at once wait once.
+/// For this long after a failure nobody checks again: many callers at once wait for one check.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(200);
 
-/// Connects, checks and migrates, once for all who ask; then rehearses as the dialect does.
+/// Connects, checks and migrates, once for all callers; then rehearses as the dialect does.
 pub(super) struct Opening<D> {
     hosts: Vec<PgConnectOptions>,
     /// `None` when others migrate.
     migrating: Option<Migrating>,
-    /// What is said of a schema that is still behind.
+    /// The error for a schema that is still behind.
     behind: &'static str,
     pool: PgPool,
     pub(super) doubt: Doubt,
     done: OnceCell<()>,
     failed: Mutex<Option<(Instant, Error)>>,
-    /// Whoever has it may look for another host.
+    /// The task that has this lock may look for another host.
     turn: Arc<AsyncMutex<()>>,
     dialect: PhantomData<fn() -> D>,
 }
 
 impl<D: Dialect<Driver = Postgres>> Opening<D> {
-    /// Asks nothing yet.
     ///
     /// # Errors
     /// [`Error::Open`] for a URL that names no host.
@@ -77,16 +76,17 @@ impl<D: Dialect<Driver = Postgres>> Opening<D> {
         })
     }
 
-    /// Returns at once when it was done before. A migration is waited for no longer than
+    /// Returns at once when everything was done before. Waits for a migration no longer than
     /// `patience`.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] while the database is away, [`Error::Open`] for one that never suits.
+    /// [`Error::Unavailable`] while the database is away, [`Error::Open`] for one that can never
+    /// be used.
     pub(super) async fn done(&self, patience: Duration) -> Result<()> {
         self.done.get_or_try_init(|| self.look(patience)).await.copied()
     }
 
-    /// To which hosts a password may go unencrypted.
+    /// The hosts to which a password may go unencrypted.
     pub(super) fn hosts_told_in_the_clear(&self) -> Vec<String> {
         let migrates = self.migrating.iter().flat_map(|migrating| &migrating.hosts);
         hosts::hosts_told_in_the_clear(self.hosts.iter().chain(migrates))
@@ -128,18 +128,18 @@ impl<D: Dialect<Driver = Postgres>> Opening<D> {
         }
     }
 
-    /// From now on connections are made to this host, and those to another one leave the pool.
+    /// From now on new connections go to this host, and connections to another one leave the pool.
     fn go_to(&self, host: PgConnectOptions) {
         self.pool.set_connect_options(host);
         self.doubt.raise();
         for _ in 0..self.pool.size() {
-            // Without a farewell: the host may hang.
+            // Closed without a message: the host may hang.
             drop(self.pool.try_acquire().map(PoolConnection::detach));
         }
     }
 
-    /// Looks in the background whether another of several hosts takes writes now; one look at a
-    /// time. Whoever met the failure need not wait for it, and tries again anyway.
+    /// Looks in the background whether another host accepts writes now; one look at a time. The
+    /// caller that saw the failure need not wait for it, because it tries again anyway.
     pub(super) fn look_for_another_host(self: &Arc<Self>) {
         if self.hosts.len() < 2 || !self.done.initialized() {
             return;
@@ -166,7 +166,7 @@ impl<D: Dialect<Driver = Postgres>> Opening<D> {
     }
 }
 
-/// Whether the schema of a database that suits is up to date.
+/// Whether a suitable database has an up-to-date schema.
 async fn stands_at(host: &PgConnectOptions) -> Result<bool> {
     let mut connection = connect(host).await?;
     check(&mut connection).await?;

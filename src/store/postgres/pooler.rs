@@ -1,8 +1,8 @@
-//! Whether a connection is a session, or a pooler in between that cannot be worked with.
+//! Whether a connection is a session, or goes through a pooler that cannot be used.
 //!
-//! `PgBouncer` in transaction mode lends a connection of the server for one transaction. Since 1.21
-//! it keeps account of prepared statements; before, a name means another client's statement, and
-//! its rows would be believed.
+//! `PgBouncer` in transaction mode lends a connection of the server for one transaction. Since
+//! 1.21 it keeps track of prepared statements; before, a name can mean another client's statement,
+//! and its rows would be taken for the right ones.
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{Connection as _, Executor as _};
@@ -10,14 +10,15 @@ use sqlx::{Connection as _, Executor as _};
 use super::connect::{belongs_to_a_connection, connect, farewell};
 use crate::store::error::{Error, Result, connect_failure};
 
-/// Prepared by name, as all statements of the house are.
+/// Prepared by name, like all statements of this program.
 const WHO: &str = "SELECT pg_backend_pid()";
 
-/// Prepares the same statement on two connections, the second one in a transaction, which keeps the
-/// connection that the pooler lent last, so that the first one is lent another.
+/// Prepares the same statement on two connections, the second one in a transaction. The
+/// transaction keeps the connection that the pooler lent last, so that the first client gets
+/// another one.
 ///
 /// # Errors
-/// [`Error::Open`] for a pooler that mixes the statements of its clients up.
+/// [`Error::Open`] for a pooler that mixes up the statements of its clients.
 pub(super) async fn check(first: &mut PgConnection, options: &PgConnectOptions) -> Result<()> {
     let mut second = connect(options).await?;
     let asked = ask_in_turn(first, &mut second).await;

@@ -1,4 +1,4 @@
-//! Whether a server suits: its release, its encoding, and that it is no standby.
+//! Whether a server is suitable: its release, its encoding, and that it is no standby.
 
 use sqlx::FromRow;
 use sqlx::postgres::{PgConnection, PgPool};
@@ -6,16 +6,14 @@ use sqlx::postgres::{PgConnection, PgPool};
 use super::connect::{Transaction, begin};
 use crate::store::error::{Error, Result, connect_failure};
 
-/// Rows of text are compared, ordered and cut by the house; only UTF8 holds every user id.
+/// This program compares, orders and cuts text; only UTF8 can store every user id.
 const ENCODING: &str = "UTF8";
-/// PostgreSQL 14.
 const VERSION_MIN: i32 = 140_000;
 
-/// Why a database is read-only, and what to do.
 const STANDBY: &str = "it is a standby; promote it, or let DATABASE_URL name the primary";
 
-/// What no later moment can mend is refused; a standby may be promoted, and is waited for. Asked
-/// without a prepared statement: what stands behind a pooler is not known yet.
+/// Refuses what will not change by itself; a standby may be promoted, so it is waited for. Uses no
+/// prepared statement: it is not known yet what kind of pooler is in between.
 pub(super) async fn check(connection: &mut PgConnection) -> Result<()> {
     let sql = "SELECT current_setting('server_encoding'), current_setting('client_encoding'),
          current_setting('server_version_num')::integer, pg_is_in_recovery()";
@@ -30,7 +28,7 @@ pub(super) async fn check(connection: &mut PgConnection) -> Result<()> {
     }
     if client != ENCODING {
         return Err(Error::Open(format!(
-            "the database is spoken to in {client} instead of {ENCODING}: a pooler ignores \
+            "the connection to the database uses {client} instead of {ENCODING}: a pooler ignores \
              client_encoding"
         )));
     }

@@ -1,5 +1,5 @@
-//! Statements of many rows. The driver hands every statement to a thread, so that rows one by one
-//! cost twenty times as much.
+//! Statements for many rows. The driver hands every statement to a thread, so inserting row by row
+//! costs twenty times as much.
 
 use std::collections::BTreeMap;
 
@@ -13,9 +13,9 @@ use crate::store::dialect::{Bulk, Dialect as _, Transaction};
 use crate::store::error::Result;
 use crate::store::rows::{StoredTicket, stored};
 
-/// Rows of one statement.
+/// Rows per statement.
 const ROWS_MAX: usize = 2_048;
-/// Values of the widest row.
+/// Values in the widest row.
 const COLUMNS_MAX: usize = 8;
 /// SQLite's bound on the parameters of one statement.
 const PARAMETERS_MAX: usize = 32_766;
@@ -23,7 +23,7 @@ const PARAMETERS_MAX: usize = 32_766;
 const _: () = assert!(ROWS_MAX.is_power_of_two() && ROWS_MAX * COLUMNS_MAX <= PARAMETERS_MAX);
 
 /// Cuts rows into chunks of powers of two, so that all batches together need a dozen prepared
-/// texts, not one per size.
+/// statements, not one per size.
 fn chunks<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
     std::iter::from_fn(move || {
         let size = 1 << rows.len().min(ROWS_MAX).checked_ilog2()?;
@@ -33,7 +33,7 @@ fn chunks<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
     })
 }
 
-/// `(?,?),(?,?)` for so many rows of so many columns.
+/// `(?,?),(?,?)` for this many rows and columns.
 fn values(rows: usize, columns: usize) -> String {
     let row = format!("({})", vec!["?"; columns].join(","));
     vec![row; rows].join(",")
@@ -69,10 +69,10 @@ impl Bulk for SqliteStore {
                  VALUES {} ON CONFLICT DO NOTHING",
                 values(chunk.len(), 7)
             );
-            // The usual chunk is of one coupon. Only a mixed one must say what went in, because
-            // that costs half as much again.
+            // Most chunks belong to one coupon. Only a mixed chunk returns which rows went in,
+            // because that costs half as much again.
             let only = chunk.first().map(|ticket| ticket.coupon_id).filter(|first| {
-                // Sorted: between equal ends all are equal.
+                // The rows are sorted: if the first and the last are equal, all are.
                 chunk.last().is_some_and(|last| last.coupon_id == *first)
             });
             if let Some(coupon_id) = only {

@@ -22,18 +22,18 @@ const FILES: &[MigrationFile] =
 
 static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| migrator(FILES));
 
-/// How often a start that met the lock of another one tries again.
+/// The pause before a start tries again, after it found the file locked by another start.
 const RETRY_EVERY: Duration = Duration::from_millis(20);
 
-/// Memory for pages of the writing connection. Users come in no order, so every batch touches pages
-/// all over their index; with SQLite's own 2 MB most would be read again.
+/// Page cache of the writing connection. Users arrive in no order, so every batch touches pages
+/// all over their index; with SQLite's default of 2 MB most pages would be read again.
 const CACHE_KIB: &str = "-65536";
-/// Pages that the log gathers before they are folded into the file (32 MiB): a page that many
-/// batches touched is written once. With SQLite's own 1,000 persisting takes twice as long.
+/// Pages in the log before they are moved into the file (32 MiB): a page that many batches change
+/// is written once. With SQLite's default of 1,000 persisting takes twice as long.
 const LOG_PAGES: &str = "8192";
 
-/// Creates the file if there is none, migrates it and makes the pools: that which writes, and that
-/// which reads.
+/// Creates the file if there is none, migrates it, and makes the two pools: the writer and the
+/// readers.
 pub(super) async fn open(url: &str, readers_max: u32) -> Result<(SqlitePool, SqlitePool)> {
     let options = options(url)?.create_if_missing(true);
     let deadline = tokio::time::Instant::now() + CREATION_WAIT;
@@ -50,8 +50,8 @@ pub(super) async fn open(url: &str, readers_max: u32) -> Result<(SqlitePool, Sql
     Ok((writer, readers))
 }
 
-/// The pools to the file as it is, or is not: nothing is made and nothing migrated. Its path comes
-/// with them.
+/// Pools for a process that only reads: nothing is created or migrated, and the file may be
+/// missing. Returns its path too.
 pub(super) fn only_look(url: &str, readers_max: u32) -> Result<(SqlitePool, SqlitePool, PathBuf)> {
     let options = options(url)?.create_if_missing(false);
     let file = options.get_filename().to_owned();
@@ -69,10 +69,10 @@ fn options(url: &str) -> Result<SqliteConnectOptions> {
     Ok(options.synchronous(SqliteSynchronous::Full))
 }
 
-/// Whether the file is there and every migration was made.
+/// Whether the file exists and every migration was made.
 ///
 /// # Errors
-/// [`Error::Open`] when not.
+/// [`Error::Open`] if not.
 pub(super) async fn check(file: &Path, readers: &SqlitePool) -> Result<()> {
     if !file.exists() {
         return Err(Error::Open("there is no database yet: the first server makes it".to_owned()));
@@ -102,7 +102,7 @@ fn pool(max_connections: u32) -> SqlitePoolOptions {
 }
 
 /// Opens the writing connection and migrates on it. It fails while another process keeps the file
-/// from being switched to WAL or written; the caller tries again.
+/// locked; the caller tries again.
 async fn open_writer(options: &SqliteConnectOptions) -> Result<SqlitePool> {
     let options = options
         .clone()
@@ -119,15 +119,15 @@ async fn open_writer(options: &SqliteConnectOptions) -> Result<SqlitePool> {
     }
 }
 
-/// All migrations in one transaction that holds the write lock from its beginning: the migrator
-/// knows no lock on SQLite, and two servers would both find a migration missing.
+/// All migrations in one transaction, with the write lock from its beginning: the migrator takes
+/// no lock on SQLite, and two servers would both find a migration missing.
 async fn migrate(writer: &SqlitePool) -> std::result::Result<(), MigrateError> {
     let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
     MIGRATIONS.run_direct(None, &mut *transaction, false).await?;
     Ok(transaction.commit().await?)
 }
 
-/// Begins a transaction under the write lock, which stands for the row lock of other dialects.
+/// Begins a transaction with the write lock, which replaces the row lock of other dialects.
 pub(super) async fn begin(writer: &SqlitePool) -> Result<Transaction<'static, Sqlite>> {
     Ok(writer.begin_with("BEGIN IMMEDIATE").await?)
 }

@@ -1,4 +1,4 @@
-//! What a file tells of itself.
+//! What a SQLite file reports about itself.
 
 use async_trait::async_trait;
 
@@ -25,7 +25,7 @@ impl Health for SqliteStore {
         (writers.0 + readers.0, writers.1 + readers.1)
     }
 
-    /// Done when it was opened.
+    /// This was done when the file was opened.
     async fn migrate(&self) -> Result<()> {
         Ok(())
     }
@@ -64,7 +64,7 @@ impl Health for SqliteStore {
     }
 
     async fn tls_version(&self) -> Result<Option<String>> {
-        // A file has no connection that others could read.
+        // A connection to a file cannot be read by others.
         Ok(None)
     }
 
@@ -73,7 +73,7 @@ impl Health for SqliteStore {
     }
 
     async fn close(&self) {
-        // The writer last: the last connection folds the log into the file.
+        // The writer last: the last connection to close moves the log into the file.
         self.readers.close().await;
         self.writer.close().await;
     }

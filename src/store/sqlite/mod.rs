@@ -20,20 +20,20 @@ pub(super) struct SqliteStore {
     writer: SqlitePool,
     readers: SqlitePool,
     last_commit: LastCommit,
-    /// The file, of a store that only looks.
+    /// The path of the file, for a store that only reads.
     only_looked_at: Option<PathBuf>,
 }
 
 impl SqliteStore {
-    /// Creates the file if there is none, migrates it and makes the pools; see
+    /// Creates the file if there is none, migrates it, and makes the pools; see
     /// [`crate::store::new`].
     pub(super) async fn open(url: &str, readers_max: u32) -> Result<Self> {
         let (writer, readers) = connect::open(url, readers_max).await?;
         Ok(Self { writer, readers, last_commit: LastCommit::default(), only_looked_at: None })
     }
 
-    /// The file as it is, or is not: nothing is made and nothing migrated. Whether its schema
-    /// stands is asked with each [`crate::store::Health::ping`].
+    /// For a process that only reads: nothing is created or migrated. Each
+    /// [`crate::store::Health::ping`] checks the schema.
     pub(super) fn only_looking(url: &str, readers_max: u32) -> Result<Self> {
         let (writer, readers, file) = connect::only_look(url, readers_max)?;
         let only_looked_at = Some(file);
@@ -42,7 +42,7 @@ impl SqliteStore {
 }
 
 impl Dialect for SqliteStore {
-    /// The transaction holds the write lock, which stands for the row lock of other dialects.
+    /// The transaction has the write lock, which replaces the row lock of other dialects.
     const FOR_UPDATE: &'static str = "";
     const GREATEST: &'static str = "MAX";
     const NOW_MS: &'static str = "CAST(unixepoch('now', 'subsec') * 1000 AS INTEGER)";
@@ -107,7 +107,7 @@ fn query_as<R: Row>(
     Ok(sqlx::query_as_with(statement.sql.clone(), bound(statement)?))
 }
 
-/// Lists as JSON.
+/// Binds lists as JSON.
 fn bound(statement: &Statement<'_>) -> Result<SqliteArguments> {
     let mut arguments = SqliteArguments::default();
     for value in &statement.values {

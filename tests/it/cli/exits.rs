@@ -72,7 +72,10 @@ async fn what_is_refused_ends_with_1_and_says_why() {
             "--closes-at must be later than --opens-at",
         ),
         ("coupon show nothing", "no such coupon"),
-        ("coupon pause draft", "draft is a draft: `firstcome coupon preload draft`"),
+        (
+            "coupon pause draft",
+            "draft is a draft; preload it first: `firstcome coupon preload draft`",
+        ),
         ("coupon stats draft", "draft is a draft"),
         ("coupon restock draft 0", "DELTA must be"),
         ("coupon stats nothing", "no such coupon"),

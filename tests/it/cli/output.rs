@@ -126,10 +126,9 @@ async fn a_close_and_a_cancel_ask_on_a_terminal_only_and_do_nothing_without_a_ye
     }
     let is_written = async || server.stats("summer").await["rows"] == 2;
     eventually_holds("the rows", is_written).await;
-    for (verb, question) in [
-        ("coupon close summer", "Close summer for good?"),
-        ("ticket cancel summer.1", "Cancel summer.1 for good?"),
-    ] {
+    for (verb, question) in
+        [("coupon close summer", "Close summer?"), ("ticket cancel summer.1", "Cancel summer.1?")]
+    {
         for answer in ["\n", "n\n", "no\n"] {
             let (code, shown) = on_terminal(words(dir.path(), verb), answer);
             assert_eq!(code, Some(1), "{shown}");

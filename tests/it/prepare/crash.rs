@@ -58,7 +58,7 @@ async fn intended_at(store: &dyn Store, change: Change, at: UnixMs) -> Act {
 
 async fn nothing_is_left_to_do(store: &dyn Store) {
     eventually_holds("the relay", async || {
-        store.unsettled_acts(UnixMs(0), None, 10).await.unwrap().is_empty()
+        store.unrecorded_acts(UnixMs(0), None, 10).await.unwrap().is_empty()
     })
     .await;
 }

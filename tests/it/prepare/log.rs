@@ -36,7 +36,7 @@ async fn the_acts_of_a_coupon_are_told_with_who_asked_and_what_came_of_them_page
     assert_eq!((&told[1]["change"], &told[4]["change"]), (&json!({ "delta": 5 }), &json!({})));
     assert_eq!((&told[1]["total"], &told[1]["remaining"]), (&json!(8), &json!(7)));
     assert_eq!(told[2]["reason"], "below_issued");
-    assert_eq!(told[2]["detail"], "the total cannot go below 1, which is out");
+    assert_eq!(told[2]["detail"], "the total cannot go below 1: a user has a ticket");
     assert_eq!(told[3]["change"]["closes_at"], "2999-01-01T00:00:00.000Z");
     assert_eq!(all["next_cursor"], Value::Null);
 

@@ -47,7 +47,7 @@ impl Place {
         let id = CouponId::parse("summer").unwrap();
         eventually_holds("the acts", async || {
             let coupon = store.find_coupon(&id).await.unwrap().unwrap();
-            let left = store.unsettled_acts(UnixMs(0), None, 10).await.unwrap();
+            let left = store.unrecorded_acts(UnixMs(0), None, 10).await.unwrap();
             coupon.act_no == acts.len() as u64 && left.is_empty()
         })
         .await;

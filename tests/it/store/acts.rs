@@ -173,7 +173,7 @@ async fn acts_that_a_crash_left_are_found_whatever_a_clock_said_and_page_by_page
         };
         let page = async |now, after: Option<&str>, limit_rows| {
             let after = after.map(coupon_id);
-            left(store.unsettled_acts(UnixMs(now), after.as_ref(), limit_rows).await.unwrap())
+            left(store.unrecorded_acts(UnixMs(now), after.as_ref(), limit_rows).await.unwrap())
         };
         // The act of `b` is still in its caller's hands; `d` comes from a clock that is far ahead.
         for now in [9_600, 10_000, 10_400] {

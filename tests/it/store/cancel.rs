@@ -47,7 +47,7 @@ async fn a_cancelled_ticket_and_its_return_are_one() {
             assert_eq!((act.act_no, &act.change), (version - 1, &Change::Return { returns }));
             assert_eq!(status(&**store, serial).await, Status::Cancelled);
             assert_eq!(cancel(&**store, "summer", &[serial]).await, BEFORE);
-            let left = store.unsettled_acts(UnixMs(i64::MAX), None, 9).await.unwrap();
+            let left = store.unrecorded_acts(UnixMs(i64::MAX), None, 9).await.unwrap();
             assert_eq!(left, std::slice::from_ref(&act));
             store.record_act(&act, &applied(version, 1_000)).await.unwrap();
         }

@@ -1,8 +1,8 @@
 -- Ids compare bytewise (COLLATE "C"): their order is the same in every dialect and every process,
 -- and the indexes over them cost a third less. Instants are milliseconds since 1970.
 --
--- Some words of the CHECKs are for later releases: SQLite cannot alter a CHECK without rebuilding its
--- table. What a release does not know, it does not read (`store::words`).
+-- Some words of the CHECKs are for later releases: SQLite cannot alter a CHECK without rebuilding
+-- its table. A release does not read words that it does not know (`store::words`).
 
 CREATE TABLE coupons (
     id             TEXT   COLLATE "C" NOT NULL,
@@ -52,11 +52,12 @@ CREATE TABLE acts (
     )
 );
 
--- At most one intended act per coupon (P9 step 1); the relay reads what a crash left from it.
+-- At most one intended act per coupon (P9 step 1); through this index the relay finds what a crash
+-- left.
 CREATE UNIQUE INDEX acts_one_intended ON acts (coupon_id) WHERE state = 'intended';
 
--- Wide columns first, so that no row is padded. No foreign key: a ticket that was told is written
--- whatever became of its coupon (I3). No index but these two: each one more slows every batch down.
+-- Wide columns first, so that no row is padded. No foreign key: an issued ticket is written
+-- whatever happened to its coupon (I3). No further index: each one slows every batch down.
 CREATE TABLE tickets (
     serial          BIGINT   NOT NULL,
     issued_at_ms    BIGINT   NOT NULL,
@@ -91,7 +92,8 @@ CREATE TABLE records (
     CONSTRAINT records_sha256_length CHECK (length(sha256) = 32)
 );
 
--- Tickets that met a different row where only one may be (I9). Never read by the issue path.
+-- Tickets that conflict with a different row where only one may be (I9). The issue path never
+-- reads them.
 CREATE TABLE contested (
     coupon_id    TEXT     COLLATE "C" NOT NULL,
     epoch        INTEGER  NOT NULL,

@@ -1,9 +1,9 @@
--- Text compares bytewise, the default here. Types are checked (STRICT) and every table is its own
--- primary key (WITHOUT ROWID), so that a ticket stands in two trees, not three. Instants are
+-- Text compares bytewise, the default here. Types are checked (STRICT). Every table is stored as
+-- its primary key (WITHOUT ROWID), so that a ticket is in two trees, not three. Instants are
 -- milliseconds since 1970.
 --
--- Some words of the CHECKs are for later releases: SQLite cannot alter a CHECK without rebuilding its
--- table. What a release does not know, it does not read (`store::words`).
+-- Some words of the CHECKs are for later releases: SQLite cannot alter a CHECK without rebuilding
+-- its table. A release does not read words that it does not know (`store::words`).
 
 CREATE TABLE coupons (
     id             TEXT    NOT NULL,
@@ -55,11 +55,12 @@ CREATE TABLE acts (
     )
 ) STRICT, WITHOUT ROWID;
 
--- At most one intended act per coupon (P9 step 1); the relay reads what a crash left from it.
+-- At most one intended act per coupon (P9 step 1); through this index the relay finds what a crash
+-- left.
 CREATE UNIQUE INDEX acts_one_intended ON acts (coupon_id) WHERE state = 'intended';
 
--- No foreign key: a ticket that was told is written whatever became of its coupon (I3). No index but
--- these two: each one more slows every batch down.
+-- No foreign key: an issued ticket is written whatever happened to its coupon (I3). No further
+-- index: each one slows every batch down.
 CREATE TABLE tickets (
     serial          INTEGER NOT NULL,
     issued_at_ms    INTEGER NOT NULL,
@@ -94,7 +95,8 @@ CREATE TABLE records (
     CONSTRAINT records_sha256_length CHECK (length(sha256) = 32)
 ) STRICT, WITHOUT ROWID;
 
--- Tickets that met a different row where only one may be (I9). Never read by the issue path.
+-- Tickets that conflict with a different row where only one may be (I9). The issue path never
+-- reads them.
 CREATE TABLE contested (
     coupon_id    TEXT    NOT NULL,
     epoch        INTEGER NOT NULL,
