@@ -272,6 +272,6 @@ mod tests {
         assert_eq!(tokens.len(), acts.len());
         assert!(tokens.iter().all(|token| token.len() == 16));
         let result = ActResult::parse("refused below_issued 5");
-        assert_eq!(Act { result, ..act.clone() }.token(), act.token(), "settled or not");
+        assert_eq!(Act { result, ..act.clone() }.token(), act.token(), "recorded or not");
     }
 }
