@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{Cmd, Value};
 
-use super::parts::{GENERATION, STOCK, TERMS};
+use super::parts::{GENERATION, STOCK};
 use super::{number, script, text};
 use crate::domain::coupon::CouponId;
 use crate::domain::ticket::Serial;
@@ -19,7 +19,7 @@ use crate::redis::terms::Terms;
 use crate::redis::{Error, Result};
 
 pub(super) static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
-    script("issue", &[GENERATION, TERMS, STOCK], include_str!("../../lua/issue.lua"))
+    script("issue", &[GENERATION, STOCK], include_str!("../../lua/issue.lua"))
 });
 
 /// Who asks for which coupon.
