@@ -6,6 +6,7 @@ mod encryption;
 mod error;
 mod gauges;
 mod page;
+mod page_rows;
 mod ready;
 mod rows;
 mod state;

@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use quick_cache::sync::Cache;
 use serde::Serialize;
 
 use super::error::Error;
+use super::page_rows::PageRows;
 use super::state::{self, balance, preloaded};
 use crate::domain::coupon::{Coupon, CouponId};
 use crate::domain::limits::DEFINITIONS_MAX;
@@ -19,12 +19,6 @@ use crate::store::Store;
 
 /// How long a balance is shown, counted from the beginning of its look-up.
 const LIFE: Duration = Duration::from_millis(200);
-/// How long a row is used before the database is asked again. Only the name is taken from it, which
-/// hardly ever changes; everything else comes from Redis.
-const ROW_LIFE: Duration = Duration::from_secs(1);
-/// How long a look-up waits for a newer row before it uses the old one.
-const ROW_PATIENCE: Duration = Duration::from_millis(50);
-
 /// The public data of a coupon.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PublicView<'a> {
@@ -80,21 +74,18 @@ impl Page {
     }
 }
 
-/// A row, and when its look-up began.
-type Row = (Moment, Arc<Coupon>);
-
 /// The pages of all coupons.
 pub(super) struct Pages {
     redis: Redis,
     store: Arc<dyn Store>,
     pages: Lookups<Arc<Page>, Arc<Error>>,
-    rows: Arc<Cache<CouponId, Row>>,
+    rows: PageRows,
 }
 
 impl Pages {
     pub(super) fn new(redis: Redis, store: Arc<dyn Store>) -> Self {
-        let rows = Arc::new(Cache::new(DEFINITIONS_MAX));
-        Self { redis, store, pages: Lookups::new(DEFINITIONS_MAX, LIFE), rows }
+        let pages = Lookups::new(DEFINITIONS_MAX, LIFE);
+        Self { redis, store, pages, rows: PageRows::new() }
     }
 
     /// The page of a coupon. Its balance is never older than [`LIFE`] plus one look-up.
@@ -108,41 +99,11 @@ impl Pages {
     }
 
     async fn look_up(&self, id: &CouponId) -> Result<Arc<Page>, Arc<Error>> {
-        let coupon = self.row(id).await?;
+        let (store, asked_id) = (self.store.clone(), id.clone());
+        let query = async move { preloaded(&*store, &asked_id).await };
+        let coupon = self.rows.find(id, query).await?;
         let balance = balance(&self.redis, id).await?;
         Ok(Arc::new(Page { coupon, balance, known_at: Moment::now() }))
-    }
-
-    /// The row, at most [`ROW_LIFE`] old if the database answers within [`ROW_PATIENCE`]. If it
-    /// does not, this look-up uses the old row, and a later one the new row.
-    async fn row(&self, id: &CouponId) -> Result<Arc<Coupon>, Error> {
-        let asked_at = Moment::now();
-        let remembered = self.rows.get(id);
-        let (store, rows, id) = (self.store.clone(), self.rows.clone(), id.clone());
-        let keep = id.clone();
-        let look = async move {
-            let found = preloaded(&*store, &id).await.map(Arc::new);
-            // A look that ends late must not undo what a newer one found.
-            let is_newest = rows.get(&id).is_none_or(|(since, _)| since <= asked_at);
-            match &found {
-                Ok(coupon) if is_newest => rows.insert(id, (asked_at, coupon.clone())),
-                Err(Error::CouponNotFound) if is_newest => drop(rows.remove(&id)),
-                _ => {}
-            }
-            found
-        };
-        let Some((since, stale)) = remembered else { return look.await };
-        if asked_at - since < ROW_LIFE {
-            return Ok(stale);
-        }
-        // Counts as new for one more life, so that a database that hangs is asked once a second.
-        self.rows.insert(keep, (asked_at, stale.clone()));
-        // Spawned, because a query that is cancelled would keep its connection busy.
-        match tokio::time::timeout(ROW_PATIENCE, tokio::spawn(look)).await {
-            Ok(Ok(Err(Error::CouponNotFound))) => Err(Error::CouponNotFound),
-            Ok(Ok(Ok(fresh))) => Ok(fresh),
-            _ => Ok(stale),
-        }
     }
 }
 

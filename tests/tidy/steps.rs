@@ -18,7 +18,7 @@ const EXCEPTIONS: [(&str, &str); 4] = [
     ("src/issue/mod.rs", "the batcher and its connection end with the actix worker they serve"),
     ("src/issue/verdicts/simulation.rs", "it is a test"),
     ("src/issue/batcher.rs", "a slow look-up of an unknown id must not hold up the rounds"),
-    ("src/observe/page.rs", "a look that was given up would keep its connection"),
+    ("src/observe/page_rows.rs", "a look that was given up would keep its connection"),
 ];
 /// Where the words of the labels are.
 const WORDS: &str = "src/telemetry/loops.rs";
