@@ -53,7 +53,7 @@ mod tests {
         limit.learn(400, WITHIN);
         assert_eq!(limit.max_requests(), 1_024);
         (0..20).for_each(|_| limit.learn(limit.max_requests(), WITHIN));
-        assert_eq!(limit.max_requests(), 32_768);
+        assert_eq!(limit.max_requests(), 8_192);
     }
 
     #[test]
