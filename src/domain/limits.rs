@@ -29,7 +29,7 @@ pub const SHARDS: u8 = 16;
 pub const GROUP_MAX_REQUESTS: usize = 512;
 /// Script calls of one round, which is one turn of the batcher: one call per coupon. The users of
 /// further coupons gather for the next round, and share a call then: with 48 coupons at 256
-/// connections that gives 1.4 times as many tickets as a round for all of them (bench/run --compare).
+/// connections that gives 1.4 times as many tickets as a round for all of them.
 pub const ROUND_MAX_GROUPS: usize = 16;
 /// Script calls of one round for strangers, while requests for known coupons wait. Strangers are
 /// ids of which this process does not know whether they are coupons: anybody can invent ids.
