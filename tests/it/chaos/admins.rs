@@ -9,10 +9,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::COUPON;
 use super::faults::Addresses;
-use super::history::History;
+use super::history::{Asked, History};
 use super::random::Random;
 use crate::support::eventually::let_pass;
-use crate::support::server::{Answer, TOKEN, send};
+use crate::support::server::{TOKEN, send};
 
 /// Between two changes.
 const PAUSE: Duration = Duration::from_millis(150);
@@ -48,8 +48,8 @@ impl Admins {
             0..=4 => self.restock().await,
             5..=7 => self.cancel().await,
             _ => {
-                self.repeat("pause", |admin, at| admin.post(at, "pause")).await;
-                self.repeat("resume", |admin, at| admin.post(at, "resume")).await;
+                self.repeat(Asked::Pause, |admin, at| admin.post(at, "pause")).await;
+                self.repeat(Asked::Resume, |admin, at| admin.post(at, "resume")).await;
             }
         }
     }
@@ -58,7 +58,8 @@ impl Admins {
         self.restocks += 1;
         let key = format!("restock-{}", self.restocks);
         let delta = 1 + self.random.below(200);
-        self.repeat("restock", |admin, at| {
+        let asked = Asked::Restock { key: key.clone(), delta };
+        self.repeat(asked, |admin, at| {
             let request = admin.post(at, "restock").header("Idempotency-Key", &key);
             request.json(&json!({ "delta": delta }))
         })
@@ -68,16 +69,11 @@ impl Admins {
     async fn cancel(&mut self) {
         let number = self.random.below(u64::MAX);
         let Some(ticket) = self.history.some_ticket(number) else { return };
-        self.history.cancelling(&ticket);
         let path = format!("/admin/tickets/{ticket}/cancel");
-        let done = self
-            .repeat("cancel", |admin, at| {
-                admin.client.post(format!("{at}{path}")).bearer_auth(TOKEN)
-            })
-            .await;
-        if done.is_some() {
-            self.history.cancelled(&ticket);
-        }
+        self.repeat(Asked::Cancel { ticket_id: ticket }, |admin, at| {
+            admin.client.post(format!("{at}{path}")).bearer_auth(TOKEN)
+        })
+        .await;
     }
 
     fn post(&self, at: &str, verb: &str) -> RequestBuilder {
@@ -86,25 +82,22 @@ impl Admins {
 
     /// Asks one server after another until one has done it. What no server would do within a while
     /// is left as it is: it may be done later.
-    async fn repeat(
-        &mut self,
-        what: &str,
-        request: impl Fn(&Self, &str) -> RequestBuilder,
-    ) -> Option<Answer> {
+    async fn repeat(&mut self, asked: Asked, request: impl Fn(&Self, &str) -> RequestBuilder) {
         for _ in 0..ATTEMPTS {
             let address = self.addresses.any_admin(&mut self.random);
-            match send(request(self, &address)).await {
-                Ok(answer) if answer.status == StatusCode::OK => return Some(answer),
-                Ok(answer) => {
-                    let code = answer.code();
-                    // A pause that a stopped server had taken in may come after the resume.
-                    let may_repeat = answer.json()["retryable"] == true || code == "superseded";
-                    assert!(may_repeat, "{what}: {code}: {}", answer.body);
+            let sent = self.history.now();
+            let answer = send(request(self, &address)).await.ok();
+            self.history.add(asked.clone(), sent, answer.as_ref());
+            if let Some(answer) = answer {
+                if answer.status == StatusCode::OK {
+                    return;
                 }
-                Err(_) => {}
+                let code = answer.code();
+                // A pause that a stopped server had taken in may come after the resume.
+                let may_repeat = answer.json()["retryable"] == true || code == "superseded";
+                assert!(may_repeat, "{asked:?}: {code}: {}", answer.body);
             }
             let_pass(PAUSE).await;
         }
-        None
     }
 }

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::COUPON;
 use super::faults::Addresses;
-use super::history::History;
+use super::history::{Asked, History};
 use super::random::Random;
 use crate::support::eventually::let_pass;
 use crate::support::server::send;
@@ -43,13 +43,15 @@ impl Crowd {
         let again = self.random.is(45).then(|| self.random.below(u64::MAX));
         let user = again.and_then(|number| self.history.user_again(number));
         let user = user.unwrap_or_else(|| self.history.new_user());
-        let was_winner = self.history.is_winner(&user);
         let address = self.addresses.any(&mut self.random);
         let request = self.client.get(format!("{address}/coupons/{COUPON}/issue"));
-        match send(request.header("X-User-Id", &user)).await {
-            Ok(answer) => self.history.answered(&user, was_winner, &answer),
+        let sent = self.history.now();
+        let answer = send(request.header("X-User-Id", &user)).await;
+        let asked = Asked::Issue { user };
+        self.history.add(asked, sent, answer.as_ref().ok());
+        if answer.is_err() {
             // Nobody is there: the next one looks elsewhere, and does not hammer.
-            Err(_) => let_pass(Duration::from_millis(20)).await,
+            let_pass(Duration::from_millis(20)).await;
         }
     }
 }

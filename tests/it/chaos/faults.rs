@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
+use sqlx::{Connection as _, PgConnection};
 
+use super::part::{Fault, Part};
 use super::random::Random;
 use crate::support::eventually::{eventually_holds, let_pass};
 use crate::support::postgres::OwnPostgres;
@@ -40,19 +42,21 @@ pub struct Faults {
     servers: Vec<Server>,
     dirs: Vec<tempfile::TempDir>,
     addresses: Addresses,
+    part: Part,
     random: Random,
-    done: BTreeMap<&'static str, u64>,
+    done: BTreeMap<Fault, u64>,
 }
 
 impl Faults {
     /// Starts everything.
-    pub async fn start(random: Random) -> Self {
+    pub async fn start(part: Part, random: Random) -> Self {
         let mut faults = Self {
             redis: PrivateRedis::start().await,
             postgres: OwnPostgres::start().await,
             servers: Vec::new(),
             dirs: (0..SERVERS).map(|_| tempfile::tempdir().unwrap()).collect(),
             addresses: Addresses::default(),
+            part,
             random,
             done: BTreeMap::new(),
         };
@@ -77,8 +81,13 @@ impl Faults {
         &self.servers[0]
     }
 
+    /// The Redis of all servers.
+    pub fn redis(&self) -> &PrivateRedis {
+        &self.redis
+    }
+
     /// How often each fault was done.
-    pub fn done(&self) -> &BTreeMap<&'static str, u64> {
+    pub fn done(&self) -> &BTreeMap<Fault, u64> {
         &self.done
     }
 
@@ -104,83 +113,78 @@ impl Faults {
         let number = self.random.below(SERVERS as u64) as usize;
         let short_ms = 300 + self.random.below(3_000);
         let long_ms = 300 + self.random.below(8_000);
-        let fault = match self.random.below(35) {
-            0..=8 => self.stop_redis(short_ms).await,
-            9..=12 => self.stop_server(number, long_ms).await,
-            13..=15 => self.kill_redis().await,
-            16..=18 => self.kill_server(number).await,
-            19..=20 => self.kill_postgres().await,
-            21..=23 => self.hang_postgres(long_ms).await,
-            24..=26 => {
-                self.tell_redis("CLIENT KILL TYPE normal SKIPME yes", "connections cut").await
+        let fault = self.part.choose(&mut self.random);
+        match fault {
+            Fault::RedisStopped => self.stop_redis(short_ms).await,
+            Fault::RedisKilled => self.redis.crash_and_restart().await,
+            Fault::ScriptsFlushed => self.flush_scripts().await,
+            Fault::FileRewritten => self.tell_redis(&["BGREWRITEAOF"]).await,
+            Fault::ServerStopped => self.stop_server(number, long_ms).await,
+            Fault::ServerKilled => self.kill_server(number).await,
+            Fault::ServerEnded => self.end_server(number).await,
+            Fault::DatabaseKilled => self.kill_postgres().await,
+            Fault::DatabaseStopped => self.hang_postgres(long_ms).await,
+            Fault::RedisConnectionsCut => {
+                self.tell_redis(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]).await;
             }
-            27..=29 => self.flush_scripts().await,
-            30..=31 => self.tell_redis("BGREWRITEAOF", "file rewritten").await,
-            _ => self.end_server(number).await,
-        };
+            Fault::DatabaseConnectionsCut => self.cut_from_postgres().await,
+        }
         *self.done.entry(fault).or_default() += 1;
     }
 
-    async fn stop_redis(&mut self, ms: u64) -> &'static str {
+    async fn stop_redis(&mut self, ms: u64) {
         let id = self.redis.info("process_id").await.parse().unwrap();
         processes::signal(id, Signal::STOP);
         let_pass(Duration::from_millis(ms)).await;
         processes::signal(id, Signal::CONT);
-        "Redis stopped"
     }
 
-    async fn stop_server(&mut self, number: usize, ms: u64) -> &'static str {
+    async fn stop_server(&mut self, number: usize, ms: u64) {
         self.servers[number].signal(Signal::STOP);
         let_pass(Duration::from_millis(ms)).await;
         self.servers[number].signal(Signal::CONT);
-        "server stopped"
     }
 
-    async fn kill_redis(&mut self) -> &'static str {
-        self.redis.crash_and_restart().await;
-        "Redis killed"
-    }
-
-    async fn kill_server(&mut self, number: usize) -> &'static str {
+    async fn kill_server(&mut self, number: usize) {
         self.servers[number].kill();
         self.replace(number).await;
-        "server killed"
     }
 
-    async fn end_server(&mut self, number: usize) -> &'static str {
+    async fn end_server(&mut self, number: usize) {
         self.servers[number].terminate();
         let status = self.servers[number].ended().await;
         assert!(status.success(), "{status}");
         self.replace(number).await;
-        "server ended"
     }
 
-    async fn kill_postgres(&mut self) -> &'static str {
+    async fn kill_postgres(&mut self) {
         tokio::task::block_in_place(|| self.postgres.crash_and_restart());
-        "PostgreSQL killed"
     }
 
-    async fn hang_postgres(&mut self, ms: u64) -> &'static str {
+    async fn hang_postgres(&mut self, ms: u64) {
         self.postgres.hang();
         let_pass(Duration::from_millis(ms)).await;
         self.postgres.go_on();
-        "PostgreSQL stopped"
     }
 
-    async fn flush_scripts(&mut self) -> &'static str {
+    async fn cut_from_postgres(&self) {
+        let mut connection = PgConnection::connect(&self.postgres.url()).await.unwrap();
+        let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                   WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
+        sqlx::query(sql).execute(&mut connection).await.unwrap();
+    }
+
+    async fn flush_scripts(&mut self) {
         for _ in 0..20 {
-            self.tell_redis("SCRIPT FLUSH", "").await;
+            self.tell_redis(&["SCRIPT", "FLUSH"]).await;
             let_pass(Duration::from_millis(20)).await;
         }
-        "scripts flushed"
     }
 
-    async fn tell_redis(&mut self, words: &str, fault: &'static str) -> &'static str {
-        let mut words = words.split(' ');
-        let mut command = redis::cmd(words.next().unwrap());
-        command.arg(words.collect::<Vec<_>>());
+    async fn tell_redis(&self, words: &[&str]) {
+        let mut command = redis::cmd(words[0]);
+        command.arg(&words[1..]);
         let _: redis::Value = self.redis.ask(&command).await;
-        fault
     }
 
     async fn replace(&mut self, number: usize) {

@@ -16,7 +16,6 @@ use crate::support::site::{Dialect, Site};
 /// The script as the program joins it.
 const ISSUE: &str = concat!(
     include_str!("../../../lua/parts/generation.lua"),
-    include_str!("../../../lua/parts/terms.lua"),
     include_str!("../../../lua/parts/stock.lua"),
     include_str!("../../../lua/issue.lua"),
 );
@@ -118,7 +117,7 @@ async fn in_a_rush_a_call_answers_many() {
     let crowd = Crowd::new(&[&server.public], "summer");
     let sent = watch(&site, crowd.rush(0..2_000)).await;
     assert_eq!(crowd.winners(), 2_000);
-    assert!(sent.issue_calls < 2_000 / 2, "{sent:?}");
+    assert!((1..2_000 / 2).contains(&sent.issue_calls), "{sent:?}");
     assert_by_the_clock(&sent, per_second, 2_000);
 }
 

@@ -1,0 +1,60 @@
+//! What both stores have at the end.
+
+use std::collections::HashMap;
+
+use firstcome::domain::coupon::CouponId;
+use firstcome::redis::holders::HeldTicket;
+use serde_json::Value;
+
+use crate::support::eventually::eventually_holds;
+use crate::support::exact::winners;
+use crate::support::redis::{PrivateRedis, connect};
+use crate::support::server::Server;
+
+/// The rows of the database, the held tickets of Redis, and the counts of a coupon.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    /// Every ticket, in the order of the serials, as admins export it.
+    pub rows: Vec<Value>,
+    /// The serial of each user's held ticket.
+    pub held_serials: HashMap<String, u64>,
+    /// The total with which the coupon was preloaded.
+    pub total_at_first: u64,
+    pub total: u64,
+    pub issued: u64,
+    pub returned: u64,
+}
+
+impl Kept {
+    /// Reads both stores when every record is a row.
+    pub async fn read(
+        server: &Server,
+        redis: &PrivateRedis,
+        coupon: &str,
+        total_at_first: u64,
+    ) -> Self {
+        eventually_holds("every record is persisted", async || {
+            let stats = server.stats(coupon).await;
+            stats["backlog"] == 0 && stats["shard_records"] == 0
+        })
+        .await;
+        let stats = server.stats(coupon).await;
+        assert_eq!(stats["ok"], true, "{stats}");
+        assert_eq!(stats["contested"], 0, "{stats} (I9)");
+        let number = |name: &str| stats[name].as_u64().unwrap();
+        let mut connection = connect(redis.url()).await;
+        let key = redis.redis.keys().holders(&CouponId::parse(coupon).unwrap());
+        let held: HashMap<String, String> =
+            redis::cmd("HGETALL").arg(key).query_async(&mut connection).await.unwrap();
+        let held = held.into_iter().filter(|(user, _)| !user.is_empty());
+        let serial = |text: String| HeldTicket::parse(&text).unwrap().serial.0;
+        Self {
+            rows: winners(server, coupon).await,
+            held_serials: held.map(|(user, text)| (user, serial(text))).collect(),
+            total_at_first,
+            total: number("total"),
+            issued: number("issued"),
+            returned: number("returned"),
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! What can go wrong, and in which part of the installation.
+
+use super::random::Random;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    RedisStopped,
+    RedisKilled,
+    RedisConnectionsCut,
+    ScriptsFlushed,
+    FileRewritten,
+    ServerStopped,
+    ServerKilled,
+    ServerEnded,
+    DatabaseStopped,
+    DatabaseKilled,
+    DatabaseConnectionsCut,
+}
+
+/// The part in which faults happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    All,
+    Redis,
+    Server,
+    Database,
+    /// Connections only: all processes live on.
+    Network,
+}
+
+/// How likely each fault is, among those of its part.
+const FAULTS: [(Part, Fault, u64); 11] = [
+    (Part::Redis, Fault::RedisStopped, 9),
+    (Part::Redis, Fault::RedisKilled, 3),
+    (Part::Redis, Fault::ScriptsFlushed, 3),
+    (Part::Redis, Fault::FileRewritten, 2),
+    (Part::Server, Fault::ServerStopped, 4),
+    (Part::Server, Fault::ServerKilled, 3),
+    (Part::Server, Fault::ServerEnded, 3),
+    (Part::Database, Fault::DatabaseStopped, 3),
+    (Part::Database, Fault::DatabaseKilled, 2),
+    (Part::Network, Fault::RedisConnectionsCut, 3),
+    (Part::Network, Fault::DatabaseConnectionsCut, 2),
+];
+
+impl Part {
+    /// The part of this name; all parts when there is none.
+    pub fn named(name: Option<&str>) -> Self {
+        match name {
+            None | Some("") => Self::All,
+            Some("redis") => Self::Redis,
+            Some("server") => Self::Server,
+            Some("database") => Self::Database,
+            Some("network") => Self::Network,
+            Some(name) => panic!("PART={name}: redis, server, database or network"),
+        }
+    }
+
+    /// The next fault.
+    pub fn choose(self, random: &mut Random) -> Fault {
+        let own = || FAULTS.iter().filter(|(part, ..)| self == Self::All || *part == self);
+        let mut left = random.below(own().map(|(.., weight)| weight).sum());
+        for (_, fault, weight) in own() {
+            if left < *weight {
+                return *fault;
+            }
+            left -= weight;
+        }
+        unreachable!("the weights are all counted")
+    }
+}
