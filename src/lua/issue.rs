@@ -18,9 +18,8 @@ use crate::redis::script::Script;
 use crate::redis::terms::Terms;
 use crate::redis::{Error, Result};
 
-pub(super) static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
-    script("issue", &[GENERATION, STOCK], include_str!("../../lua/issue.lua"))
-});
+pub(super) static SCRIPT: LazyLock<Script> =
+    LazyLock::new(|| script("issue", &[GENERATION, STOCK], include_str!("../../lua/issue.lua")));
 
 /// Who asks for which coupon.
 #[derive(Debug, Clone, Copy)]
