@@ -35,7 +35,10 @@ if not told_terms then return 'unknown' end
 local state, own_epoch, key_id, opens_at_ms, closes_at_ms, per_user_limit, coupon_id =
   string.match(told_terms, '^(%l+) (%d+) (%S+) (%d*) (%d*) (%d+) (%S+) %d+ %d+ %d+ %d*$')
 if not state then return 'recovering' end
-if own_epoch ~= epoch then return 'stale_epoch ' .. own_epoch end
+-- A caller that has not heard of the coupon's last recovery must not serve it (P2 step 2).
+if own_epoch ~= epoch and tonumber(own_epoch) > tonumber(epoch) then
+  return 'stale_epoch ' .. own_epoch
+end
 
 -- `fields` from 6 on: the empty field, which has the stock, then the field of each user. When all
 -- claims are 1, ARGV is this list already, because `claims` (ARGV[6]) is then empty.
@@ -91,7 +94,7 @@ for i = 7, 1, -1 do
   rest = (rest - digit) / 64
 end
 local held_form = '%d:' .. string.char(unpack(digits))
-if epoch ~= '1' then held_form = held_form .. ':' .. epoch end
+if own_epoch ~= '1' then held_form = held_form .. ':' .. own_epoch end
 local new_holders, new_users, new_claims, now_held = {'', ''}, {}, {}, {}
 local room = math.min(available, backlog_max - backlog)
 local taken, is_one_answer = 0, true
@@ -127,7 +130,7 @@ local first_serial = last_serial + 1
 -- the count of the backlog is only too low.
 if taken > 0 then
   local record = redis.call('XADD', records, '*', 'tickets',
-    format('1 %s %s %d %.0f %s\n%s\n%s', coupon_id, epoch, first_serial, now_ms, source,
+    format('1 %s %s %d %.0f %s\n%s\n%s', coupon_id, own_epoch, first_serial, now_ms, source,
       table.concat(new_claims, ','), table.concat(new_users, '\n')))
   new_holders[2] = format(STOCK_FORM, available - taken, last_serial + taken, issued + taken,
     returned, embargoed, embargo_until_ms)

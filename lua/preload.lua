@@ -25,7 +25,7 @@ local act_token, stock_version = ARGV[12], ARGV[13]
 if not is_accepted then return 'other_generation' end
 local stored = redis.call('HMGET', coupon, 'terms', 'act_no', 'act_result', 'act_token')
 local _, own_epoch = string.match(stored[1] or '', TERMS)
-if own_epoch and own_epoch ~= epoch then return 'stale_epoch ' .. own_epoch end
+if own_epoch and tonumber(own_epoch) > tonumber(epoch) then return 'stale_epoch ' .. own_epoch end
 local is_whole = own_epoch and stored[2] and stored[3] and stored[4]
 if not is_whole and redis.call('EXISTS', coupon) == 1 then return 'recovering' end
 if stored[2] == '1' then return stored[4] == act_token and stored[3] or 'diverged 1' end

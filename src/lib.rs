@@ -2,7 +2,8 @@
 //! second, and exactly N of them get one.
 //!
 //! The modules follow the life of a coupon. An admin *prepares* it; a ticket is *issued*, then
-//! *persisted*, later *settled*; we *observe* everything, and *reconcile* when Redis forgets.
+//! *persisted*, later *settled*; we *observe* everything, *reconcile* what Redis
+//! has, and *recover* what it forgot.
 //! ARCHITECTURE.md tells the story of one coupon, and which module keeps which promise.
 
 pub mod domain;
@@ -23,6 +24,7 @@ pub mod observe;
 pub mod persist;
 pub mod prepare;
 pub mod reconcile;
+pub mod recover;
 pub mod settle;
 
 pub mod http;

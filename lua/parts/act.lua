@@ -28,7 +28,9 @@ local has_terms = terms.state and terms.state ~= 'recovering'
 local function refuse(needs_stock)
   if not is_accepted then return 'other_generation' end
   if not stored[1] then return 'unknown' end
-  if terms.epoch and terms.epoch ~= epoch then return 'stale_epoch ' .. terms.epoch end
+  if terms.epoch and tonumber(terms.epoch) > tonumber(epoch) then
+    return 'stale_epoch ' .. terms.epoch
+  end
   if not (has_terms and stored[2] and stored[3] and stored[4])
     or needs_stock and not stock.remaining then
     return 'recovering'

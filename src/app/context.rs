@@ -4,15 +4,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
+
 use super::{Failure, now};
 use crate::auth::AdminToken;
-use crate::config::{RedisTopology, Settings, Switch};
+use crate::config::{Recovery, RedisTopology, Settings, Switch};
 use crate::domain::code::CodeKeys;
 use crate::domain::limits::{MIGRATION_WAIT, ROW_WAIT};
+use crate::domain::witnesses::Witnesses;
 use crate::embedded::{LocalRedis, data_dir, secrets};
 use crate::observe::{Gauges, Observer};
 use crate::prepare::Preparer;
 use crate::reconcile::{Prover, Sweep, Topology};
+use crate::recover::Recoverer;
 use crate::redis::{self, Redis};
 use crate::settle::Settler;
 use crate::store::{self, Migrations, Store};
@@ -26,6 +30,8 @@ pub struct Context {
     pub keys: Arc<CodeKeys>,
     /// Where the parts of this process report how their work goes.
     pub health: Health,
+    /// What this process told its users lately.
+    pub(super) witnesses: Witnesses,
     pub(super) redis: Redis,
     pub(super) store: Arc<dyn Store>,
     pub(super) local: Option<LocalRedis>,
@@ -143,6 +149,7 @@ impl Context {
             observer: Observer::new(&redis, store.clone()).told_by(health.clone()),
             keys,
             health,
+            witnesses: Witnesses::default(),
             redis,
             store,
             local,
@@ -221,6 +228,18 @@ impl Context {
     /// A sweep over the coupons of this context.
     pub(super) fn sweep(&self) -> Sweep {
         Sweep::new(&self.redis, self.store.clone(), self.health.clone())
+    }
+
+    /// A recoverer of the coupons of this context.
+    pub(super) fn recoverer(&self) -> Result<Recoverer, Failure> {
+        let mut bytes = [0; 8];
+        getrandom::fill(&mut bytes).map_err(|error| Failure::Missing(error.to_string()))?;
+        let name = HEXLOWER.encode(&bytes);
+        let (store, witnesses) = (self.store.clone(), self.witnesses.clone());
+        let by_itself = self.settings.recovery == Recovery::Auto;
+        Ok(Recoverer::new(&self.redis, store, witnesses, name, now)
+            .reporting_to(self.health.clone())
+            .unasked(by_itself))
     }
 
     /// Waits for running statements, closes the database and stops a private Redis.

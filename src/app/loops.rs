@@ -7,19 +7,18 @@ use std::time::Duration;
 use async_trait::async_trait;
 use data_encoding::HEXLOWER;
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::repeat::{Pause, Steps, Wake, exactly, repeat};
 use super::{Context, Failure, now_ms};
 use crate::config::Settings;
-use crate::domain::back_off::BackOff;
-use crate::embedded::LocalRedis;
 use crate::issue::{FilterBuilder, Verdicts};
 use crate::observe::Gauges;
 use crate::persist::{self, Persister};
 use crate::prepare::Relay;
 use crate::reconcile::{HeartbeatFile, HeartbeatRow, Prover, Sweep};
+use crate::recover::Recoverer;
 use crate::telemetry::loops::{Loop, Stepped};
 
 /// The pause between two looks of the prover. A doubt shortens it, but never to nothing, however
@@ -27,14 +26,10 @@ use crate::telemetry::loops::{Loop, Stepped};
 const PROVER: Pause = Duration::from_millis(50)..=EVERY_SECOND;
 /// The pause of loops that look once a second.
 const EVERY_SECOND: Duration = Duration::from_secs(1);
+const RECOVERER: Duration = Duration::from_millis(500);
 const RELAY: Duration = Duration::from_millis(500);
 /// For loops whose step itself waits.
 const NONE: Duration = Duration::ZERO;
-/// The first pause between two starts of a private Redis that keeps dying is at most this long.
-const RESTART_PAUSE_FIRST: Duration = Duration::from_millis(100);
-/// No pause between two such starts is longer.
-const RESTART_PAUSE_MAX: Duration = Duration::from_secs(10);
-
 /// The consumer name of the owner of the data directory. The lock on that directory proves that no
 /// other owner runs, so this owner may take the pending entries of the last one, and reads them
 /// first. Workers that use the private Redis may still run, and have names of their own.
@@ -87,6 +82,15 @@ impl Steps for Sweep {
     }
 }
 
+#[async_trait]
+impl Steps for Recoverer {
+    async fn step(&mut self) -> (Stepped, Pause) {
+        let stepped = Self::step(self).await;
+        let pause = if stepped == Stepped::Done { NONE } else { RECOVERER };
+        (stepped, exactly(pause))
+    }
+}
+
 /// Histograms keep every value until they are read; without a scraper nobody reads them.
 #[async_trait]
 impl Steps for PrometheusHandle {
@@ -115,38 +119,6 @@ impl Steps for Persister {
     }
 }
 
-/// A private Redis that is started again with its data whenever it dies.
-struct Restarted {
-    local: LocalRedis,
-    is_down: bool,
-    back_off: BackOff,
-}
-
-#[async_trait]
-impl Steps for Restarted {
-    /// Waits until the process dies, however long that takes; or starts it again, which takes as
-    /// long as Redis needs to load its data.
-    async fn step(&mut self) -> (Stepped, Pause) {
-        if !self.is_down {
-            // Its log says why it ended.
-            let _ = self.local.wait().await;
-            self.is_down = true;
-            tracing::error!("the private Redis died; it is started again");
-        }
-        match self.local.restart().await {
-            Ok(()) => {
-                self.is_down = false;
-                self.back_off.reset();
-                (Stepped::Done, exactly(NONE))
-            }
-            Err(error) => {
-                tracing::error!(%error, "the private Redis does not start");
-                (Stepped::Failed, exactly(self.back_off.pause()))
-            }
-        }
-    }
-}
-
 pub(super) struct Loops {
     running: TaskTracker,
     shutdown: CancellationToken,
@@ -164,7 +136,7 @@ impl Loops {
         gauges: Gauges,
         metrics: PrometheusHandle,
         fallen: CancellationToken,
-    ) -> Self {
+    ) -> Result<Self, Failure> {
         let loops = Self {
             running: TaskTracker::new(),
             shutdown: CancellationToken::new(),
@@ -179,8 +151,9 @@ impl Loops {
         loops.repeat(Loop::Relay, Relay::new(&context.preparer), Wake::Never);
         loops.repeat(Loop::Gauges, gauges, Wake::Never);
         loops.repeat(Loop::Sweep, context.sweep(), Wake::Never);
+        loops.repeat(Loop::Recoverer, context.recoverer()?, Wake::Never);
         loops.repeat(Loop::Upkeep, metrics, Wake::Never);
-        loops
+        Ok(loops)
     }
 
     fn repeat(&self, name: Loop, mut steps: impl Steps + 'static, wake: Wake) {
@@ -248,19 +221,6 @@ fn persister(settings: &Settings, context: &Context) -> Result<Persister, Failur
     let persister =
         Persister::new(&context.redis, context.store.clone(), &consumer, bounds, now_ms);
     Ok(persister.reporting_to(context.health.clone()))
-}
-
-/// Keeps the private Redis running until shutdown, then returns it. `_alive` is dropped when this
-/// ends.
-pub(super) async fn keep_alive(
-    local: LocalRedis,
-    shutdown: CancellationToken,
-    _alive: DropGuard,
-) -> LocalRedis {
-    let back_off = BackOff::new(RESTART_PAUSE_FIRST, RESTART_PAUSE_MAX);
-    let mut restarted = Restarted { local, is_down: false, back_off };
-    repeat(Loop::EmbeddedRedis, &mut restarted, Wake::Never, &shutdown).await;
-    restarted.local
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod failure;
 mod loops;
 mod open_files;
 mod repeat;
+mod restarted;
 mod serve;
 mod signals;
 

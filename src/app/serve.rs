@@ -10,8 +10,9 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::banner::{DEMO_COUPON, Ready};
-use super::loops::{Loops, keep_alive};
+use super::loops::Loops;
 use super::open_files::{check_worker, shares};
+use super::restarted::keep_alive;
 use super::signals::told_to_stop;
 use super::{Context, Database, Failure};
 use crate::auth::{AdminToken, Users};
@@ -54,7 +55,11 @@ async fn open_server(settings: &Settings, demo_tickets: Option<u64>) -> Result<O
     };
 
     let services = services(settings, &context, admin_token, metrics);
-    let shared = Shared { health: context.health.clone(), ..Shared::default() };
+    let shared = Shared {
+        health: context.health.clone(),
+        witnesses: context.witnesses.clone(),
+        ..Shared::default()
+    };
     let verdicts = shared.verdicts.clone();
     let filters = FilterBuilder::new(&context.redis, verdicts.clone());
     let fallen = CancellationToken::new();
@@ -68,7 +73,7 @@ async fn open_server(settings: &Settings, demo_tickets: Option<u64>) -> Result<O
         http::serve_admin(admin_listen, Some(public_at), bounds, services.clone())
             .map_err(|error| cannot_listen(admin_listen, &error))?;
     let mut loops =
-        Loops::start(settings, &context, prover, gauges, services.metrics, fallen.clone());
+        Loops::start(settings, &context, prover, gauges, services.metrics, fallen.clone())?;
     loops.build_filters(filters, verdicts);
     if settings.persister == Switch::On {
         loops.persist(settings, &context)?;
@@ -111,7 +116,7 @@ async fn open_worker(settings: &Settings) -> Result<Opened, Failure> {
     let fallen = CancellationToken::new();
     let (prover, gauges) = (context.prover(), context.gauges().await);
     let metrics = services.metrics;
-    let mut loops = Loops::start(settings, &context, prover, gauges, metrics, fallen.clone());
+    let mut loops = Loops::start(settings, &context, prover, gauges, metrics, fallen.clone())?;
     loops.persist(settings, &context)?;
     let version = env!("CARGO_PKG_VERSION");
     let text = format!("firstcome {version} worker is ready\n\n  admins  http://{admin_at}");

@@ -41,6 +41,15 @@ pub enum Switch {
     Off,
 }
 
+/// Who begins a recovery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Recovery {
+    /// Servers and workers, where it is safe.
+    Auto,
+    /// The operator.
+    Ask,
+}
+
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -148,6 +157,10 @@ pub struct Settings {
         global = true
     )]
     pub redis_topology: RedisTopology,
+
+    /// Whether servers and workers put back by themselves what Redis forgot, or wait
+    #[arg(long, env = "FIRSTCOME_RECOVERY", value_enum, default_value = "auto", global = true)]
+    pub recovery: Recovery,
 
     /// Whether `serve` also writes tickets to the database, or leaves it to `worker`
     #[arg(long, env = "FIRSTCOME_PERSISTER", value_enum, default_value = "on", global = true)]

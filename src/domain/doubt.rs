@@ -113,6 +113,12 @@ pub enum Doubt {
          is set; put the old primary back, with its append-only file"
     )]
     Promoted,
+    /// The process of Redis is new, and its data came from another process by a file.
+    #[error(
+        "a replica may have been promoted, or Redis loaded an RDB file only: it is a new process, \
+         and its master_replid2 is set"
+    )]
+    Snapshot,
     /// This Redis process was already running when the previous one was last counted.
     #[error(
         "a replica may have been promoted: this Redis already ran when the previous one was \
@@ -140,6 +146,22 @@ pub enum Doubt {
         /// Why a server would accept it.
         reason: &'static str,
     },
+}
+
+impl Doubt {
+    /// Whether a recovery ends it: Redis may have forgotten something, and no other Redis can have
+    /// taken its place that other servers still use.
+    pub fn may_be_recovered(&self) -> bool {
+        matches!(
+            self,
+            Self::Older
+                | Self::OlderAccepted
+                | Self::Flushed
+                | Self::LacksTickets
+                | Self::Snapshot
+                | Self::Restarted
+        )
+    }
 }
 
 fn names(commands: &[String]) -> String {

@@ -28,6 +28,9 @@ impl Durability {
     }
 }
 
+/// The reason for a generation that begins a recovery: it may lack data of the one before.
+pub const RECOVERY: &str = "recovery";
+
 /// A life of Redis that was proven and has a row. The rows are append-only; the last one is valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Generation {
@@ -41,7 +44,8 @@ pub struct Generation {
     pub replid: String,
     /// The level in force when it was proven.
     pub durability: Durability,
-    /// Why it was accepted: `first`, `empty`, `restart`, `replica_attached`, `durability_changed`.
+    /// Why it was accepted: `first`, `empty`, `restart`, `replica_attached`, `durability_changed`,
+    /// `recovery`.
     pub reason: String,
     /// The heartbeat that it was accepted with.
     pub accepted_heartbeat: u64,

@@ -72,6 +72,13 @@ pub const TURN_ASK_AGAIN: Duration = Duration::from_millis(50);
 /// How long it waits at most.
 pub const TURN_ASK_AGAIN_MAX: Duration = Duration::from_secs(1);
 
+/// Tickets that a server remembers as a witness: about 15 MB.
+pub const WITNESSES_MAX_TICKETS: usize = 100_000;
+/// How long the servers have to write down what they told, before a recovery counts the tickets.
+pub const WITNESS_WAIT: Duration = Duration::from_millis(2_500);
+/// A recoverer that is silent for this long is replaced.
+pub const RECOVERER_LEASE: Duration = Duration::from_secs(5);
+
 /// Tickets that the persister writes in one transaction.
 pub const BATCH_MAX_TICKETS: usize = 8_192;
 /// Records of each shard that the persister reads first. Over all shards this is at most two

@@ -17,10 +17,12 @@ use super::queue::{Group, Queue, RoundBounds};
 use super::round_limit::RoundLimit;
 use super::unknown::UnknownIds;
 use super::verdicts::Verdicts;
+use super::witnessed::witness;
 use crate::domain::code::CodeKeys;
 use crate::domain::generation::Durability;
 use crate::domain::outcome::Outcome;
 use crate::domain::record::SOURCE_ISSUE;
+use crate::domain::witnesses::Witnesses;
 use crate::lookups::Moment;
 use crate::lua::issue::{Answered, Args, Reply, issue};
 use crate::redis::hot::{HotConnection, Open};
@@ -51,6 +53,7 @@ pub(super) struct Batcher {
     pub(super) bounds: Bounds,
     pub(super) limit: RoundLimit,
     pub(super) health: Health,
+    pub(super) witnesses: Witnesses,
     /// When a failed call was last reported.
     pub(super) complained: Cell<Option<Instant>>,
 }
@@ -142,8 +145,8 @@ impl Batcher {
                 answer_each(group, &Outcome::Recovering);
             }
             Ok(Reply::StaleEpoch(_)) => {
-                self.redis.generation().doubt();
-                answer_each(group, &Outcome::Recovering);
+                self.redis.generation().outdated();
+                self.send_again(group);
             }
             Ok(Reply::OtherGeneration) => self.send_again(group),
             Ok(Reply::Unknown) => self.look_up(group),
@@ -158,6 +161,8 @@ impl Batcher {
             answer_each(group, &Outcome::Recovering);
             return;
         };
+        // Before anybody is told: a recovery must find every ticket that was.
+        witness(&self.witnesses, &group.coupon_id, &group.holders, answered);
         let requests = group.holders.into_iter().zip(group.waiting);
         for (answer, (holder, waiting)) in answered.answers.iter().zip(requests) {
             let coupon_id = &group.coupon_id;

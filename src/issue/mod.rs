@@ -14,6 +14,7 @@ mod queue;
 mod round_limit;
 mod unknown;
 mod verdicts;
+mod witnessed;
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -27,6 +28,7 @@ use crate::domain::code::CodeKeys;
 use crate::domain::coupon::CouponId;
 use crate::domain::outcome::{Outcome, OutcomeWord};
 use crate::domain::user::Claim;
+use crate::domain::witnesses::Witnesses;
 use crate::lookups::Moment;
 use crate::redis::Redis;
 use crate::redis::hot;
@@ -49,6 +51,8 @@ pub struct Shared {
     pub unknown_ids: UnknownIds,
     /// Where failed calls are reported.
     pub health: Health,
+    /// What this process told lately.
+    pub witnesses: Witnesses,
 }
 
 /// The hot path of one actix worker; cheap to clone on its thread.
@@ -72,7 +76,7 @@ impl Issuer {
         bounds: &Bounds,
         alive: DropGuard,
     ) -> Self {
-        let Shared { verdicts, unknown_ids, health } = shared;
+        let Shared { verdicts, unknown_ids, health, witnesses } = shared;
         let metrics = Rc::new(IssueMetrics::new());
         let queue = Rc::new(Queue::new(bounds.queue_max_requests, metrics.clone()));
         let (connection, mut supervisor) = hot::supervised(redis.clone());
@@ -90,6 +94,7 @@ impl Issuer {
             bounds: bounds.clone(),
             limit: RoundLimit::new(bounds.queue_max_wait / 2),
             health,
+            witnesses,
             complained: Cell::new(None),
         };
         tokio::task::spawn_local(async move {

@@ -5,8 +5,8 @@
 use ::redis::{Cmd, Value, cmd, pipe};
 
 use super::{
-    acknowledge, audit, heartbeat, holders_page, issue, preload, restock, retire, r#return, state,
-    take_over, text, turn, window,
+    acknowledge, audit, heartbeat, holders_page, issue, preload, recover, refill, reopen, restock,
+    retire, r#return, state, take_over, text, turn, window,
 };
 use crate::domain::doubt::Doubt;
 use crate::domain::limits::{BACKLOG_MAX_TICKETS, TOTAL_MAX};
@@ -158,6 +158,7 @@ fn steps(keys: &Keys, accepted: &Accepted) -> Vec<Step> {
     };
     let definition = ["dry", "1", "1", "", "", "", "key", GROUP, "1", "token", "1"];
     let ask = [life, epoch, &backlog, "dry", "key", "", "somebody"];
+    let [stop, refill, reopen] = recovery(all, life, epoch);
     let mut by_its_sha = audit::SCRIPT.call(&all.map(str::to_owned));
     by_its_sha.arg(GROUP);
     vec![
@@ -180,6 +181,9 @@ fn steps(keys: &Keys, accepted: &Accepted) -> Vec<Step> {
         act(&restock::SCRIPT, "3", &["1", &TOTAL_MAX.to_string()]),
         act(&r#return::SCRIPT, "4", &["1", "somebody"]),
         act(&state::SCRIPT, "5", &["close"]),
+        stop,
+        refill,
+        reopen,
         Step::script(&heartbeat::SCRIPT, "beat", &[beats], &[life, "0"]),
         Step::script(&turn::SCRIPT, "turn", &[readers], &[life, "dry", "ask", "1000"]),
         Step::bare("XADD", &[records, ENTRY, "v", "0"]),
@@ -211,6 +215,26 @@ fn steps(keys: &Keys, accepted: &Accepted) -> Vec<Step> {
         Step::bare("UNWATCH", &[]),
         Step::bare("PING", &[]),
         delete(),
+    ]
+}
+
+/// The recovery of that coupon.
+fn recovery(all: [&str; 4], life: &str, epoch: &str) -> [Step; 3] {
+    let [coupon, _, records, unpersisted] = all;
+    [
+        Step::script(
+            &recover::SCRIPT,
+            "stopped",
+            &[coupon, records, unpersisted],
+            &[life, epoch, "", GROUP],
+        ),
+        Step::script(&refill::SCRIPT, "refilled", &all[..2], &[life, epoch, "1", "somebody", "1"]),
+        Step::script(
+            &reopen::SCRIPT,
+            "reopened",
+            &all[..2],
+            &[life, epoch, "dry", "1", "1", "1", "1", "0", "1", "token", "dry"],
+        ),
     ]
 }
 

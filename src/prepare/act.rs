@@ -115,7 +115,11 @@ impl Acts {
             ActReply::OutOfOrder(_) => recovering("Redis lacks acts that the database has"),
             ActReply::Recovering => recovering("the coupon waits for its recovery"),
             ActReply::Unknown => recovering("Redis lacks a coupon that was preloaded"),
-            ActReply::OtherGeneration | ActReply::StaleEpoch(_) => {
+            ActReply::StaleEpoch(_) => {
+                self.redis.generation().outdated();
+                recovering("the coupon was recovered; retry")
+            }
+            ActReply::OtherGeneration => {
                 self.redis.generation().doubt();
                 recovering("Redis changed; retry")
             }

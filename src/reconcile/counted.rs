@@ -1,7 +1,7 @@
 //! A count of the seconds of a life of Redis, and what it shows after other lives were accepted.
 
 use super::judge::EMPTY;
-use crate::domain::generation::Generation;
+use crate::domain::generation::{Generation, RECOVERY};
 use crate::domain::time::UnixMs;
 
 /// A count, the life of Redis that it belongs to, and when it was made.
@@ -41,7 +41,7 @@ impl Counted {
             return Said::Nothing;
         }
         for next in later {
-            if next.reason == EMPTY {
+            if next.reason == EMPTY || next.reason == RECOVERY {
                 return Said::Nothing;
             }
             if next.run_id != self.run_id {

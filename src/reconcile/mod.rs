@@ -1,6 +1,6 @@
-//! Whether Redis may have forgotten something. This release proves that it has not, or fails
-//! closed: if a recovery would be needed, it answers `recovering`, issues nothing and loads
-//! nothing over the data.
+//! Whether Redis may have forgotten something. It is proven that it has not, or the service fails
+//! closed until a recovery: it answers `recovering`, issues nothing and loads nothing over the
+//! data.
 
 mod acceptance;
 mod counted;

@@ -158,14 +158,21 @@ impl Prover {
             (&known.run_id, &known.replid, known.durability)
                 == (&facts.run_id, &facts.replid, facts.level_after(Some(known.durability)))
         };
-        let accepted = match self.proven.as_ref().filter(is_known) {
-            Some(known) => known.clone(),
-            None => {
-                let (accepted, counted) =
-                    self.acceptance.accept(&facts, at, self.heartbeat.seen()).await?;
-                self.heartbeat.go_on_from(counted);
-                accepted
-            }
+        let known = self.proven.as_ref().filter(is_known).cloned();
+        let is_outdated = self.redis.generation().was_outdated();
+        let accepted = match known {
+            Some(known) if !is_outdated => known,
+            known => match self.acceptance.accept(&facts, at, self.heartbeat.seen()).await {
+                Ok((accepted, counted)) => {
+                    self.heartbeat.go_on_from(counted);
+                    accepted
+                }
+                // Coupons that were not recovered go on without the database.
+                Err(unproven) => match (known, &unproven) {
+                    (Some(known), Unproven::Doubtful(Doubt::DatabaseAway(_))) => known,
+                    _ => return Err(unproven),
+                },
+            },
         };
         match self.dry_runs.outcome(&accepted).await? {
             Outcome::Ran => {}

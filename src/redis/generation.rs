@@ -63,12 +63,18 @@ pub struct GenerationWatch {
     known: Arc<watch::Sender<Life>>,
     doubt: Arc<Notify>,
     refused: Arc<AtomicBool>,
+    outdated: Arc<AtomicBool>,
 }
 
 impl GenerationWatch {
     pub(super) fn new() -> Self {
         let (known, _) = watch::channel(Life::Doubtful(Doubt::NotLookedAt));
-        Self { known: Arc::new(known), doubt: Arc::new(Notify::new()), refused: Arc::default() }
+        Self {
+            known: Arc::new(known),
+            doubt: Arc::new(Notify::new()),
+            refused: Arc::default(),
+            outdated: Arc::default(),
+        }
     }
 
     /// What the prover found last.
@@ -106,6 +112,18 @@ impl GenerationWatch {
     /// Whether a call was refused since this function was last called.
     pub fn was_refused(&self) -> bool {
         self.refused.swap(false, Ordering::Relaxed)
+    }
+
+    /// Tells the prover that a coupon has a higher epoch than the accepted one: it must read the
+    /// last generation of the database again, at once.
+    pub fn outdated(&self) {
+        self.outdated.store(true, Ordering::Relaxed);
+        self.doubt();
+    }
+
+    /// Whether the accepted epoch was found to be outdated since this function was last called.
+    pub fn was_outdated(&self) -> bool {
+        self.outdated.swap(false, Ordering::Relaxed)
     }
 
     /// Waits until [`Self::doubt`] is called.

@@ -1,9 +1,12 @@
 //! Held tickets of one user, the last serial of a coupon, and the coupons that Redis has.
 
-use ::redis::cmd;
+use std::fmt::{self, Write as _};
 
+use ::redis::{Value, cmd, pipe};
+
+use super::generation::Accepted;
 use super::terms::Stock;
-use super::{Error, Redis, Result};
+use super::{Error, Redis, Result, text};
 use crate::domain::coupon::CouponId;
 use crate::domain::limits::PAGE_MAX_ROWS;
 use crate::domain::ticket::Serial;
@@ -34,6 +37,24 @@ impl HeldTicket {
         let issued_at = time_of(parts.next()?)?;
         let epoch = parts.next().map_or(Some(1), |number| number.parse().ok())?;
         parts.next().is_none().then_some(Self { serial, issued_at, epoch, is_cancelled })
+    }
+}
+
+impl fmt::Display for HeldTicket {
+    /// The value of the holders hash.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_cancelled {
+            out.write_char('x')?;
+        }
+        write!(out, "{}:", self.serial.0)?;
+        for place in (0..7).rev() {
+            let digit = self.issued_at.0.unsigned_abs() >> (6 * place) & 63;
+            out.write_char(char::from(b';' + digit as u8))?;
+        }
+        match self.epoch {
+            1 => Ok(()),
+            epoch => write!(out, ":{epoch}"),
+        }
     }
 }
 
@@ -83,6 +104,35 @@ pub async fn last_serial(redis: &Redis, coupon_id: &CouponId) -> Result<Option<S
     Ok(stock.transpose()?.map(|stock| stock.last_serial))
 }
 
+/// One page of a coupon's holders as fields and values, the empty field included, and the cursor of
+/// the next page: 0 begins the scan, and a returned 0 ends it. A later page may have some of them
+/// again.
+///
+/// # Errors
+/// [`Error::OtherGeneration`] when they are of another generation; those of any call.
+pub async fn page_of_holders(
+    redis: &Redis,
+    accepted: &Accepted,
+    coupon_id: &CouponId,
+    cursor: u64,
+) -> Result<(u64, Vec<(String, String)>)> {
+    let mut question = pipe();
+    question.cmd("HSCAN").arg(redis.keys().holders(coupon_id)).arg(cursor);
+    question.arg("COUNT").arg(PAGE_MAX_ROWS).cmd("INFO").arg("replication").ignore_errors();
+    let mut connection = redis.pooled().await?;
+    let replies = question.query_async(&mut connection).await;
+    let [page, replication]: [Value; 2] = replies.map_err(Error::of_call)?;
+    if !text(&replication).is_some_and(|told| accepted.is_told_by(told)) {
+        return Err(Error::OtherGeneration);
+    }
+    match page {
+        // A key of another type has no holders.
+        Value::ServerError(error) if error.code() == "WRONGTYPE" => Ok((0, Vec::new())),
+        Value::ServerError(error) => Err(Error::of_call(error.into())),
+        page => ::redis::from_redis_value(page).map_err(|_| Error::Malformed("HSCAN")),
+    }
+}
+
 /// Whether Redis has a key of this service: a coupon hash of any shard, found by a bounded scan.
 ///
 /// # Errors
@@ -126,7 +176,9 @@ mod tests {
     fn a_holding_is_read_as_issue_lua_writes_it() {
         let held = HeldTicket::parse("4812:UIfAaGV").unwrap();
         assert_eq!((held.serial, held.epoch), (Serial(4812), 1));
+        assert_eq!(held.to_string(), "4812:UIfAaGV");
         let cancelled = HeldTicket::parse("x7:UIfAaGV:3").unwrap();
+        assert_eq!(cancelled.to_string(), "x7:UIfAaGV:3");
         assert!(cancelled.is_cancelled && cancelled.epoch == 3);
         for text in
             ["", "7", "7:", "0:UIfAaGV", "7:UIfAaG", "7:UIfAaG9", "7:UIfAaGV:b", "xx7:UIfAaGV"]

@@ -9,7 +9,8 @@ use super::{Error, Redis, Result, text};
 use crate::domain::coupon::{CouponId, Shard};
 
 /// Returns those of these coupons that lack a key, or have a damaged one, so that nothing is
-/// issued: the hash, the holders, or the stream or the count of their shard. Writes nothing; one
+/// issued: the hash, the holders, or the stream or the count of their shard. A coupon that is being
+/// recovered is one of them. Writes nothing; one
 /// round trip for all of them.
 ///
 /// # Errors
@@ -74,9 +75,22 @@ fn is_number(reply: &Value) -> bool {
 fn is_coupon(reply: &Value) -> bool {
     let Value::Array(fields) = reply else { return false };
     let [terms, act_no] = fields.as_slice() else { return false };
-    text(terms).and_then(Terms::parse).is_some() && is_number(act_no)
+    let is_whole = |terms: Terms<'_>| terms.state != "recovering";
+    text(terms).and_then(Terms::parse).is_some_and(is_whole) && is_number(act_no)
 }
 
 fn is_stock(reply: &Value) -> bool {
     text(reply).and_then(Stock::parse).is_some()
+}
+
+/// Whether a recovery has stopped this coupon.
+///
+/// # Errors
+/// Those of any call.
+pub async fn is_being_recovered(redis: &Redis, id: &CouponId) -> Result<bool> {
+    let mut connection = redis.pooled().await?;
+    let mut question = ::redis::cmd("HMGET");
+    question.arg(redis.keys().coupon(id)).arg("recovery");
+    let found: Value = question.query_async(&mut connection).await.map_err(Error::of_call)?;
+    Ok(matches!(found, Value::Array(fields) if fields.iter().all(is_number)))
 }

@@ -6,9 +6,9 @@ use ::redis::{Arg, Cmd, RedisError, Value, cmd, pipe};
 use super::{Error, Result};
 
 /// Commands in our scripts that write nothing. Every other command counts as a write.
-const READS: [&str; 12] = [
+const READS: [&str; 13] = [
     "EXISTS", "GET", "HGET", "HGETALL", "HLEN", "HMGET", "HSCAN", "INFO", "TIME", "XINFO", "XLEN",
-    "XPENDING",
+    "XPENDING", "XRANGE",
 ];
 
 /// A script of `lua/` with its parts, embedded in the binary.

@@ -104,6 +104,32 @@ impl Reader {
     }
 }
 
+/// The entries of a shard after this id (`-` from the beginning), whether a consumer has read them
+/// or not; an empty list means that there are none.
+///
+/// # Errors
+/// [`Error::OtherGeneration`] when they are of another generation; those of any call.
+pub async fn entries_after(
+    redis: &Redis,
+    accepted: &Accepted,
+    shard: Shard,
+    after: &str,
+    count: usize,
+) -> Result<Vec<Entry>> {
+    let stream = redis.keys().records(shard);
+    let from = if after == "-" { after.to_owned() } else { format!("({after}") };
+    let mut question = pipe();
+    question.cmd("XRANGE").arg(&stream).arg(from).arg("+").arg("COUNT").arg(count);
+    question.cmd("INFO").arg("replication");
+    let mut connection = redis.pooled().await?;
+    let replies = question.query_async(&mut connection).await;
+    let [rows, replication]: [Value; 2] = replies.map_err(Error::of_call)?;
+    match text(&replication).is_some_and(|told| accepted.is_told_by(told)) {
+        true => entries_in(&rows, shard),
+        false => Err(Error::OtherGeneration),
+    }
+}
+
 /// Reads `[[stream, [[id, [field, value, …]], …]], …]`; nil means that there are no entries.
 fn entries_of(reply: &Value, streams: &[(Shard, String)]) -> Result<Vec<Entry>> {
     let malformed = || Error::Malformed("XREADGROUP");
@@ -115,16 +141,24 @@ fn entries_of(reply: &Value, streams: &[(Shard, String)]) -> Result<Vec<Entry>> 
     };
     for part in shards {
         let Value::Array(pair) = part else { return Err(malformed()) };
-        let [name, Value::Array(rows)] = pair.as_slice() else { return Err(malformed()) };
+        let [name, rows] = pair.as_slice() else { return Err(malformed()) };
         let name = text(name).ok_or_else(malformed)?;
         let found = streams.iter().find(|(_, stream)| *stream == name);
-        let shard = found.ok_or_else(malformed)?.0;
-        for row in rows {
-            let Value::Array(row) = row else { return Err(malformed()) };
-            let [id, fields] = row.as_slice() else { return Err(malformed()) };
-            let id = text(id).ok_or_else(malformed)?.to_owned();
-            entries.push(Entry { shard, id, record: record_of(fields) });
-        }
+        entries.extend(entries_in(rows, found.ok_or_else(malformed)?.0)?);
+    }
+    Ok(entries)
+}
+
+/// Reads `[[id, [field, value, …]], …]`.
+fn entries_in(rows: &Value, shard: Shard) -> Result<Vec<Entry>> {
+    let malformed = || Error::Malformed("entries");
+    let Value::Array(rows) = rows else { return Err(malformed()) };
+    let mut entries = Vec::with_capacity(rows.len());
+    for row in rows {
+        let Value::Array(row) = row else { return Err(malformed()) };
+        let [id, fields] = row.as_slice() else { return Err(malformed()) };
+        let id = text(id).ok_or_else(malformed)?.to_owned();
+        entries.push(Entry { shard, id, record: record_of(fields) });
     }
     Ok(entries)
 }

@@ -1,6 +1,8 @@
 //! A coupon in Redis: its terms, which only an act changes, and its stock. Each is one field, in
 //! the form of `lua/parts/terms.lua` and `lua/parts/stock.lua`.
 
+use std::fmt;
+
 use crate::domain::ticket::Serial;
 use crate::domain::time::UnixMs;
 
@@ -46,6 +48,28 @@ impl<'a> Terms<'a> {
         };
         let is_whole = ![terms.state, terms.key_id, terms.coupon_id].contains(&"");
         (is_whole && next().is_none()).then_some(terms)
+    }
+}
+
+impl fmt::Display for Terms<'_> {
+    /// The field `terms`, in the form of `lua/parts/terms.lua`.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = |ms: Option<i64>| ms.map(|ms| ms.to_string()).unwrap_or_default();
+        let valid_for_ms = self.valid_for_ms.map(|ms| ms.to_string()).unwrap_or_default();
+        write!(
+            out,
+            "{} {} {} {} {} {} {} {} {} {} {valid_for_ms}",
+            self.state,
+            self.epoch,
+            self.key_id,
+            number(self.opens_at.map(|at| at.0)),
+            number(self.closes_at.map(|at| at.0)),
+            self.per_user_limit,
+            self.coupon_id,
+            self.version,
+            self.stock_version,
+            self.total,
+        )
     }
 }
 
@@ -103,6 +127,7 @@ mod tests {
         assert_eq!((terms.opens_at, terms.closes_at), (Some(UnixMs(1_764_558_000_000)), None));
         assert_eq!((terms.coupon_id, terms.version, terms.total), ("summer", 5, 100));
         assert_eq!((terms.per_user_limit, terms.valid_for_ms), (3, Some(604_800_000)));
+        assert_eq!(terms.to_string(), text);
         let cut = text.rsplit_once(' ').unwrap().0;
         for damaged in ["", cut, &format!("{text} "), &text.replace("100", "x"), &text[4..]] {
             assert_eq!(Terms::parse(damaged), None, "{damaged:?}");

@@ -104,7 +104,7 @@ pub(super) fn next_act(new: &NewAct, coupon: &Coupon) -> (Act, State) {
 }
 
 /// The coupon after an applied act (I7: nothing reopens a closed coupon).
-pub(super) fn after(mut coupon: Coupon, change: &Change, applied: &Applied) -> Coupon {
+pub fn after(mut coupon: Coupon, change: &Change, applied: &Applied) -> Coupon {
     coupon.version = applied.version;
     coupon.definition.total = applied.total;
     match change {

@@ -18,6 +18,7 @@ mod open;
 mod pool;
 mod postgres;
 mod records;
+mod recoveries;
 mod rehearsal;
 mod rows;
 mod schema;
@@ -28,18 +29,19 @@ mod tickets;
 pub use acts::Acts;
 pub use batch::Persisted;
 pub use coupons::Coupons;
-pub use decide::{Cancelled, Intended};
+pub use decide::{Cancelled, Intended, after};
 pub use error::{Error, Result};
 pub use generations::Generations;
 pub use health::Health;
 pub use open::new;
 pub use records::Records;
+pub use recoveries::Recoveries;
 pub use rows::TicketRow;
 pub use settings::{Migrations, Settings};
 pub use tickets::{Counts, Tickets, UserCursor};
 
 /// What the rest of the program needs from a database. Every method is one transaction or one
 /// statement with a time-out; lists are bounded by their `limit_rows`.
-pub trait Store: Coupons + Acts + Tickets + Generations + Records + Health {}
+pub trait Store: Coupons + Acts + Tickets + Generations + Records + Recoveries + Health {}
 
-impl<S: Coupons + Acts + Tickets + Generations + Records + Health> Store for S {}
+impl<S: Coupons + Acts + Tickets + Generations + Records + Recoveries + Health> Store for S {}

@@ -20,6 +20,8 @@ pub enum Part {
     Issuer,
     /// Coupons that are lost or damaged.
     Coupons,
+    /// The recovery of coupons.
+    Recovery,
     /// Acts about which Redis and the database disagree.
     Relay,
     /// The persister, which writes the rows.

@@ -21,6 +21,8 @@ pub enum Loop {
     Gauges,
     /// Looks for coupons whose keys Redis lost.
     Sweep,
+    /// Recovers coupons that Redis forgot.
+    Recoverer,
     /// Keeps the histograms small.
     Upkeep,
     /// Builds the filters of holders.
@@ -40,6 +42,7 @@ impl Loop {
             Self::Relay => "relay",
             Self::Gauges => "gauges",
             Self::Sweep => "sweep",
+            Self::Recoverer => "recoverer",
             Self::Upkeep => "upkeep",
             Self::Filters => "filters",
             Self::Persister => "persister",

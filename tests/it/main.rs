@@ -14,6 +14,7 @@ mod observe;
 mod persist;
 mod prepare;
 mod reconcile;
+mod recover;
 mod redis;
 mod store;
 mod support;

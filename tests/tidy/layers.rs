@@ -4,7 +4,7 @@
 use crate::tokens::{self, Mention};
 use crate::tree::{self, Finding, Source, Tree};
 
-const VERBS: [&str; 9] = [
+const VERBS: [&str; 10] = [
     "prepare",
     "admit",
     "issue",
@@ -14,6 +14,7 @@ const VERBS: [&str; 9] = [
     "notify",
     "observe",
     "reconcile",
+    "recover",
 ];
 const APP: [&str; 9] =
     ["domain", "config", "embedded", "telemetry", "redis", "store", "auth", "lua", "http"];

@@ -9,8 +9,15 @@ use crate::tokens::{self, Place};
 use crate::tree::{self, Finding, Source, Tree};
 
 /// The rooms of the verbs.
-const VERBS: [&str; 6] =
-    ["src/issue/", "src/observe/", "src/persist/", "src/prepare/", "src/reconcile/", "src/settle/"];
+const VERBS: [&str; 7] = [
+    "src/issue/",
+    "src/observe/",
+    "src/persist/",
+    "src/prepare/",
+    "src/reconcile/",
+    "src/recover/",
+    "src/settle/",
+];
 /// What only a runner needs.
 const OF_RUNNERS: [&str; 4] = ["interval", "select", "spawn", "spawn_local"];
 /// Files that need it for something else, and why.

@@ -134,13 +134,14 @@ fn judge_new_process(facts: &Facts, last: &Generation, evidence: &Evidence) -> J
     // Redis forgets the master that it once followed when it loads its append-only file, and
     // remembers it when it loads an RDB file: neither is a plain restart at `always`. It forgets it
     // as well when it has had no replica for a while.
-    if !facts.replid2_is_zero {
-        return Judgement::Refused(Doubt::Promoted);
-    }
     let skew_ms = CLOCK_SKEW_MAX.as_millis() as i64;
     let is_known = evidence.topology == Topology::Private;
-    if !is_known && evidence.started_at.0.saturating_add(skew_ms) < last.seen_at.0 {
-        return Judgement::Doubtful(Doubt::RanBefore);
+    let ran_before = !is_known && evidence.started_at.0.saturating_add(skew_ms) < last.seen_at.0;
+    match (facts.replid2_is_zero, ran_before) {
+        (true, false) => {}
+        (true, true) => return Judgement::Doubtful(Doubt::RanBefore),
+        (false, true) => return Judgement::Refused(Doubt::Promoted),
+        (false, false) => return Judgement::Refused(Doubt::Snapshot),
     }
     if last.durability != Durability::Always || facts.level_after(None) != Durability::Always {
         return Judgement::Doubtful(Doubt::Restarted);

@@ -166,10 +166,14 @@ async fn a_call_is_refused_as_a_whole_by_a_word_alone_and_changes_nothing_i4() {
         assert_eq!(stage.ask(&[("ada", 1)]).await.unwrap(), Reply::OtherGeneration);
     }
     stage.accepted = own;
-    stage.accepted.epoch = 2;
-    assert_eq!(stage.ask(&[("ada", 1)]).await.unwrap(), Reply::StaleEpoch(1));
-    stage.accepted.epoch = 1;
     assert!(stage.world().await == before);
+    stage.set_field("epoch", "10").await;
+    let before = stage.world().await;
+    stage.accepted.epoch = 9;
+    assert_eq!(stage.ask(&[("ada", 1)]).await.unwrap(), Reply::StaleEpoch(10));
+    assert!(stage.world().await == before);
+    // A caller that knows a later epoch serves it.
+    stage.accepted.epoch = 11;
 
     stage.set_field("state", "recovering").await;
     let before = stage.world().await;

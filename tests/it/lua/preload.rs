@@ -89,9 +89,10 @@ async fn another_generation_or_epoch_changes_nothing_i4() {
     }
     stage.accepted = own;
     said(&stage).await;
+    stage.set_field("epoch", "10").await;
     let before = stage.world().await;
-    stage.accepted.epoch = 2;
-    assert_eq!(said(&stage).await, "stale_epoch 1");
+    stage.accepted.epoch = 9;
+    assert_eq!(said(&stage).await, "stale_epoch 10");
     assert!(stage.world().await == before);
 }
 

@@ -26,6 +26,11 @@ impl PlainRedis {
         Self::start_mode(&[&careful, words].concat()).await
     }
 
+    /// Starts an empty one with the settings that it has when nobody changes any.
+    pub async fn factory() -> Self {
+        Self::start_mode(&[]).await
+    }
+
     /// Starts a Sentinel that watches no server.
     pub async fn sentinel() -> Self {
         Self::start_mode(&["--sentinel"]).await
@@ -54,6 +59,15 @@ impl PlainRedis {
         // It ends without an answer.
         let _ = words("SHUTDOWN").exec_async(&mut connect(&self.url).await).await;
         self.child.wait().unwrap();
+        self.child = spawn(&self.dir.path().join("redis.conf"), &self.words);
+        self.answers().await;
+    }
+
+    /// Kills it with SIGKILL, does something to its data, and starts it again on them.
+    pub async fn crash(&mut self, meanwhile: impl FnOnce(&Path)) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        meanwhile(self.dir.path());
         self.child = spawn(&self.dir.path().join("redis.conf"), &self.words);
         self.answers().await;
     }

@@ -267,6 +267,8 @@ pub fn command(data_dir: &Path, variables: &[(&str, &str)]) -> Command {
     command.env("FIRSTCOME_DATA_DIR", data_dir);
     command.env("FIRSTCOME_LISTEN", "127.0.0.1:0").env("FIRSTCOME_ADMIN_LISTEN", "127.0.0.1:0");
     command.env("FIRSTCOME_ADMIN_TOKEN", TOKEN).env("FIRSTCOME_CODE_KEYS", CODE_KEYS);
+    // A recovery would end what most tests look at; those of recoveries say `auto`.
+    command.env("FIRSTCOME_RECOVERY", "ask");
     command.env("FIRSTCOME_LOG", "warn").envs(variables.iter().copied());
     command.stdin(Stdio::null());
     command

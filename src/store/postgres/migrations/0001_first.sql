@@ -123,3 +123,22 @@ CREATE TABLE generations (
         durability IN ('acknowledged', 'always', 'everysec', 'none')
     )
 );
+
+-- How each epoch of a recovered coupon began; the first epoch of a coupon has no row.
+CREATE TABLE epochs (
+    coupon_id    TEXT   COLLATE "C" NOT NULL,
+    epoch        BIGINT NOT NULL,
+    first_serial BIGINT NOT NULL,
+    stock        BIGINT NOT NULL,
+    act_no       BIGINT NOT NULL,
+    CONSTRAINT epochs_pk PRIMARY KEY (coupon_id, epoch)
+);
+
+-- The process that recovers, one at a time; there is one row at most.
+CREATE TABLE recoverers (
+    recoverer_no BIGINT NOT NULL,
+    recoverer    TEXT   NOT NULL,
+    until_ms     BIGINT NOT NULL,
+    CONSTRAINT recoverers_pk PRIMARY KEY (recoverer_no),
+    CONSTRAINT recoverers_one CHECK (recoverer_no = 1)
+);

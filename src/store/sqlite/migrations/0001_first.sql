@@ -126,3 +126,22 @@ CREATE TABLE generations (
         durability IN ('acknowledged', 'always', 'everysec', 'none')
     )
 ) STRICT, WITHOUT ROWID;
+
+-- How each epoch of a recovered coupon began; the first epoch of a coupon has no row.
+CREATE TABLE epochs (
+    coupon_id    TEXT    NOT NULL,
+    epoch        INTEGER NOT NULL,
+    first_serial INTEGER NOT NULL,
+    stock        INTEGER NOT NULL,
+    act_no       INTEGER NOT NULL,
+    CONSTRAINT epochs_pk PRIMARY KEY (coupon_id, epoch)
+) STRICT, WITHOUT ROWID;
+
+-- The process that recovers, one at a time; there is one row at most.
+CREATE TABLE recoverers (
+    recoverer_no INTEGER NOT NULL,
+    recoverer    TEXT    NOT NULL,
+    until_ms     INTEGER NOT NULL,
+    CONSTRAINT recoverers_pk PRIMARY KEY (recoverer_no),
+    CONSTRAINT recoverers_one CHECK (recoverer_no = 1)
+) STRICT, WITHOUT ROWID;

@@ -90,9 +90,12 @@ pub async fn refused_without_a_trace(
     }
     stage.accepted = own;
 
-    stage.accepted.epoch = 2;
-    assert_eq!(said(&act, &stage, stage.act(2)).await, "stale_epoch 1");
-    stage.accepted.epoch = 1;
+    assert!(stage.world().await == before);
+    stage.set_field("epoch", "10").await;
+    let before = stage.world().await;
+    stage.accepted.epoch = 9;
+    assert_eq!(said(&act, &stage, stage.act(2)).await, "stale_epoch 10");
+    stage.accepted.epoch = 10;
 
     for act_no in [0, 3, 11, 1 << 53] {
         assert_eq!(said(&act, &stage, stage.act(act_no)).await, "out_of_order 1");

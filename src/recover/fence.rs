@@ -1,0 +1,106 @@
+//! How a recovery begins: coupons are stopped, and the epoch rises (P2 step 7).
+
+use std::collections::VecDeque;
+
+use super::error::{Error, Result};
+use super::lease::Lease;
+use super::recovery::Recovery;
+use super::stop::{has_only_our_coupons, stop, stop_all};
+use crate::domain::coupon::Coupon;
+use crate::domain::generation::{Durability, Generation, RECOVERY};
+use crate::domain::time::UnixMs;
+use crate::redis::Redis;
+use crate::redis::facts;
+use crate::redis::generation::Accepted;
+use crate::store::Store;
+
+/// What a recoverer needs to begin a recovery.
+pub(super) struct Fence<'a> {
+    pub(super) redis: &'a Redis,
+    pub(super) store: &'a dyn Store,
+    pub(super) lease: &'a Lease,
+    pub(super) now: UnixMs,
+}
+
+impl Fence<'_> {
+    /// Takes over a life of Redis that may have forgotten something. Every coupon is stopped in it
+    /// before any server accepts it, also those that it does not have. A Redis that has a coupon
+    /// without a row is another database's, and is left alone.
+    pub(super) async fn begin_life(&self, has_proven: bool) -> Result<Option<Recovery>> {
+        let facts = facts::read(self.redis).await?;
+        let Some(last) = self.store.last_generation().await? else { return Ok(None) };
+        // At `always` nothing that was told may be lost. Only a process that served then knows what
+        // was told and is in no row.
+        let may_lack = last.durability == Durability::Always && !has_proven;
+        if facts.is_loading || may_lack || !has_only_our_coupons(self.redis, self.store).await? {
+            return Ok(None);
+        }
+        self.lease.renew().await?;
+        let epoch = last.epoch + 1;
+        let mut left = stop_all(self.redis, self.store, &facts.replid, epoch).await?;
+        left.sort_by_key(|(persisted, _, _)| *persisted);
+        let heartbeat = facts::heartbeat(self.redis).await?;
+        let next = Generation {
+            generation_no: last.generation_no + 1,
+            epoch,
+            durability: facts.level_after(None),
+            run_id: facts.run_id,
+            replid: facts.replid,
+            reason: RECOVERY.to_owned(),
+            accepted_heartbeat: heartbeat,
+            heartbeat,
+            seen_at: self.now,
+            refused_run_id: None,
+        };
+        self.raise(&next).await?;
+        let left = left.into_iter().map(|(_, id, stopped)| (id, stopped)).collect();
+        Ok(Some(Recovery::of(epoch, left)))
+    }
+
+    /// Begins the recovery of these coupons, which lack keys in a proven life.
+    pub(super) async fn begin_lacking(
+        &self,
+        accepted: &Accepted,
+        lacking: Vec<Coupon>,
+    ) -> Result<Option<Recovery>> {
+        self.lease.renew().await?;
+        let last = self.store.last_generation().await?.ok_or(Error::Overtaken)?;
+        if last.generation_no != accepted.generation_no {
+            self.redis.generation().outdated();
+            return Ok(None);
+        }
+        let heartbeat = facts::heartbeat(self.redis).await?;
+        if heartbeat < last.heartbeat {
+            // More than some coupons is lost: the prover judges.
+            self.redis.generation().outdated();
+            return Ok(None);
+        }
+        let epoch = last.epoch + 1;
+        let next = Generation {
+            generation_no: last.generation_no + 1,
+            epoch,
+            reason: RECOVERY.to_owned(),
+            accepted_heartbeat: heartbeat,
+            heartbeat,
+            seen_at: self.now,
+            ..last
+        };
+        self.raise(&next).await?;
+        let mut left = VecDeque::new();
+        for coupon in lacking {
+            if let Some(stopped) = stop(self.redis, &coupon, &accepted.replid, epoch).await? {
+                left.push_back((coupon.definition.id, stopped));
+            }
+        }
+        Ok(Some(Recovery::of(epoch, left)))
+    }
+
+    async fn raise(&self, next: &Generation) -> Result<()> {
+        if !self.store.append_generation(next).await? {
+            return Err(Error::Overtaken);
+        }
+        tracing::warn!(generation = next.generation_no, epoch = next.epoch, "a recovery begins");
+        self.redis.generation().outdated();
+        Ok(())
+    }
+}

@@ -1,0 +1,209 @@
+//! Redis forgets, the service does not: what Redis lost is put back from the rows, from its own
+//! stream and holders as far as they are left, and from what the servers remember (P2 steps 7, 9
+//! and 10).
+//!
+//! A recovery raises the epoch in the database first, by compare-and-set. Each coupon is then
+//! recovered alone, the small ones first, and opens as soon as it is done. Every step may be
+//! repeated. After a crash the next recoverer begins the unfinished coupons anew, with a higher
+//! epoch, which fences the last one.
+
+mod error;
+mod fence;
+mod lacking;
+mod lease;
+mod plan;
+mod recovery;
+mod refill;
+mod stop;
+mod union;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::domain::coupon::CouponId;
+use crate::domain::generation::RECOVERY;
+use crate::domain::limits::WITNESS_WAIT;
+use crate::domain::time::UnixMs;
+use crate::domain::witnesses::Witnesses;
+use crate::redis::Redis;
+use crate::redis::generation::{Accepted, Life};
+use crate::store::Store;
+use crate::telemetry::health::{Health, Part, Report};
+use crate::telemetry::loops::Stepped;
+
+use error::{Error, Result};
+use fence::Fence;
+use lacking::lacking;
+use lease::Lease;
+use recovery::Recovery;
+use refill::Refill;
+use union::RECORDS_MAX;
+
+/// How long a server writes down what it told, after it learnt of a recovery.
+const BEARS_WITNESS_FOR: Duration = Duration::from_millis(1_500);
+
+/// Recovers coupons; its loop is [`Recoverer::step`] repeated. Every server and worker has one,
+/// and one of them at a time has the lease.
+pub struct Recoverer {
+    redis: Redis,
+    store: Arc<dyn Store>,
+    witnesses: Witnesses,
+    lease: Lease,
+    now: fn() -> UnixMs,
+    /// Whether it begins a recovery without being asked.
+    is_unasked: bool,
+    health: Health,
+    /// Whether this process has known a proven life.
+    has_proven: bool,
+    /// The last recovery, by its generation, and since when this process knows it.
+    witnessed: Option<(u64, Instant)>,
+    /// The coupon after which the search for lacking coupons goes on.
+    after: Option<CouponId>,
+    recovery: Option<Recovery>,
+}
+
+impl Recoverer {
+    /// A recoverer of this name, unique among all processes.
+    pub fn new(
+        redis: &Redis,
+        store: Arc<dyn Store>,
+        witnesses: Witnesses,
+        name: String,
+        now: fn() -> UnixMs,
+    ) -> Self {
+        Self {
+            redis: redis.with_reserved_pool(),
+            lease: Lease { store: store.clone(), name },
+            store,
+            witnesses,
+            now,
+            is_unasked: true,
+            health: Health::default(),
+            has_proven: false,
+            witnessed: None,
+            after: None,
+            recovery: None,
+        }
+    }
+
+    /// Reports its progress to this register.
+    #[must_use]
+    pub fn reporting_to(self, health: Health) -> Self {
+        Self { health, ..self }
+    }
+
+    /// Whether it begins a recovery without being asked.
+    #[must_use]
+    pub fn unasked(self, is_unasked: bool) -> Self {
+        Self { is_unasked, ..self }
+    }
+
+    /// Writes down what this process told, if a recovery began; begins one, or recovers one coupon.
+    /// The step is done if there may be more to do at once. Every call has its time-out; a coupon
+    /// takes some milliseconds for each page of its tickets.
+    pub async fn step(&mut self) -> Stepped {
+        let stepped = self.go_on().await.unwrap_or_else(|error| {
+            tracing::debug!(%error, "a recovery did not go on");
+            Stepped::Failed
+        });
+        self.tell();
+        stepped
+    }
+
+    async fn go_on(&mut self) -> Result<Stepped> {
+        self.bear_witness().await?;
+        let life = self.redis.generation().current();
+        let accepted = match life {
+            Life::Doubtful(_) if !self.is_unasked => return Ok(Stepped::Idle),
+            Life::Doubtful(doubt) if doubt.may_be_recovered() => {
+                self.recovery = self.fence().begin_life(self.has_proven).await?;
+                return Ok(Stepped::Idle);
+            }
+            Life::Doubtful(_) => return Ok(Stepped::Idle),
+            Life::Proven(accepted) => accepted,
+        };
+        self.has_proven = true;
+        if !self.is_unasked {
+            return Ok(Stepped::Idle);
+        }
+        match &self.recovery {
+            None => {
+                let after = self.after.as_ref();
+                let (lacking, next) = lacking(&self.redis, &*self.store, after).await?;
+                if !lacking.is_empty() {
+                    self.recovery = self.fence().begin_lacking(&accepted, lacking).await?;
+                }
+                self.after = next;
+                Ok(Stepped::Idle)
+            }
+            // The prover has not read the new epoch yet, or the servers are still writing.
+            Some(recovery) if accepted.epoch < recovery.epoch => Ok(Stepped::Idle),
+            Some(recovery) if accepted.epoch > recovery.epoch => {
+                self.recovery = None;
+                Err(Error::Overtaken)
+            }
+            Some(recovery) if recovery.begun_at.elapsed() < WITNESS_WAIT => Ok(Stepped::Idle),
+            Some(_) => self.recover_next(&accepted).await,
+        }
+    }
+
+    /// Recovers the first coupon that is left. One that fails comes again after the others.
+    async fn recover_next(&mut self, accepted: &Accepted) -> Result<Stepped> {
+        self.lease.renew().await?;
+        let Some(mut recovery) = self.recovery.take() else { return Ok(Stepped::Idle) };
+        let Some((id, stopped)) = recovery.left.pop_front() else {
+            tracing::info!(epoch = recovery.epoch, "the recovery is complete");
+            return Ok(Stepped::Done);
+        };
+        let refill = Refill {
+            redis: &self.redis,
+            store: &*self.store,
+            lease: &self.lease,
+            accepted,
+            now: (self.now)(),
+        };
+        let recovered = refill.recover(&mut recovery.drained, &id, &stopped).await;
+        if recovered.is_err() {
+            recovery.left.push_back((id.clone(), stopped));
+        }
+        let left = recovery.left.len();
+        self.recovery = Some(recovery);
+        recovered?;
+        tracing::info!(coupon.id = %id, epoch = accepted.epoch, left, "recovered");
+        Ok(Stepped::Done)
+    }
+
+    /// Writes down what this process told: the tickets may be in no row, and Redis may have
+    /// forgotten them. A server that still issues from the last life learns of the recovery within
+    /// a second, so what it told until then is written too.
+    async fn bear_witness(&mut self) -> Result<()> {
+        let Some(last) = self.store.last_generation().await? else { return Ok(()) };
+        if last.reason != RECOVERY {
+            return Ok(());
+        }
+        match self.witnessed {
+            Some((known, since)) if known == last.generation_no => {
+                if since.elapsed() > BEARS_WITNESS_FOR {
+                    return Ok(());
+                }
+            }
+            _ => self.witnessed = Some((last.generation_no, Instant::now())),
+        }
+        for batch in self.witnesses.all().chunks(RECORDS_MAX) {
+            self.store.persist(batch).await?;
+        }
+        Ok(())
+    }
+
+    fn fence(&self) -> Fence<'_> {
+        let (redis, store, lease) = (&self.redis, &*self.store, &self.lease);
+        Fence { redis, store, lease, now: (self.now)() }
+    }
+
+    fn tell(&self) {
+        let left = self.recovery.as_ref().map_or(0, |recovery| recovery.left.len());
+        let sentence = format!("coupons that are being recovered: {left}");
+        let warnings = if left == 0 { Vec::new() } else { vec![sentence] };
+        self.health.report(Part::Recovery, Report { reasons: Vec::new(), warnings });
+    }
+}

@@ -1,0 +1,125 @@
+//! What a coupon has after its recovery. Pure: what is known goes in, the values for Redis come
+//! out.
+
+use super::stop::terms_of;
+use crate::domain::act::{Act, ActResult, Applied, Change};
+use crate::domain::act_refusal::ActRefusal;
+use crate::domain::coupon::{Coupon, State};
+use crate::domain::epoch::EpochStart;
+use crate::domain::limits::TOTAL_MAX;
+use crate::domain::ticket::Serial;
+use crate::domain::time::UnixMs;
+use crate::lua::recover::Stopped;
+use crate::redis::terms::Terms;
+use crate::store::{self, Counts};
+
+/// What is known of a coupon.
+pub(super) struct Known<'a> {
+    pub(super) coupon: Coupon,
+    /// All of its acts, in their order.
+    pub(super) acts: Vec<Act>,
+    /// How its last epoch began; `None` when it was never recovered.
+    pub(super) start: Option<EpochStart>,
+    pub(super) counts: Counts,
+    /// What Redis had.
+    pub(super) stopped: &'a Stopped,
+    pub(super) now: UnixMs,
+}
+
+/// What Redis gets.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Plan {
+    pub(super) terms: String,
+    /// Its stock is what remains.
+    pub(super) start: EpochStart,
+    pub(super) token: String,
+    pub(super) result: ActResult,
+}
+
+/// Decides; `None` when the database lacks an act. An act that is only intended is decided here:
+/// nobody knows whether Redis had it, so its effect is counted once, and the relay finds the result
+/// when it repeats the act.
+pub(super) fn plan(known: Known<'_>, epoch: u32) -> Option<Plan> {
+    let Known { coupon, acts, start, counts, stopped, now } = known;
+    let start = start.or_else(|| first_start(&coupon, acts.first()?))?;
+    let ceiling = start.ceiling(&acts).max(Serial(counts.last_serial));
+    let last = acts.last().filter(|act| act.act_no == coupon.act_no)?;
+    let out = (counts.rows + counts.contested).saturating_sub(counts.cancelled);
+    let result = last.result.clone().unwrap_or_else(|| decided(&coupon, last, out, stopped));
+    let coupon = match &result {
+        ActResult::Applied(applied) if last.result.is_none() => {
+            store::after(coupon, &last.change, applied)
+        }
+        _ => coupon,
+    };
+    let known_versions = [now.0, last.intended_at.0].map(|ms| ms.max(0).unsigned_abs());
+    let stock_version = known_versions.into_iter().fold(stopped.stock_version, u64::max);
+    let terms = Terms {
+        epoch,
+        version: coupon.version.max(stopped.version),
+        // Acts that were made since may have raised it by one each.
+        stock_version: stock_version + last.act_no + 1,
+        ..terms_of(&coupon, state(coupon.state, &stopped.unwritten))
+    };
+    Some(Plan {
+        terms: terms.to_string(),
+        start: EpochStart {
+            epoch,
+            first_serial: Serial(ceiling.0 + 1),
+            // Tickets that are out are never given again (I1).
+            stock: coupon.definition.total.saturating_sub(out),
+            act_no: last.act_no,
+        },
+        token: last.token(),
+        result,
+    })
+}
+
+/// How the first epoch of a coupon began: with its preload.
+fn first_start(coupon: &Coupon, preload: &Act) -> Option<EpochStart> {
+    let stock = match (&preload.change, &preload.result) {
+        (Change::Preload, Some(ActResult::Applied(applied))) => applied.total,
+        (Change::Preload, None) => coupon.definition.total,
+        _ => return None,
+    };
+    Some(EpochStart { epoch: 1, first_serial: Serial(1), stock, act_no: preload.act_no })
+}
+
+/// The state that it had. A pause or close that went to Redis first stays in force (P9 step 7).
+fn state(row: State, unwritten: &str) -> &'static str {
+    match row {
+        _ if unwritten.contains("close") => State::Closed.word(),
+        State::Open if unwritten.contains("pause") => State::Paused.word(),
+        row => row.word(),
+    }
+}
+
+/// The result of an intended act, as its script would decide.
+fn decided(coupon: &Coupon, act: &Act, out: u64, stopped: &Stopped) -> ActResult {
+    let is_closed = coupon.state == State::Closed;
+    let (mut total, mut version) = (coupon.definition.total, coupon.version + 1);
+    match &act.change {
+        Change::Restock { delta } => {
+            let changed = total.checked_add_signed(*delta).unwrap_or(0);
+            if *delta < 0 && changed < out || changed < 1 {
+                return ActResult::Refused(ActRefusal::BelowIssued { out });
+            }
+            if changed > TOTAL_MAX {
+                return ActResult::Refused(ActRefusal::TotalTooLarge { total: changed });
+            }
+            total = changed;
+        }
+        Change::Pause | Change::Resume if is_closed => {
+            return ActResult::Refused(ActRefusal::AlreadyClosed);
+        }
+        Change::Resume if !stopped.unwritten.is_empty() => {
+            return ActResult::Refused(ActRefusal::Superseded);
+        }
+        Change::Close if is_closed => version = coupon.version,
+        _ => {}
+    }
+    ActResult::Applied(Applied { version, total, remaining: total.saturating_sub(out) })
+}
+
+#[cfg(test)]
+mod tests;

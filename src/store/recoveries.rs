@@ -1,0 +1,88 @@
+//! Recoveries: who leads one, and where the serials of a coupon's epochs begin (P2 steps 7 and 9).
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::dialect::{Dialect, Statement};
+use super::error::Result;
+use super::rows::{natural, stored};
+use crate::domain::coupon::CouponId;
+use crate::domain::epoch::EpochStart;
+use crate::domain::ticket::Serial;
+
+/// What recoverers need from the database.
+#[async_trait]
+pub trait Recoveries: Send + Sync {
+    /// Takes or renews the lease of the recoverer, by the clock of the database. False while
+    /// another process has it.
+    async fn lead_recovery(&self, recoverer: &str, lease: Duration) -> Result<bool>;
+
+    /// How the last epoch of a coupon began; `None` for a coupon that was never recovered.
+    async fn last_epoch(&self, id: &CouponId) -> Result<Option<EpochStart>>;
+
+    /// Writes down how an epoch of a coupon begins, before Redis issues any of its serials. Only
+    /// the recoverer that raised the epoch writes it; the last value is valid.
+    async fn begin_epoch(&self, id: &CouponId, start: &EpochStart) -> Result<()>;
+}
+
+#[async_trait]
+impl<D: Dialect> Recoveries for D {
+    async fn lead_recovery(&self, recoverer: &str, lease: Duration) -> Result<bool> {
+        let lease_ms: i64 = stored(lease.as_millis())?;
+        let sql = format!(
+            "UPDATE recoverers SET recoverer = $1, until_ms = {now} + $2
+             WHERE recoverer = $1 OR until_ms < {now}",
+            now = D::NOW_MS
+        );
+        if self.write(&Statement::new(sql).bind(recoverer).bind(lease_ms)).await? == 1 {
+            return Ok(true);
+        }
+        let sql = format!(
+            "INSERT INTO recoverers (recoverer_no, recoverer, until_ms) VALUES (1, $1, {} + $2)",
+            D::NOW_MS
+        );
+        let first = Statement::new(sql).bind(recoverer).bind(lease_ms);
+        self.insert(first, "recoverer_no").await
+    }
+
+    async fn last_epoch(&self, id: &CouponId) -> Result<Option<EpochStart>> {
+        let statement = Statement::new(
+            "SELECT epoch, first_serial, stock, act_no FROM epochs
+             WHERE coupon_id = $1 ORDER BY epoch DESC LIMIT 1",
+        )
+        .bind(id.as_str());
+        let rows: Vec<(i64, i64, i64, i64)> = self.read(&statement).await?;
+        let Some((epoch, first_serial, stock, act_no)) = rows.into_iter().next() else {
+            return Ok(None);
+        };
+        Ok(Some(EpochStart {
+            epoch: natural(epoch, "epoch")?,
+            first_serial: Serial(natural(first_serial, "first_serial")?),
+            stock: natural(stock, "stock")?,
+            act_no: natural(act_no, "act_no")?,
+        }))
+    }
+
+    async fn begin_epoch(&self, id: &CouponId, start: &EpochStart) -> Result<()> {
+        let first_serial: i64 = stored(start.first_serial.0)?;
+        let stock: i64 = stored(start.stock)?;
+        let act_no: i64 = stored(start.act_no)?;
+        let bound = |sql: &'static str| {
+            let statement = Statement::new(sql).bind(id.as_str()).bind(i64::from(start.epoch));
+            statement.bind(first_serial).bind(stock).bind(act_no)
+        };
+        let insert = bound(
+            "INSERT INTO epochs (coupon_id, epoch, first_serial, stock, act_no)
+             VALUES ($1, $2, $3, $4, $5)",
+        );
+        if !self.insert(insert, "coupon_id, epoch").await? {
+            let update = bound(
+                "UPDATE epochs SET first_serial = $3, stock = $4, act_no = $5
+                 WHERE coupon_id = $1 AND epoch = $2",
+            );
+            self.write(&update).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,63 @@
+//! The whole Redis forgot.
+
+use super::{Place, Told, assert_gives_the_rest, assert_persisted, issue_to, recovered};
+use crate::support::plain_redis::PlainRedis;
+
+/// A server that told 20 of 50 tickets, which are rows.
+async fn told_some(place: &Place) -> (crate::support::server::Server, Told) {
+    let server = place.server(&[]).await;
+    server.prepare("summer", 50).await;
+    let mut told = Told::new();
+    issue_to(&server, "summer", 0..20, &mut told).await;
+    assert_persisted(&server, "summer", 20).await;
+    (server, told)
+}
+
+#[tokio::test]
+async fn a_redis_with_factory_settings_that_comes_back_empty_is_recovered_i1_i2_i3_i5_i10() {
+    let mut place = Place::around(PlainRedis::factory().await).await;
+    let (server, mut told) = told_some(&place).await;
+    place.redis.crash(|dir| drop(std::fs::remove_file(dir.join("dump.rdb")))).await;
+    recovered(&server, "summer").await;
+    assert_gives_the_rest(&server, "summer", 50, &mut told).await;
+}
+
+#[tokio::test]
+async fn a_redis_that_was_flushed_is_recovered_as_often_as_that_happens_i1_i2_i5_i10() {
+    let place = Place::around(PlainRedis::start(&[]).await).await;
+    let (server, mut told) = told_some(&place).await;
+    for some in [30, 40] {
+        let () = place.redis.ask("FLUSHALL").await;
+        recovered(&server, "summer").await;
+        issue_to(&server, "summer", 0..some, &mut told).await;
+        assert_persisted(&server, "summer", some).await;
+    }
+    assert_gives_the_rest(&server, "summer", 50, &mut told).await;
+}
+
+#[tokio::test]
+async fn a_redis_that_restarts_from_an_older_snapshot_is_recovered_i1_i2_i5_i10() {
+    let mut place = Place::around(PlainRedis::factory().await).await;
+    let (server, mut told) = told_some(&place).await;
+    let () = place.redis.ask("SAVE").await;
+    issue_to(&server, "summer", 20..30, &mut told).await;
+    assert_persisted(&server, "summer", 30).await;
+    place.redis.crash(|_| ()).await;
+    recovered(&server, "summer").await;
+    assert_gives_the_rest(&server, "summer", 50, &mut told).await;
+}
+
+#[tokio::test]
+async fn tickets_that_were_told_and_in_no_row_are_known_to_the_server_that_told_them_i1_i2_i10() {
+    let mut place = Place::around(PlainRedis::factory().await).await;
+    let server = place.server(&[("FIRSTCOME_PERSISTER", "off")]).await;
+    server.prepare("summer", 50).await;
+    let mut told = Told::new();
+    issue_to(&server, "summer", 0..20, &mut told).await;
+    place.redis.crash(|dir| drop(std::fs::remove_file(dir.join("dump.rdb")))).await;
+    recovered(&server, "summer").await;
+    assert_persisted(&server, "summer", 20).await;
+    issue_to(&server, "summer", 0..50, &mut told).await;
+    let late = server.issue("summer", "late").await;
+    assert_eq!(late.code(), "sold_out", "{}", late.body);
+}
