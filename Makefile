@@ -13,7 +13,7 @@ release: ## build the fast program, target/release/firstcome (`make run` makes a
 	cargo build --locked --release --bin firstcome
 
 test: ## run all tests against real Redis, SQLite, PostgreSQL and PgBouncer (ARGS="..." goes to cargo test)
-	@.make/ensure cargo redis postgres pgbouncer
+	@.make/ensure cargo redis postgres pgbouncer nginx
 	RUST_TEST_THREADS=$(or $(RUST_TEST_THREADS),4) cargo test --locked $(ARGS)
 
 lint: ## check the formatting and the lints

@@ -2,6 +2,7 @@
 
 mod admin;
 mod bodies;
+mod cells;
 mod connections;
 mod guards;
 mod head;

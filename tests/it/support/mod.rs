@@ -6,6 +6,7 @@ pub mod crowd;
 pub mod eventually;
 pub mod exact;
 pub mod line;
+pub mod nginx;
 pub mod operate;
 pub mod packed;
 pub mod pgbouncer;
