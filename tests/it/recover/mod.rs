@@ -1,6 +1,8 @@
 //! Redis forgot, and the service came back by itself (P2 steps 7, 9 and 10).
 
 mod alone;
+mod crash;
+mod kept;
 mod whole;
 
 use std::collections::HashMap;
@@ -26,13 +28,18 @@ impl Place {
     }
 
     async fn server(&self, variables: &[(&str, &str)]) -> Server {
+        self.listening(variables).await.ready().await
+    }
+
+    /// A server that may be recovering.
+    async fn listening(&self, variables: &[(&str, &str)]) -> Server {
         let ours = [
             ("REDIS_URL", &*self.redis.url),
             ("DATABASE_URL", &*self.database_url),
             ("FIRSTCOME_RECOVERY", "auto"),
         ];
         let variables: Vec<_> = ours.into_iter().chain(variables.iter().copied()).collect();
-        Server::start(self.dir.path(), &variables).await.ready().await
+        Server::start(self.dir.path(), &variables).await
     }
 }
 

@@ -1,7 +1,11 @@
 //! The whole Redis forgot.
 
+use std::path::Path;
+
 use super::{Place, Told, assert_gives_the_rest, assert_persisted, issue_to, recovered};
+use crate::support::eventually::eventually_holds;
 use crate::support::plain_redis::PlainRedis;
+use crate::support::postgres;
 
 /// A server that told 20 of 50 tickets, which are rows.
 async fn told_some(place: &Place) -> (crate::support::server::Server, Told) {
@@ -45,6 +49,46 @@ async fn a_redis_that_restarts_from_an_older_snapshot_is_recovered_i1_i2_i5_i10(
     place.redis.crash(|_| ()).await;
     recovered(&server, "summer").await;
     assert_gives_the_rest(&server, "summer", 50, &mut told).await;
+}
+
+#[tokio::test]
+async fn a_redis_that_restarts_on_an_older_append_only_file_is_recovered_i1_i2_i5_i10() {
+    let mut place = Place::around(PlainRedis::start(&[]).await).await;
+    let (server, mut told) = told_some(&place).await;
+    let older = tempfile::tempdir().unwrap();
+    place.redis.crash(|dir| copy(&dir.join("appendonlydir"), older.path())).await;
+    recovered(&server, "summer").await;
+    issue_to(&server, "summer", 20..30, &mut told).await;
+    assert_persisted(&server, "summer", 30).await;
+    place.redis.crash(|dir| copy(older.path(), &dir.join("appendonlydir"))).await;
+    recovered(&server, "summer").await;
+    assert_gives_the_rest(&server, "summer", 50, &mut told).await;
+}
+
+#[tokio::test]
+async fn a_recovery_waits_for_a_database_that_is_away_and_loses_nothing_of_what_was_told_i1_i2_i10()
+{
+    let mut place = Place::around(PlainRedis::factory().await).await;
+    let (server, mut told) = told_some(&place).await;
+    postgres::close_to_all(&place.database_url).await;
+    issue_to(&server, "summer", 20..30, &mut told).await;
+    place.redis.crash(|dir| drop(std::fs::remove_file(dir.join("dump.rdb")))).await;
+    let refused = async || server.issue("summer", "new").await.code() == "recovering";
+    eventually_holds("that nothing is issued", refused).await;
+    postgres::open_to_all(&place.database_url).await;
+    recovered(&server, "summer").await;
+    assert_gives_the_rest(&server, "summer", 50, &mut told).await;
+}
+
+/// Replaces all files of a folder.
+fn copy(from: &Path, to: &Path) {
+    for old in std::fs::read_dir(to).unwrap() {
+        std::fs::remove_file(old.unwrap().path()).unwrap();
+    }
+    for file in std::fs::read_dir(from).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), to.join(file.file_name())).unwrap();
+    }
 }
 
 #[tokio::test]
