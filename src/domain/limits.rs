@@ -76,6 +76,9 @@ pub const TURN_ASK_AGAIN_MAX: Duration = Duration::from_secs(1);
 pub const WITNESSES_MAX_TICKETS: usize = 100_000;
 /// How long the servers have to write down what they told, before a recovery counts the tickets.
 pub const WITNESS_WAIT: Duration = Duration::from_millis(2_500);
+/// If the accepted generation is not counted for this long, no server uses its Redis any more. A
+/// server counts once per second.
+pub const COUNT_SILENCE: Duration = Duration::from_millis(2_500);
 /// A recoverer that is silent for this long is replaced.
 pub const RECOVERER_LEASE: Duration = Duration::from_secs(5);
 

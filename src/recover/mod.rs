@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use crate::domain::coupon::CouponId;
 use crate::domain::generation::RECOVERY;
-use crate::domain::limits::WITNESS_WAIT;
+use crate::domain::limits::{COUNT_SILENCE, WITNESS_WAIT};
 use crate::domain::time::UnixMs;
 use crate::domain::witnesses::Witnesses;
 use crate::redis::Redis;
@@ -60,6 +60,8 @@ pub struct Recoverer {
     /// The coupon after which the search for lacking coupons goes on.
     after: Option<CouponId>,
     recovery: Option<Recovery>,
+    /// The last generation, its count, and since when this process sees this count.
+    last_count: Option<((u64, u64), Instant)>,
 }
 
 impl Recoverer {
@@ -83,6 +85,7 @@ impl Recoverer {
             witnessed: None,
             after: None,
             recovery: None,
+            last_count: None,
         }
     }
 
@@ -116,6 +119,9 @@ impl Recoverer {
         let accepted = match life {
             Life::Doubtful(_) if !self.is_unasked => return Ok(Stepped::Idle),
             Life::Doubtful(doubt) if doubt.may_be_recovered() => {
+                if !self.is_abandoned().await? {
+                    return Ok(Stepped::Idle);
+                }
                 self.recovery = self.fence().begin_life(self.has_proven).await?;
                 return Ok(Stepped::Idle);
             }
@@ -144,6 +150,20 @@ impl Recoverer {
             }
             Some(recovery) if recovery.begun_at.elapsed() < WITNESS_WAIT => Ok(Stepped::Idle),
             Some(_) => self.recover_next(&accepted).await,
+        }
+    }
+
+    /// Whether nobody counts the accepted generation any more. A server that still does issues from
+    /// another Redis: this one is a new one beside it, or the address of another one.
+    async fn is_abandoned(&mut self) -> Result<bool> {
+        let Some(last) = self.store.last_generation().await? else { return Ok(false) };
+        let count = (last.generation_no, last.heartbeat);
+        match self.last_count {
+            Some((known, since)) if known == count => Ok(since.elapsed() >= COUNT_SILENCE),
+            _ => {
+                self.last_count = Some((count, Instant::now()));
+                Ok(false)
+            }
         }
     }
 
@@ -178,6 +198,13 @@ impl Recoverer {
     /// a second, so what it told until then is written too.
     async fn bear_witness(&mut self) -> Result<()> {
         let Some(last) = self.store.last_generation().await? else { return Ok(()) };
+        let generation = self.redis.generation();
+        if let Life::Proven(accepted) = generation.current()
+            && accepted.generation_no < last.generation_no
+        {
+            // Another server accepted another Redis, or a recovery began.
+            generation.outdated();
+        }
         if last.reason != RECOVERY {
             return Ok(());
         }

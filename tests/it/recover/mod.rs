@@ -1,6 +1,7 @@
 //! Redis forgot, and the service came back by itself (P2 steps 7, 9 and 10).
 
 mod alone;
+mod beside;
 mod crash;
 mod kept;
 mod whole;
