@@ -37,7 +37,7 @@ use lacking::lacking;
 use lease::Lease;
 use recovery::Recovery;
 use refill::Refill;
-use union::RECORDS_MAX;
+use union::{Left, RECORDS_MAX};
 
 /// How long a server writes down what it told, after it learnt of a recovery.
 const BEARS_WITNESS_FOR: Duration = Duration::from_millis(1_500);
@@ -75,7 +75,7 @@ impl Recoverer {
     ) -> Self {
         Self {
             redis: redis.with_reserved_pool(),
-            lease: Lease { store: store.clone(), name },
+            lease: Lease::new(store.clone(), name),
             store,
             witnesses,
             now,
@@ -175,13 +175,9 @@ impl Recoverer {
             tracing::info!(epoch = recovery.epoch, "the recovery is complete");
             return Ok(Stepped::Done);
         };
-        let refill = Refill {
-            redis: &self.redis,
-            store: &*self.store,
-            lease: &self.lease,
-            accepted,
-            now: (self.now)(),
-        };
+        let (redis, store, lease) = (&self.redis, &*self.store, &self.lease);
+        let left = Left { redis, store, lease, accepted };
+        let refill = Refill { left, now: (self.now)() };
         let recovered = refill.recover(&mut recovery.drained, &id, &stopped).await;
         if recovered.is_err() {
             recovery.left.push_back((id.clone(), stopped));

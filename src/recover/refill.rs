@@ -4,9 +4,8 @@
 use std::collections::BTreeSet;
 
 use super::error::{Error, Result};
-use super::lease::Lease;
 use super::plan::{Known, plan};
-use super::union::{drain, save_holders};
+use super::union::Left;
 use crate::domain::act::Act;
 use crate::domain::coupon::{CouponId, Shard};
 use crate::domain::limits::PAGE_MAX_ROWS;
@@ -16,17 +15,12 @@ use crate::domain::user::holder_field;
 use crate::lua::recover::Stopped;
 use crate::lua::refill::{self, refill};
 use crate::lua::reopen::{self, reopen};
-use crate::redis::Redis;
-use crate::redis::generation::Accepted;
 use crate::redis::holders::HeldTicket;
-use crate::store::{Counts, Store, TicketRow};
+use crate::store::{Counts, TicketRow};
 
 /// What a recoverer needs for the coupons of one recovery.
 pub(super) struct Refill<'a> {
-    pub(super) redis: &'a Redis,
-    pub(super) store: &'a dyn Store,
-    pub(super) lease: &'a Lease,
-    pub(super) accepted: &'a Accepted,
+    pub(super) left: Left<'a>,
     pub(super) now: UnixMs,
 }
 
@@ -40,26 +34,26 @@ impl Refill<'_> {
         stopped: &Stopped,
     ) -> Result<()> {
         if !drained.contains(&id.shard()) {
-            drain(self.redis, self.store, self.accepted, id.shard()).await?;
+            self.left.drain(id.shard()).await?;
             drained.insert(id.shard());
         }
-        save_holders(self.redis, self.store, self.accepted, id).await?;
+        self.left.save_holders(id).await?;
         let Some(held) = self.refill(id).await? else { return Ok(()) };
-        let coupon = self.store.find_coupon(id).await?.ok_or(Error::LacksAct)?;
+        let coupon = self.left.store.find_coupon(id).await?.ok_or(Error::LacksAct)?;
         let acts = self.acts_of(id).await?;
-        let start = self.store.last_epoch(id).await?;
+        let start = self.left.store.last_epoch(id).await?;
         // After the acts: a ticket that is cancelled from now on is returned by a later act.
-        let counts = self.store.counts(id).await?;
+        let counts = self.left.store.counts(id).await?;
         if (counts.rows, counts.cancelled) != (held.rows, held.cancelled) {
             return Err(Error::Moved);
         }
         let known = Known { coupon, acts, start, counts, stopped, now: self.now };
-        let plan = plan(known, self.accepted.epoch).ok_or(Error::LacksAct)?;
-        self.lease.renew().await?;
-        self.store.begin_epoch(id, &plan.start).await?;
+        let plan = plan(known, self.left.accepted.epoch).ok_or(Error::LacksAct)?;
+        self.left.lease.renew().await?;
+        self.left.store.begin_epoch(id, &plan.start).await?;
         let args = reopen::Args {
-            replid: &self.accepted.replid,
-            epoch: self.accepted.epoch,
+            replid: &self.left.accepted.replid,
+            epoch: self.left.accepted.epoch,
             coupon_id: id,
             terms: &plan.terms,
             held: counts.rows,
@@ -71,7 +65,7 @@ impl Refill<'_> {
             act_token: &plan.token,
             act_result: &plan.result,
         };
-        match reopen(self.redis, &args).await? {
+        match reopen(self.left.redis, &args).await? {
             reopen::Reply::Reopened | reopen::Reply::Fenced => Ok(()),
             reopen::Reply::Differs(_) => Err(Error::Moved),
             reopen::Reply::OtherGeneration => Err(crate::redis::Error::OtherGeneration.into()),
@@ -83,17 +77,18 @@ impl Refill<'_> {
     async fn refill(&self, id: &CouponId) -> Result<Option<Counts>> {
         let mut counts = Counts::default();
         loop {
+            self.left.lease.keep().await?;
             let after = Serial(counts.last_serial);
-            let rows = self.store.tickets_of_coupon(id, after, PAGE_MAX_ROWS).await?;
+            let rows = self.left.store.tickets_of_coupon(id, after, PAGE_MAX_ROWS).await?;
             let page: Vec<_> = rows.iter().map(held_of).collect();
             let args = refill::Args {
-                replid: &self.accepted.replid,
-                epoch: self.accepted.epoch,
+                replid: &self.left.accepted.replid,
+                epoch: self.left.accepted.epoch,
                 coupon_id: id,
                 is_first: counts.rows == 0,
                 page: &page,
             };
-            match refill(self.redis, &args).await? {
+            match refill(self.left.redis, &args).await? {
                 refill::Reply::Refilled => {}
                 refill::Reply::Fenced => return Ok(None),
                 refill::Reply::OtherGeneration => {
@@ -110,7 +105,6 @@ impl Refill<'_> {
             if rows.len() < PAGE_MAX_ROWS as usize {
                 return Ok(Some(counts));
             }
-            self.lease.renew().await?;
         }
     }
 
@@ -118,7 +112,7 @@ impl Refill<'_> {
         let mut acts: Vec<Act> = Vec::new();
         loop {
             let after = acts.last().map_or(0, |act| act.act_no);
-            let page = self.store.list_acts(id, after, PAGE_MAX_ROWS).await?;
+            let page = self.left.store.list_acts(id, after, PAGE_MAX_ROWS).await?;
             let is_last = page.len() < PAGE_MAX_ROWS as usize;
             acts.extend(page.into_iter().map(|logged| logged.act));
             if is_last {

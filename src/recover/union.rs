@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::error::Result;
+use super::lease::Lease;
 use crate::domain::coupon::{CouponId, Shard};
 use crate::domain::limits::{BATCH_MAX_TICKETS, GROUP_MAX_REQUESTS, PAGE_MAX_ROWS};
 use crate::domain::record::{Record, SOURCE_ISSUE};
@@ -17,68 +18,75 @@ use crate::store::Store;
 /// Records of one read of a stream or one batch of witnesses; each has 512 tickets at most.
 pub(super) const RECORDS_MAX: usize = BATCH_MAX_TICKETS / GROUP_MAX_REQUESTS;
 
-/// Writes the records of a shard as rows; a persister does the same, and comparing is harmless.
-/// Records that come meanwhile are of coupons that are not recovered.
-pub(super) async fn drain(
-    redis: &Redis,
-    store: &dyn Store,
-    accepted: &Accepted,
-    shard: Shard,
-) -> Result<()> {
-    let mut after = "-".to_owned();
-    loop {
-        let entries = stream::entries_after(redis, accepted, shard, &after, RECORDS_MAX).await?;
-        let Some(last) = entries.last() else { return Ok(()) };
-        after.clone_from(&last.id);
-        let is_last = entries.len() < RECORDS_MAX;
-        let records: Vec<Record> =
-            entries.into_iter().filter_map(|entry| entry.record.ok()).collect();
-        store.persist(&records).await?;
-        if is_last {
-            return Ok(());
-        }
-    }
+/// A Redis with what is left in it, and who makes rows of that.
+pub(super) struct Left<'a> {
+    pub(super) redis: &'a Redis,
+    pub(super) store: &'a dyn Store,
+    pub(super) lease: &'a Lease,
+    pub(super) accepted: &'a Accepted,
 }
 
-/// Writes the holders that have no row as rows.
-pub(super) async fn save_holders(
-    redis: &Redis,
-    store: &dyn Store,
-    accepted: &Accepted,
-    id: &CouponId,
-) -> Result<()> {
-    let mut rows: Option<HashMap<u64, (UserId, Claim)>> = None;
-    let mut cursor = 0;
-    loop {
-        let (next, page) = holders::page_of_holders(redis, accepted, id, cursor).await?;
-        let held: Vec<Record> =
-            page.iter().filter_map(|(field, value)| record_of(id, field, value)).collect();
-        if !held.is_empty() {
-            let rows = match &mut rows {
-                Some(rows) => rows,
-                none => none.insert(rows_of(store, id).await?),
-            };
-            let is_row =
-                |record: &Record| rows.get(&record.first_serial.0) == record.holders.first();
-            let missing: Vec<Record> = held.into_iter().filter(|record| !is_row(record)).collect();
-            store.persist(&missing).await?;
+impl Left<'_> {
+    /// Writes the records of a shard as rows; a persister does the same, and comparing is harmless.
+    /// Records that come meanwhile are of coupons that are not recovered.
+    pub(super) async fn drain(&self, shard: Shard) -> Result<()> {
+        let mut after = "-".to_owned();
+        loop {
+            self.lease.keep().await?;
+            let entries =
+                stream::entries_after(self.redis, self.accepted, shard, &after, RECORDS_MAX)
+                    .await?;
+            let Some(last) = entries.last() else { return Ok(()) };
+            after.clone_from(&last.id);
+            let is_last = entries.len() < RECORDS_MAX;
+            let records: Vec<Record> =
+                entries.into_iter().filter_map(|entry| entry.record.ok()).collect();
+            self.store.persist(&records).await?;
+            if is_last {
+                return Ok(());
+            }
         }
-        if next == 0 {
-            return Ok(());
-        }
-        cursor = next;
     }
-}
 
-async fn rows_of(store: &dyn Store, id: &CouponId) -> Result<HashMap<u64, (UserId, Claim)>> {
-    let mut rows = HashMap::new();
-    let mut after = Serial(0);
-    loop {
-        let page = store.tickets_of_coupon(id, after, PAGE_MAX_ROWS).await?;
-        let Some(last) = page.last() else { return Ok(rows) };
-        after = last.ticket.serial;
-        let holders = page.into_iter().map(|row| row.ticket);
-        rows.extend(holders.map(|one| (one.serial.0, (one.user_id, one.claim))));
+    /// Writes the holders that have no row as rows.
+    pub(super) async fn save_holders(&self, id: &CouponId) -> Result<()> {
+        let mut rows: Option<HashMap<u64, (UserId, Claim)>> = None;
+        let mut cursor = 0;
+        loop {
+            self.lease.keep().await?;
+            let (next, page) =
+                holders::page_of_holders(self.redis, self.accepted, id, cursor).await?;
+            let held: Vec<Record> =
+                page.iter().filter_map(|(field, value)| record_of(id, field, value)).collect();
+            if !held.is_empty() {
+                let rows = match &mut rows {
+                    Some(rows) => rows,
+                    none => none.insert(self.rows_of(id).await?),
+                };
+                let is_row =
+                    |record: &Record| rows.get(&record.first_serial.0) == record.holders.first();
+                let missing: Vec<Record> =
+                    held.into_iter().filter(|record| !is_row(record)).collect();
+                self.store.persist(&missing).await?;
+            }
+            if next == 0 {
+                return Ok(());
+            }
+            cursor = next;
+        }
+    }
+
+    async fn rows_of(&self, id: &CouponId) -> Result<HashMap<u64, (UserId, Claim)>> {
+        let mut rows = HashMap::new();
+        let mut after = Serial(0);
+        loop {
+            self.lease.keep().await?;
+            let page = self.store.tickets_of_coupon(id, after, PAGE_MAX_ROWS).await?;
+            let Some(last) = page.last() else { return Ok(rows) };
+            after = last.ticket.serial;
+            let holders = page.into_iter().map(|row| row.ticket);
+            rows.extend(holders.map(|one| (one.serial.0, (one.user_id, one.claim))));
+        }
     }
 }
 
