@@ -1,12 +1,15 @@
 //! What goes wrong, one thing after another.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use firstcome::domain::coupon::CouponId;
 use rustix::process::Signal;
 use sqlx::{Connection as _, PgConnection};
 
+use super::COUPON;
 use super::part::{Fault, Part};
 use super::random::Random;
 use crate::support::eventually::{eventually_holds, let_pass};
@@ -128,6 +131,9 @@ impl Faults {
                 self.tell_redis(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]).await;
             }
             Fault::DatabaseConnectionsCut => self.cut_from_postgres().await,
+            Fault::RedisFlushed => self.lose(Self::flush).await,
+            Fault::RedisEmptied => self.lose(Self::empty).await,
+            Fault::CouponDeleted => self.lose(Self::delete_coupon).await,
         }
         *self.done.entry(fault).or_default() += 1;
     }
@@ -174,6 +180,35 @@ impl Faults {
         sqlx::query(sql).execute(&mut connection).await.unwrap();
     }
 
+    /// Loses data, and waits until the servers issue again: those that die together with Redis may
+    /// have told tickets that nobody else knows.
+    async fn lose(&mut self, how: impl AsyncFnOnce(&mut Self)) {
+        how(self).await;
+        for server in &self.servers {
+            eventually_holds("the coupon is recovered", async || {
+                let page = server.get(&format!("/coupons/{COUPON}")).await;
+                page.status == 200 && page.json()["state"] != "recovering"
+            })
+            .await;
+            ready(server).await;
+        }
+    }
+
+    async fn flush(&mut self) {
+        self.tell_redis(&["FLUSHALL"]).await;
+    }
+
+    async fn empty(&mut self) {
+        let forget = |dir: &Path| std::fs::remove_dir_all(dir).unwrap();
+        self.redis.crash_and_restart_with(forget).await;
+    }
+
+    async fn delete_coupon(&mut self) {
+        let id = CouponId::parse(COUPON).unwrap();
+        let keys = self.redis.redis.keys();
+        self.tell_redis(&["DEL", &keys.coupon(&id), &keys.holders(&id)]).await;
+    }
+
     async fn flush_scripts(&mut self) {
         for _ in 0..20 {
             self.tell_redis(&["SCRIPT", "FLUSH"]).await;
@@ -195,7 +230,11 @@ impl Faults {
 
     async fn new_server(&self, number: usize) -> Server {
         let url = self.postgres.url();
-        let variables = [("REDIS_URL", self.redis.url()), ("DATABASE_URL", url.as_str())];
+        let variables = [
+            ("REDIS_URL", self.redis.url()),
+            ("DATABASE_URL", url.as_str()),
+            ("FIRSTCOME_RECOVERY", "auto"),
+        ];
         let dir = self.dirs[number].path();
         // It waits for the first words of the server with its whole thread.
         tokio::task::block_in_place(|| Server::start_now(dir, &variables))

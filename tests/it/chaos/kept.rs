@@ -18,6 +18,8 @@ pub struct Kept {
     pub rows: Vec<Value>,
     /// The serial of each user's held ticket.
     pub held_serials: HashMap<String, u64>,
+    /// Whether serials may have gaps, because the coupon was recovered.
+    pub may_have_gaps: bool,
     /// The total with which the coupon was preloaded.
     pub total_at_first: u64,
     pub total: u64,
@@ -48,9 +50,11 @@ impl Kept {
             redis::cmd("HGETALL").arg(key).query_async(&mut connection).await.unwrap();
         let held = held.into_iter().filter(|(user, _)| !user.is_empty());
         let serial = |text: String| HeldTicket::parse(&text).unwrap().serial.0;
+        let rows = winners(server, coupon).await;
         Self {
-            rows: winners(server, coupon).await,
             held_serials: held.map(|(user, text)| (user, serial(text))).collect(),
+            may_have_gaps: number("epoch") > 1,
+            rows,
             total_at_first,
             total: number("total"),
             issued: number("issued"),

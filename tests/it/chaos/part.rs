@@ -15,9 +15,15 @@ pub enum Fault {
     DatabaseStopped,
     DatabaseKilled,
     DatabaseConnectionsCut,
+    /// Everything in Redis is deleted.
+    RedisFlushed,
+    /// Redis is killed, and starts without its data.
+    RedisEmptied,
+    /// The keys of the coupon are deleted.
+    CouponDeleted,
 }
 
-/// The part in which faults happen.
+/// The part in which faults happen. `All` leaves out what makes gaps in serials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
     All,
@@ -26,10 +32,12 @@ pub enum Part {
     Database,
     /// Connections only: all processes live on.
     Network,
+    /// Redis loses data, and the servers put it back; serials have gaps afterwards.
+    Recovery,
 }
 
 /// How likely each fault is, among those of its part.
-const FAULTS: [(Part, Fault, u64); 11] = [
+const FAULTS: [(Part, Fault, u64); 14] = [
     (Part::Redis, Fault::RedisStopped, 9),
     (Part::Redis, Fault::RedisKilled, 3),
     (Part::Redis, Fault::ScriptsFlushed, 3),
@@ -41,6 +49,9 @@ const FAULTS: [(Part, Fault, u64); 11] = [
     (Part::Database, Fault::DatabaseKilled, 2),
     (Part::Network, Fault::RedisConnectionsCut, 3),
     (Part::Network, Fault::DatabaseConnectionsCut, 2),
+    (Part::Recovery, Fault::RedisFlushed, 1),
+    (Part::Recovery, Fault::RedisEmptied, 1),
+    (Part::Recovery, Fault::CouponDeleted, 1),
 ];
 
 impl Part {
@@ -52,13 +63,15 @@ impl Part {
             Some("server") => Self::Server,
             Some("database") => Self::Database,
             Some("network") => Self::Network,
-            Some(name) => panic!("PART={name}: redis, server, database or network"),
+            Some("recovery") => Self::Recovery,
+            Some(name) => panic!("PART={name}: redis, server, database, network or recovery"),
         }
     }
 
     /// The next fault.
     pub fn choose(self, random: &mut Random) -> Fault {
-        let own = || FAULTS.iter().filter(|(part, ..)| self == Self::All || *part == self);
+        let is_own = |part| part == self || (self == Self::All && part != Self::Recovery);
+        let own = || FAULTS.iter().filter(|(part, ..)| is_own(*part));
         let mut left = random.below(own().map(|(.., weight)| weight).sum());
         for (_, fault, weight) in own() {
             if left < *weight {
