@@ -2,6 +2,9 @@
 
 use std::path::Path;
 
+use firstcome::domain::coupon::CouponId;
+use firstcome::redis::keys::Keys;
+
 use super::{Place, Told, assert_gives_the_rest, assert_persisted, issue_to, recovered};
 use crate::support::eventually::eventually_holds;
 use crate::support::plain_redis::PlainRedis;
@@ -76,6 +79,22 @@ async fn a_recovery_waits_for_a_database_that_is_away_and_loses_nothing_of_what_
     let refused = async || server.issue("summer", "new").await.code() == "recovering";
     eventually_holds("that nothing is issued", refused).await;
     postgres::open_to_all(&place.database_url).await;
+    recovered(&server, "summer").await;
+    assert_gives_the_rest(&server, "summer", 50, &mut told).await;
+}
+
+#[tokio::test]
+async fn a_redis_with_a_coupon_of_another_database_is_never_taken_over_i1_i3() {
+    let place = Place::around(PlainRedis::start(&[]).await).await;
+    let (server, mut told) = told_some(&place).await;
+    let foreign = Keys::new("fc").coupon(&CouponId::parse("foreign").unwrap());
+    let swap = "redis.call('FLUSHALL')redis.call('HSET',KEYS[1],'terms','x')";
+    let () = place.redis.ask(&format!("EVAL {swap} 1 {foreign}")).await;
+    let is_told = async || server.get("/readyz").await.body.contains("flushed");
+    eventually_holds("the reason", is_told).await;
+    assert_eq!(server.issue("summer", "new").await.code(), "recovering");
+    assert_eq!(place.redis.ask::<u64>("DBSIZE").await, 1, "nothing is loaded");
+    let () = place.redis.ask(&format!("DEL {foreign}")).await;
     recovered(&server, "summer").await;
     assert_gives_the_rest(&server, "summer", 50, &mut told).await;
 }
