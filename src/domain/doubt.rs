@@ -90,6 +90,9 @@ pub enum Doubt {
     /// Redis has coupons, and the database has no generation.
     #[error("Redis holds coupons that this database does not know")]
     UnknownCoupons,
+    /// Redis has the id of another installation.
+    #[error("this Redis belongs to another installation")]
+    OtherInstallation,
     #[error("Redis came back with older data: its heartbeat is behind what was counted")]
     Older,
     /// As [`Doubt::Older`], but another server has accepted this life meanwhile.

@@ -146,12 +146,12 @@ fn is_other_generation(reply: &Value) -> bool {
 /// The life of a coupon with one ticket, in which every script runs to its end.
 fn steps(keys: &Keys, accepted: &Accepted) -> Vec<Step> {
     let keys = keys.of_dry_run();
-    let [coupon, holders, records, unpersisted, beats, readers] =
-        keys.each_ref().map(String::as_str);
+    let names = keys.each_ref().map(String::as_str);
+    let [coupon, holders, records, unpersisted, beats, readers, installation] = names;
     let all = [coupon, holders, records, unpersisted];
     let (life, epoch) = (accepted.replid.as_str(), accepted.epoch.to_string());
     let (epoch, backlog) = (epoch.as_str(), BACKLOG_MAX_TICKETS.to_string());
-    let delete = || Step::bare("DEL", &[coupon, holders, records, unpersisted, beats, readers]);
+    let delete = || Step::bare("DEL", &names);
     let act = |script, act_no: &str, args: &[&str]| {
         let args = [&[life, epoch, act_no, "token"], args].concat();
         Step::script(script, "applied", &all[..2], &args)
@@ -184,7 +184,7 @@ fn steps(keys: &Keys, accepted: &Accepted) -> Vec<Step> {
         stop,
         refill,
         reopen,
-        Step::script(&heartbeat::SCRIPT, "beat", &[beats], &[life, "0"]),
+        Step::script(&heartbeat::SCRIPT, "beat", &[beats, installation], &[life, "0", "dry"]),
         Step::script(&turn::SCRIPT, "turn", &[readers], &[life, "dry", "ask", "1000"]),
         Step::bare("XADD", &[records, ENTRY, "v", "0"]),
         Step::bare("XREADGROUP", &["GROUP", GROUP, "dry", "COUNT", "9", "STREAMS", records, ">"]),

@@ -30,15 +30,17 @@ pub enum Reply {
     Behind(u64),
     /// Redis has another generation; nothing was written.
     OtherGeneration,
+    /// Redis belongs to another installation; nothing was written.
+    OtherInstallation,
 }
 
-/// Counts one more heartbeat of this generation (P2 step 8).
+/// Counts one more heartbeat of this generation, and names the installation (P2 step 8).
 ///
 /// # Errors
 /// Those of any call.
 pub async fn heartbeat(redis: &Redis, args: Args<'_>) -> Result<Reply> {
-    let mut call = SCRIPT.call(&[redis.keys().heartbeat()]);
-    call.arg(&args.generation.replid).arg(args.at_least);
+    let mut call = SCRIPT.call(&[redis.keys().heartbeat(), redis.keys().installation()]);
+    call.arg(&args.generation.replid).arg(args.at_least).arg(&args.generation.installation_id);
     let mut connection = redis.pooled().await?;
     let Value::Array(reply) = SCRIPT.run(&mut connection, &call).await? else {
         return Err(Error::Malformed("heartbeat"));
@@ -47,6 +49,7 @@ pub async fn heartbeat(redis: &Redis, args: Args<'_>) -> Result<Reply> {
         (Some("beat"), Some(count)) => Ok(Reply::Beat(count.unsigned_abs())),
         (Some("behind"), Some(count)) => Ok(Reply::Behind(count.unsigned_abs())),
         (Some("other_generation"), None) => Ok(Reply::OtherGeneration),
+        (Some("other_installation"), None) => Ok(Reply::OtherInstallation),
         _ => Err(Error::Malformed("heartbeat")),
     }
 }

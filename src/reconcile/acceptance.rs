@@ -65,7 +65,14 @@ impl Acceptance {
             started_at: UnixMs(at.0.saturating_sub_unsigned(facts.uptime_s.saturating_mul(1_000))),
             ..self.evidence(facts, last.as_ref()).await?
         };
+        let installation_id = self.installation_id().await?;
+        let found = facts::installation_id(&self.redis).await?;
+        let is_other = found.is_some_and(|found| found != installation_id);
         let reason = match judge(facts, last.as_ref(), &evidence) {
+            // What is in a Redis of others is neither judged nor recovered.
+            judgement if is_other && judgement != Judgement::Doubtful(Doubt::UnknownCoupons) => {
+                return Err(Unproven::Doubtful(Doubt::OtherInstallation));
+            }
             Judgement::Doubtful(doubt) => return Err(Unproven::Doubtful(doubt)),
             Judgement::Refused(doubt) => {
                 self.remember(last.as_ref(), &facts.run_id).await?;
@@ -89,8 +96,19 @@ impl Acceptance {
             heartbeat,
             seen_at,
         };
-        let accepted = Accepted { generation_no, epoch, run_id, replid, durability };
+        let accepted =
+            Accepted { generation_no, epoch, run_id, replid, durability, installation_id };
         Ok((accepted, is_written.then_some(counted)))
+    }
+
+    /// The id of this installation. A process that only reads may find none, and then writes none
+    /// into Redis either: without an id there is no generation in which it would count.
+    async fn installation_id(&self) -> Result<String, Unproven> {
+        match self.store.installation_id().await? {
+            Some(installation_id) => Ok(installation_id),
+            None if self.standing == Standing::Onlooker => Ok(String::new()),
+            None => Ok(self.store.name_installation().await?),
+        }
     }
 
     /// Writes into the last generation what was counted in it while the database was away. This

@@ -82,6 +82,9 @@ impl Heartbeat {
             }
             Ok(Reply::Behind(_)) => return fell(),
             Ok(Reply::OtherGeneration) => return Err(Unproven::Changed(Doubt::Changed)),
+            Ok(Reply::OtherInstallation) => {
+                return Err(Unproven::Doubtful(Doubt::OtherInstallation));
+            }
             // Redis may be full, for example. The persister must go on to make room, so this beat
             // is skipped.
             Err(redis::Error::Refused(error)) => {

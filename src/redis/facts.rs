@@ -224,6 +224,15 @@ pub async fn heartbeat(redis: &Redis) -> Result<u64> {
     Ok(count.unwrap_or(0))
 }
 
+/// The installation to which this Redis belongs, if it was ever used.
+///
+/// # Errors
+/// Those of any call.
+pub async fn installation_id(redis: &Redis) -> Result<Option<String>> {
+    let mut connection = redis.pooled().await?;
+    ask(&mut connection, cmd("GET").arg(redis.keys().installation())).await
+}
+
 /// The first number of a version; 0 when the text is not a version.
 fn major_of(version: &str) -> u64 {
     version.split('.').next().and_then(|number| number.parse().ok()).unwrap_or_default()

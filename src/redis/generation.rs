@@ -24,6 +24,8 @@ pub struct Accepted {
     /// `master_replid` of the data; the scripts compare it.
     pub replid: String,
     pub durability: Durability,
+    /// The id that the database has, and that this Redis gets.
+    pub installation_id: String,
 }
 
 impl Accepted {

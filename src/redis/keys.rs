@@ -54,6 +54,11 @@ impl Keys {
         format!("{}:heartbeat", self.prefix)
     }
 
+    /// String: the id of the installation to which this Redis belongs.
+    pub fn installation(&self) -> String {
+        format!("{}:installation", self.prefix)
+    }
+
     /// String: the servers that want to read the holders of sold-out coupons, in their order.
     pub fn readers(&self) -> String {
         format!("{}:readers", self.prefix)
@@ -65,10 +70,11 @@ impl Keys {
     }
 
     /// The keys of the dry run of all scripts, which nothing else uses or finds: a coupon hash, its
-    /// holders, a stream, its count, a heartbeat and readers.
-    pub(crate) fn of_dry_run(&self) -> [String; 6] {
-        ["coupon", "holders", "records", "unpersisted", "heartbeat", "readers"]
-            .map(|name| format!("{}:{{s00}}:probe:{name}", self.prefix))
+    /// holders, a stream, its count, a heartbeat, readers and an installation.
+    pub(crate) fn of_dry_run(&self) -> [String; 7] {
+        let names =
+            ["coupon", "holders", "records", "unpersisted", "heartbeat", "readers", "installation"];
+        names.map(|name| format!("{}:{{s00}}:probe:{name}", self.prefix))
     }
 
     /// The two keys of every act except preload, in the order of the scripts' headers.

@@ -117,6 +117,8 @@ pub(super) trait Dialect: Bulk {
     const GREATEST: &'static str;
     /// The clock of the database in milliseconds since 1970.
     const NOW_MS: &'static str;
+    /// A random id of 32 hex digits, another one at each call.
+    const RANDOM_ID: &'static str;
     /// The columns of [`StoredTicket`].
     const TICKET_COLUMNS: &'static str;
 

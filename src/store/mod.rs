@@ -13,6 +13,7 @@ mod dialect;
 mod error;
 mod generations;
 mod health;
+mod installation;
 mod last_commit;
 mod open;
 mod pool;
@@ -33,6 +34,7 @@ pub use decide::{Cancelled, Intended, after};
 pub use error::{Error, Result};
 pub use generations::Generations;
 pub use health::Health;
+pub use installation::Installation;
 pub use open::new;
 pub use records::Records;
 pub use recoveries::Recoveries;
@@ -42,6 +44,12 @@ pub use tickets::{Counts, Tickets, UserCursor};
 
 /// What the rest of the program needs from a database. Every method is one transaction or one
 /// statement with a time-out; lists are bounded by their `limit_rows`.
-pub trait Store: Coupons + Acts + Tickets + Generations + Records + Recoveries + Health {}
+pub trait Store:
+    Coupons + Acts + Tickets + Generations + Installation + Records + Recoveries + Health
+{
+}
 
-impl<S: Coupons + Acts + Tickets + Generations + Records + Recoveries + Health> Store for S {}
+impl<S> Store for S where
+    S: Coupons + Acts + Tickets + Generations + Installation + Records + Recoveries + Health
+{
+}

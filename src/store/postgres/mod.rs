@@ -53,6 +53,7 @@ impl Dialect for PostgresStore {
     const FOR_UPDATE: &'static str = " FOR UPDATE";
     const GREATEST: &'static str = "GREATEST";
     const NOW_MS: &'static str = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint";
+    const RANDOM_ID: &'static str = "replace(gen_random_uuid()::text, '-', '')";
     /// Narrow integers are cast to the type that every dialect reads.
     const TICKET_COLUMNS: &'static str = "tickets.coupon_id, epoch::bigint AS epoch, \
          tickets.serial, tickets.user_id, tickets.claim::bigint AS claim, issued_at_ms, source, \

@@ -46,6 +46,7 @@ impl Dialect for SqliteStore {
     const FOR_UPDATE: &'static str = "";
     const GREATEST: &'static str = "MAX";
     const NOW_MS: &'static str = "CAST(unixepoch('now', 'subsec') * 1000 AS INTEGER)";
+    const RANDOM_ID: &'static str = "lower(hex(randomblob(16)))";
     const TICKET_COLUMNS: &'static str = "tickets.coupon_id, epoch, tickets.serial, \
          tickets.user_id, tickets.claim, issued_at_ms, source, status";
 

@@ -75,3 +75,15 @@ async fn a_count_below_the_one_that_was_seen_is_told_and_left_as_it_is_i3_i4() {
     assert_eq!(beat(&stage, 3).await.unwrap(), Reply::Behind(0));
     assert_eq!(stage.world().await, []);
 }
+
+#[tokio::test]
+async fn a_redis_gets_its_installation_once_and_counts_for_no_other_i4() {
+    let mut stage = Stage::empty().await;
+    beat(&stage, 0).await.unwrap();
+    let named = facts::installation_id(stage.redis()).await.unwrap();
+    assert_eq!(named.as_ref(), Some(&stage.accepted.installation_id));
+    let before = stage.world().await;
+    stage.accepted.installation_id = "b".repeat(32);
+    assert_eq!(beat(&stage, 0).await.unwrap(), Reply::OtherInstallation);
+    assert!(stage.world().await == before);
+}

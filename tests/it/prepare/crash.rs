@@ -106,6 +106,7 @@ async fn an_act_whose_reply_was_lost_is_settled_as_it_was_applied_and_not_applie
         run_id: facts.run_id,
         replid: facts.replid,
         durability: Durability::Always,
+        installation_id: "a".repeat(32),
     };
     // A stopped server cannot finish it in between.
     server.signal(Signal::STOP);

@@ -3,6 +3,7 @@
 
 mod benign;
 mod forgotten;
+mod installation;
 mod outage;
 mod promoted;
 mod prover;

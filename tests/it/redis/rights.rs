@@ -46,6 +46,7 @@ async fn accepted(redis: &PlainRedis) -> Accepted {
         run_id: facts.run_id,
         replid: facts.replid,
         durability: Durability::Always,
+        installation_id: "a".repeat(32),
     }
 }
 

@@ -6,6 +6,7 @@ mod conflicts;
 mod coupons;
 mod failover;
 mod generations;
+mod installation;
 mod migrating;
 mod opening;
 mod persisting;

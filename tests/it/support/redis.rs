@@ -55,6 +55,7 @@ impl PrivateRedis {
             run_id: facts.run_id,
             replid: facts.replid,
             durability: Durability::Always,
+            installation_id: "a".repeat(32),
         }
     }
 

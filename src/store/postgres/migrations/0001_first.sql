@@ -142,3 +142,10 @@ CREATE TABLE recoverers (
     CONSTRAINT recoverers_pk PRIMARY KEY (recoverer_no),
     CONSTRAINT recoverers_one CHECK (recoverer_no = 1)
 );
+
+CREATE TABLE installation (
+    installation_no SMALLINT NOT NULL,
+    installation_id TEXT NOT NULL,
+    CONSTRAINT installation_pk PRIMARY KEY (installation_no),
+    CONSTRAINT installation_one CHECK (installation_no = 1)
+);

@@ -145,3 +145,10 @@ CREATE TABLE recoverers (
     CONSTRAINT recoverers_pk PRIMARY KEY (recoverer_no),
     CONSTRAINT recoverers_one CHECK (recoverer_no = 1)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE installation (
+    installation_no INTEGER NOT NULL,
+    installation_id TEXT NOT NULL,
+    CONSTRAINT installation_pk PRIMARY KEY (installation_no),
+    CONSTRAINT installation_one CHECK (installation_no = 1)
+) STRICT, WITHOUT ROWID;
