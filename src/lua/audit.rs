@@ -21,11 +21,13 @@ pub(super) static SCRIPT: LazyLock<Script> =
 /// The coupon to read.
 pub type Args<'a> = &'a CouponId;
 
+const MALFORMED: Error = Error::Malformed("audit");
+
 /// What the script replies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
     Balance(Box<Balance>),
-    /// Redis does not have the coupon.
+    /// Redis does not have the coupon, or not all of it: it is being recovered.
     Unknown,
 }
 
@@ -95,24 +97,34 @@ fn call(redis: &Redis, id: &CouponId) -> Cmd {
 }
 
 fn parse(reply: Value) -> Result<Reply> {
-    let Value::Array(reply) = reply else { return Err(Error::Malformed("audit")) };
+    let Value::Array(reply) = reply else { return Err(MALFORMED) };
     match (reply.first().and_then(text), reply.len()) {
         (Some("unknown"), 1) => Ok(Reply::Unknown),
         (Some("balance"), 9) => {
-            balance(&reply).map(Box::new).map(Reply::Balance).ok_or(Error::Malformed("audit"))
+            let (hash, stock) = hash(&reply[3]).zip(text(&reply[4])).ok_or(MALFORMED)?;
+            let terms = hash.get("terms").and_then(|terms| Terms::parse(terms)).ok_or(MALFORMED)?;
+            if stock.is_empty() && terms.state == "recovering" {
+                return Ok(Reply::Unknown);
+            }
+            let stock = Stock::parse(stock).ok_or(MALFORMED)?;
+            let balance = balance(&reply, &hash, &terms, &stock).ok_or(MALFORMED)?;
+            Ok(Reply::Balance(Box::new(balance)))
         }
-        _ => Err(Error::Malformed("audit")),
+        _ => Err(MALFORMED),
     }
 }
 
-fn balance(reply: &[Value]) -> Option<Balance> {
-    let Value::Array(pairs) = &reply[3] else { return None };
-    let hash: HashMap<&str, &str> = pairs
-        .chunks_exact(2)
-        .map(|pair| Some((text(&pair[0])?, text(&pair[1])?)))
-        .collect::<Option<_>>()?;
-    let terms = Terms::parse(hash.get("terms")?)?;
-    let stock = Stock::parse(text(&reply[4])?)?;
+fn hash(pairs: &Value) -> Option<HashMap<&str, &str>> {
+    let Value::Array(pairs) = pairs else { return None };
+    pairs.chunks_exact(2).map(|pair| Some((text(&pair[0])?, text(&pair[1])?))).collect()
+}
+
+fn balance(
+    reply: &[Value],
+    hash: &HashMap<&str, &str>,
+    terms: &Terms<'_>,
+    stock: &Stock,
+) -> Option<Balance> {
     let size = |position: usize| number(&reply[position]).map(i64::unsigned_abs);
     let available = size(2)?;
     let unwritten = match hash.get("unwritten").copied().unwrap_or_default() {

@@ -62,6 +62,8 @@ pub struct Recoverer {
     recovery: Option<Recovery>,
     /// The last generation, its count, and since when this process sees this count.
     last_count: Option<((u64, u64), Instant)>,
+    /// Why the last step failed.
+    failure: Option<String>,
 }
 
 impl Recoverer {
@@ -86,6 +88,7 @@ impl Recoverer {
             after: None,
             recovery: None,
             last_count: None,
+            failure: None,
         }
     }
 
@@ -105,10 +108,18 @@ impl Recoverer {
     /// The step is done if there may be more to do at once. Every call has its time-out; a coupon
     /// takes some milliseconds for each page of its tickets.
     pub async fn step(&mut self) -> Stepped {
-        let stepped = self.go_on().await.unwrap_or_else(|error| {
-            tracing::debug!(%error, "a recovery did not go on");
-            Stepped::Failed
-        });
+        let stepped = self.go_on().await;
+        let failure = stepped.as_ref().err().map(ToString::to_string);
+        // The same failure comes at every step as long as its cause lasts. Without a recovery of
+        // its own, others say what is wrong.
+        if failure != self.failure
+            && self.recovery.is_some()
+            && let Some(error) = &failure
+        {
+            tracing::warn!(error, "a recovery does not go on");
+        }
+        self.failure = failure;
+        let stepped = stepped.unwrap_or(Stepped::Failed);
         self.tell();
         stepped
     }

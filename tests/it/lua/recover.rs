@@ -2,6 +2,7 @@
 
 use firstcome::domain::act::ActResult;
 use firstcome::domain::ticket::Serial;
+use firstcome::lua::audit::{self, audit};
 use firstcome::lua::recover::{self, Reply, Stopped, recover};
 use firstcome::lua::refill::{self, refill};
 use firstcome::lua::reopen::{self, reopen};
@@ -56,4 +57,13 @@ async fn the_mark_of_a_pause_is_told_and_a_count_that_is_gone_is_made_again_i5_i
     assert_eq!((version, unwritten.as_str()), (1, "pause"));
     let count: u64 = stage.private.ask(redis::cmd("GET").arg("fc:{s04}:unpersisted")).await;
     assert_eq!(count, 2);
+}
+
+#[tokio::test]
+async fn a_coupon_that_has_no_stock_yet_is_recovering_to_whoever_looks() {
+    let stage = Stage::with(10).await;
+    stage.private.ask::<()>(&redis::cmd("FLUSHALL")).await;
+    stop(&stage, 2).await;
+    let reply = audit(stage.redis(), &stage.coupon_id).await.unwrap();
+    assert_eq!(reply, audit::Reply::Unknown);
 }
