@@ -21,7 +21,7 @@ lint: ## check the formatting and the lints
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
 
-chaos: ## kill, stop and disconnect everything for four minutes, and check the promises (SECONDS=240 PART=redis|server|database|network SEED=1)
+chaos: ## kill, stop and disconnect everything for four minutes, and check the promises (SECONDS=240 PART=redis|server|database|network|recovery SEED=1)
 	@.make/ensure cargo redis postgres
 	FIRSTCOME_CHAOS_SECONDS=$(or $(SECONDS),240) FIRSTCOME_CHAOS_PART=$(PART) FIRSTCOME_CHAOS_SEED=$(SEED) cargo test --locked --test it -- --nocapture chaos::
 
