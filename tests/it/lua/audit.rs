@@ -98,6 +98,9 @@ async fn it_answers_when_memory_is_full_and_when_a_part_was_lost() {
 
     // The stock goes with the holders.
     stage.delete(&stage.holders()).await;
+    let told = audit(stage.redis(), &stage.coupon_id).await.unwrap();
+    assert_eq!(told, Reply::Unknown, "it is being recovered");
+    stage.set_field("state", "open").await;
     let told = audit(stage.redis(), &stage.coupon_id).await;
     assert!(matches!(told, Err(Error::Malformed(_))), "{told:?}");
 }
