@@ -72,7 +72,8 @@ pub const TURN_ASK_AGAIN: Duration = Duration::from_millis(50);
 /// How long it waits at most.
 pub const TURN_ASK_AGAIN_MAX: Duration = Duration::from_secs(1);
 
-/// Tickets that a server remembers as a witness: about 15 MB.
+/// Tickets that a server remembers as a witness, of those that it issued and of those that it
+/// replayed: about 15 MB each.
 pub const WITNESSES_MAX_TICKETS: usize = 100_000;
 /// How long the servers have to write down what they told, before a recovery counts the tickets.
 pub const WITNESS_WAIT: Duration = Duration::from_millis(2_500);

@@ -23,16 +23,14 @@ pub(super) fn witness(
         source: SOURCE_ISSUE.to_owned(),
         holders: vec![holder],
     };
-    let mut issued: Option<Record> = None;
+    let (mut issued, mut replayed): (Option<Record>, _) = (None, Vec::new());
     for (answer, holder) in answered.answers.iter().zip(holders) {
         match (answer, &mut issued) {
             (Answer::Issued(_), Some(issued)) => issued.holders.push(holder.clone()),
             (Answer::Issued(held), none) => *none = Some(record(held, holder.clone())),
-            (Answer::Replayed(held), _) => witnesses.add(record(held, holder.clone())),
+            (Answer::Replayed(held), _) => replayed.push(record(held, holder.clone())),
             _ => {}
         }
     }
-    if let Some(issued) = issued {
-        witnesses.add(issued);
-    }
+    witnesses.add(issued, replayed);
 }
