@@ -97,6 +97,12 @@ fn state(row: State, unwritten: &str) -> &'static str {
 /// The result of an intended act, as its script would decide.
 fn decided(coupon: &Coupon, act: &Act, out: u64, stopped: &Stopped) -> ActResult {
     let is_closed = coupon.state == State::Closed;
+    let (is_marked, target) = match &act.change {
+        Change::Pause => (stopped.unwritten.contains("pause"), Some(State::Paused)),
+        Change::Resume => (false, Some(State::Open)),
+        Change::Close => (stopped.unwritten.contains("close"), Some(State::Closed)),
+        _ => (false, None),
+    };
     let (mut total, mut version) = (coupon.definition.total, coupon.version + 1);
     match &act.change {
         Change::Restock { delta } => {
@@ -109,13 +115,13 @@ fn decided(coupon: &Coupon, act: &Act, out: u64, stopped: &Stopped) -> ActResult
             }
             total = changed;
         }
-        Change::Pause | Change::Resume if is_closed => {
+        Change::Pause | Change::Resume if is_closed && !is_marked => {
             return ActResult::Refused(ActRefusal::AlreadyClosed);
         }
         Change::Resume if !stopped.unwritten.is_empty() => {
             return ActResult::Refused(ActRefusal::Superseded);
         }
-        Change::Close if is_closed => version = coupon.version,
+        _ if !is_marked && target == Some(coupon.state) => version = coupon.version,
         _ => {}
     }
     ActResult::Applied(Applied { version, total, remaining: total.saturating_sub(out) })

@@ -113,3 +113,22 @@ fn a_coupon_gets_the_state_that_it_had_i7_i8() {
         assert!(of(state, unwritten).starts_with(word), "{unwritten}");
     }
 }
+
+#[test]
+fn an_intended_act_is_decided_as_its_script_decides() {
+    let of = |state, unwritten: &str, change| {
+        let stopped = Stopped { unwritten: unwritten.to_owned(), ..Stopped::default() };
+        let acts = vec![preload(), act(2, change, None)];
+        planned(Coupon { state, ..coupon() }, acts, &stopped).result.to_string()
+    };
+    // What is done already makes no version.
+    assert_eq!(of(State::Paused, "", Change::Pause), "applied 4 100 65");
+    assert_eq!(of(State::Open, "", Change::Resume), "applied 4 100 65");
+    assert_eq!(of(State::Closed, "", Change::Close), "applied 4 100 65");
+    assert_eq!(of(State::Open, "", Change::Pause), "applied 5 100 65");
+    // A pause that went to Redis first is applied, also if a close followed it.
+    assert_eq!(of(State::Open, "pause", Change::Pause), "applied 5 100 65");
+    assert_eq!(of(State::Closed, "pause close", Change::Pause), "applied 5 100 65");
+    assert_eq!(of(State::Closed, "", Change::Pause), "refused already_closed");
+    assert_eq!(of(State::Paused, "pause", Change::Resume), "refused superseded");
+}
