@@ -39,8 +39,17 @@ impl Left<'_> {
             let Some(last) = entries.last() else { return Ok(()) };
             after.clone_from(&last.id);
             let is_last = entries.len() < RECORDS_MAX;
-            let records: Vec<Record> =
-                entries.into_iter().filter_map(|entry| entry.record.ok()).collect();
+            let mut records: Vec<Record> = Vec::new();
+            for entry in entries {
+                match entry.record {
+                    Ok(record) => records.push(record),
+                    // The persister reports it too, and it stays in the stream.
+                    Err(error) => {
+                        let (id, shard) = (entry.id, shard.number());
+                        tracing::error!(record.id = %id, shard, %error, "not recovered");
+                    }
+                }
+            }
             self.store.persist(&records).await?;
             if is_last {
                 return Ok(());
