@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::domain::coupon::CouponId;
-use crate::domain::generation::RECOVERY;
+use crate::domain::generation::{Generation, RECOVERY};
 use crate::domain::limits::{COUNT_SILENCE, WITNESS_WAIT};
 use crate::domain::time::UnixMs;
 use crate::domain::witnesses::Witnesses;
@@ -125,12 +125,13 @@ impl Recoverer {
     }
 
     async fn go_on(&mut self) -> Result<Stepped> {
-        self.bear_witness().await?;
+        let Some(last) = self.store.last_generation().await? else { return Ok(Stepped::Idle) };
+        self.bear_witness(&last).await?;
         let life = self.redis.generation().current();
         let accepted = match life {
             Life::Doubtful(_) if !self.is_unasked => return Ok(Stepped::Idle),
             Life::Doubtful(doubt) if doubt.may_be_recovered() => {
-                if !self.is_abandoned().await? {
+                if !self.is_abandoned(&last) {
                     return Ok(Stepped::Idle);
                 }
                 self.recovery = self.fence().begin_life(self.has_proven).await?;
@@ -166,14 +167,13 @@ impl Recoverer {
 
     /// Whether nobody counts the accepted generation any more. A server that still does issues from
     /// another Redis: this one is a new one beside it, or the address of another one.
-    async fn is_abandoned(&mut self) -> Result<bool> {
-        let Some(last) = self.store.last_generation().await? else { return Ok(false) };
+    fn is_abandoned(&mut self, last: &Generation) -> bool {
         let count = (last.generation_no, last.heartbeat);
         match self.last_count {
-            Some((known, since)) if known == count => Ok(since.elapsed() >= COUNT_SILENCE),
+            Some((known, since)) if known == count => since.elapsed() >= COUNT_SILENCE,
             _ => {
                 self.last_count = Some((count, Instant::now()));
-                Ok(false)
+                false
             }
         }
     }
@@ -203,8 +203,7 @@ impl Recoverer {
     /// Writes down what this process told: the tickets may be in no row, and Redis may have
     /// forgotten them. A server that still issues from the last life learns of the recovery within
     /// a second, so what it told until then is written too.
-    async fn bear_witness(&mut self) -> Result<()> {
-        let Some(last) = self.store.last_generation().await? else { return Ok(()) };
+    async fn bear_witness(&mut self, last: &Generation) -> Result<()> {
         let generation = self.redis.generation();
         if let Life::Proven(accepted) = generation.current()
             && accepted.generation_no < last.generation_no
