@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use firstcome::domain::coupon::CouponId;
+use firstcome::domain::limits::COUNT_SILENCE;
 use firstcome::redis::keys::Keys;
 
 use super::{Place, Told, assert_gives_the_rest, assert_persisted, issue_to, recovered};
@@ -92,6 +93,10 @@ async fn a_redis_with_a_coupon_of_another_database_is_never_taken_over_i1_i3() {
     let () = place.redis.ask(&format!("EVAL {swap} 1 {foreign}")).await;
     let is_told = async || server.get("/readyz").await.body.contains("flushed");
     eventually_holds("the reason", is_told).await;
+    // The recoverer looks twice per second, and begins when nobody has counted for COUNT_SILENCE.
+    let looks = async || server.metric("firstcome_loop_steps_total{loop=\"recoverer\"").await;
+    let enough = looks().await + 2.0 * COUNT_SILENCE.as_secs_f64() + 3.0;
+    eventually_holds("more looks than that", async || looks().await >= enough).await;
     assert_eq!(server.issue("summer", "new").await.code(), "recovering");
     assert_eq!(place.redis.ask::<u64>("DBSIZE").await, 1, "nothing is loaded");
     let () = place.redis.ask(&format!("DEL {foreign}")).await;
