@@ -127,8 +127,11 @@ impl<'a> Checker<'a> {
             if row != **ticket {
                 found.push((Broken::Lost, format!("{user} was told {ticket}, the row is {row}")));
             }
-            let held = self.kept.held_serials.get(*user);
-            if held.is_none_or(|serial| ticket["serial"] != *serial) {
+            let held = self.kept.held.get(*user);
+            let is_same = |(serial, issued_at): &(u64, String)| {
+                ticket["serial"] == *serial && ticket["issued_at"] == **issued_at
+            };
+            if !held.is_some_and(is_same) {
                 let sentence = format!("{user} was told {ticket}, Redis has {held:?}");
                 found.push((Broken::Forgotten, sentence));
             }
@@ -188,7 +191,8 @@ impl<'a> Checker<'a> {
             }
         }
         instants.extend(self.tickets.values().map(|(call, _)| (call.answered, 0, 1)));
-        instants.sort();
+        // At one instant, what was added comes first.
+        instants.sort_by_key(|(at, _, taken)| (*at, *taken));
         let (mut room, mut told) = (total_at_first, 0);
         for (at, added, taken) in instants {
             (room, told) = (room + added, told + taken);
@@ -200,7 +204,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Wins that must not be: all questions of a winner came after a refusal that was still true.
+    /// Wins that must not be: what gave the ticket came after a refusal that was still true.
     fn refusals(&self, found: &mut Found) {
         let sold_out = self.calls.iter().filter(|call| is_refusal(call, "sold_out"));
         let raises = |asked: &Asked| matches!(asked, Asked::Restock { .. } | Asked::Cancel { .. });
@@ -214,8 +218,8 @@ impl<'a> Checker<'a> {
         self.wins_after(closes, Broken::WhileStopped, Duration::ZERO, |_| false, found);
     }
 
-    /// Reports each user whose first question was sent after one of these calls was answered, and
-    /// who won, though no act that ends it can have had its effect between.
+    /// Reports each user who won, and whose first question that can have given the ticket was sent
+    /// after one of these calls was answered, though no act that ends it can have had its effect between.
     fn wins_after(
         &self,
         ends: impl Iterator<Item = &'a Call>,
@@ -231,10 +235,12 @@ impl<'a> Checker<'a> {
             .collect();
         let ends: Vec<&Call> = ends.collect();
         for (user, (won, _)) in &self.tickets {
-            let asked = self.by_user[user][0].sent;
+            // A refusal gave nothing, so the ticket came with a later question.
+            let mut questions = self.by_user[user].iter().filter(|call| call.may_have_happened());
+            let asked = questions.next().map_or(won.sent, |call| call.sent);
             let is_undone = |end: &Call| {
                 undone.iter().any(|call| {
-                    call.sent < won.answered && call.over().saturating_add(later) > end.sent
+                    call.sent <= won.answered && call.over().saturating_add(later) > end.sent
                 })
             };
             if let Some(end) = ends.iter().find(|end| asked > end.answered && !is_undone(end)) {

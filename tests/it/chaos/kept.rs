@@ -16,8 +16,8 @@ use crate::support::server::Server;
 pub struct Kept {
     /// Every ticket, in the order of the serials, as admins export it.
     pub rows: Vec<Value>,
-    /// The serial of each user's held ticket.
-    pub held_serials: HashMap<String, u64>,
+    /// The serial and the time of issue of each user's held ticket.
+    pub held: HashMap<String, (u64, String)>,
     /// Whether serials may have gaps, because the coupon was recovered.
     pub may_have_gaps: bool,
     /// The total with which the coupon was preloaded.
@@ -49,10 +49,13 @@ impl Kept {
         let held: HashMap<String, String> =
             redis::cmd("HGETALL").arg(key).query_async(&mut connection).await.unwrap();
         let held = held.into_iter().filter(|(user, _)| !user.is_empty());
-        let serial = |text: String| HeldTicket::parse(&text).unwrap().serial.0;
+        let told = |text: String| {
+            let held = HeldTicket::parse(&text).unwrap();
+            (held.serial.0, held.issued_at.to_string())
+        };
         let rows = winners(server, coupon).await;
         Self {
-            held_serials: held.map(|(user, text)| (user, serial(text))).collect(),
+            held: held.map(|(user, text)| (user, told(text))).collect(),
             may_have_gaps: number("epoch") > 1,
             rows,
             total_at_first,

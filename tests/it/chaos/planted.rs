@@ -9,6 +9,8 @@ use super::checker::{Broken, broken};
 use super::history::{Asked, Call, Told};
 use super::kept::Kept;
 
+const ISSUED_AT: &str = "2026-12-01T00:00:00.000Z";
+
 /// A call from this second to the next one.
 fn call(at_s: u64, asked: Asked, told: Told) -> Call {
     let sent = Duration::from_secs(at_s);
@@ -21,7 +23,13 @@ fn issue(at_s: u64, user: &str, told: Told) -> Call {
 
 fn ticket(user: &str, serial: u64) -> Value {
     let id = format!("summer.{serial}");
-    json!({ "id": id, "user_id": user, "serial": serial, "code": format!("code-{serial}") })
+    json!({
+        "id": id,
+        "user_id": user,
+        "serial": serial,
+        "code": format!("code-{serial}"),
+        "issued_at": ISSUED_AT,
+    })
 }
 
 fn restock(delta: u64) -> Asked {
@@ -79,7 +87,7 @@ fn kept() -> Kept {
             row("dan", 3, "cancelled"),
             row("eve", 4, "accepted"),
         ],
-        held_serials: held.map(|(user, serial)| (user.to_owned(), serial)).into(),
+        held: held.map(|(user, serial)| (user.to_owned(), (serial, ISSUED_AT.to_owned()))).into(),
         may_have_gaps: false,
         total_at_first: 2,
         total: 3,
@@ -114,10 +122,13 @@ fn a_told_ticket_that_is_no_row_or_another_one_is_found_i3_i10() {
 
 #[test]
 fn a_told_ticket_that_redis_forgot_is_found_i10() {
-    let gone = found(|_, kept| kept.held_serials.retain(|user, _| user != "bob"));
+    let gone = found(|_, kept| kept.held.retain(|user, _| user != "bob"));
     assert_eq!(gone, [Broken::Forgotten]);
-    let other = found(|_, kept| kept.held_serials.extend([("bob".to_owned(), 9)]));
+    let other = found(|_, kept| kept.held.extend([("bob".to_owned(), (9, ISSUED_AT.to_owned()))]));
     assert_eq!(other, [Broken::Forgotten]);
+    let late = (2, "2026-12-01T00:00:00.001Z".to_owned());
+    let later = found(|_, kept| kept.held.extend([("bob".to_owned(), late)]));
+    assert_eq!(later, [Broken::Forgotten], "another time");
 }
 
 #[test]
@@ -149,6 +160,9 @@ fn more_tickets_than_there_are_or_were_is_found_i1() {
     // At the end all is right, but the third was told before there was a third.
     let early = found(|calls, _| calls[7].answered = Duration::from_millis(4_000));
     assert!(early.contains(&Broken::OverIssued), "{early:?}");
+    // A win at the instant at which stock was asked for is no violation.
+    let tie = found(|calls, _| calls[7].answered = Duration::from_secs(7));
+    assert_eq!(tie, []);
     // The restock was repeated with its key, so there are three before the cancel, and not four.
     let repeated = found(|calls, _| calls[13] = issue(9, "eve", Told::Ticket(ticket("eve", 4))));
     assert!(repeated.contains(&Broken::OverIssued), "{repeated:?}");
@@ -185,6 +199,15 @@ fn a_win_after_sold_out_without_new_stock_is_found_i8() {
         kept.total_at_first = 3;
     });
     assert_eq!(after, [Broken::AfterSoldOut]);
+    let asked_before = found(|calls, kept| {
+        calls.retain(|call| call.asked != restock(1));
+        kept.total_at_first = 3;
+        calls.insert(0, issue(0, "dan", refused(StatusCode::CONFLICT, "not_open")));
+        calls.retain(|call| call.asked != Asked::Issue { user: "eve".to_owned() });
+        kept.rows.pop();
+        kept.issued = 3;
+    });
+    assert_eq!(asked_before, [Broken::AfterSoldOut], "a refusal gave nothing");
     // An act whose outcome nobody knows may be done at any later time.
     let unknown = found(|calls, _| {
         calls.retain(|call| call.asked != restock(1));
@@ -205,10 +228,15 @@ fn a_win_after_sold_out_without_new_stock_is_found_i8() {
 fn a_win_after_a_told_pause_or_close_is_found_i8() {
     let paused = found(|calls, _| calls.retain(|call| call.asked != Asked::Resume));
     assert_eq!(paused, [Broken::WhileStopped]);
+    let asked_before = found(|calls, _| {
+        calls.retain(|call| call.asked != Asked::Resume);
+        calls.insert(0, issue(0, "eve", refused(StatusCode::CONFLICT, "not_open")));
+    });
+    assert_eq!(asked_before, [Broken::WhileStopped], "a refusal gave nothing");
     let closed = found(|calls, kept| {
         calls.push(issue(20, "fay", Told::Ticket(ticket("fay", 5))));
         kept.rows.push(row("fay", 5, "accepted"));
-        kept.held_serials.insert("fay".to_owned(), 5);
+        kept.held.insert("fay".to_owned(), (5, ISSUED_AT.to_owned()));
         (kept.issued, kept.total, kept.total_at_first) = (5, 4, 3);
     });
     assert_eq!(closed, [Broken::WhileStopped]);
