@@ -219,7 +219,8 @@ impl<'a> Checker<'a> {
     }
 
     /// Reports each user who won, and whose first question that can have given the ticket was sent
-    /// after one of these calls was answered, though no act that ends it can have had its effect between.
+    /// after one of these calls was answered, though no act that ends it can have had its effect
+    /// between.
     fn wins_after(
         &self,
         ends: impl Iterator<Item = &'a Call>,
@@ -228,11 +229,8 @@ impl<'a> Checker<'a> {
         is_undone_by: impl Fn(&Asked) -> bool,
         found: &mut Found,
     ) {
-        let undone: Vec<&Call> = self
-            .calls
-            .iter()
-            .filter(|call| is_undone_by(&call.asked) && call.may_have_happened())
-            .collect();
+        let may_undo = |call: &&Call| is_undone_by(&call.asked) && call.may_have_happened();
+        let undone: Vec<&Call> = self.calls.iter().filter(may_undo).collect();
         let ends: Vec<&Call> = ends.collect();
         for (user, (won, _)) in &self.tickets {
             // A refusal gave nothing, so the ticket came with a later question.
