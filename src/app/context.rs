@@ -16,7 +16,7 @@ use crate::embedded::{LocalRedis, data_dir, secrets};
 use crate::observe::{Gauges, Observer};
 use crate::prepare::Preparer;
 use crate::reconcile::{Prover, Sweep, Topology};
-use crate::recover::Recoverer;
+use crate::recover::{Mandate, Recoverer};
 use crate::redis::{self, Redis};
 use crate::settle::Settler;
 use crate::store::{self, Migrations, Store};
@@ -236,10 +236,13 @@ impl Context {
         getrandom::fill(&mut bytes).map_err(|error| Failure::Missing(error.to_string()))?;
         let name = HEXLOWER.encode(&bytes);
         let (store, witnesses) = (self.store.clone(), self.witnesses.clone());
-        let by_itself = self.settings.recovery == Recovery::Auto;
+        let mandate = match self.settings.recovery {
+            Recovery::Auto => Mandate::Safe,
+            Recovery::Ask => Mandate::None,
+        };
         Ok(Recoverer::new(&self.redis, store, witnesses, name, now)
             .reporting_to(self.health.clone())
-            .unasked(by_itself))
+            .mandated(mandate))
     }
 
     /// Waits for running statements, closes the database and stops a private Redis.

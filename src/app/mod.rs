@@ -7,6 +7,7 @@ mod examine;
 mod failure;
 mod loops;
 mod open_files;
+mod recovering;
 mod repeat;
 mod restarted;
 mod serve;
@@ -15,6 +16,7 @@ mod signals;
 pub use context::{Context, Database};
 pub use examine::Examination;
 pub use failure::Failure;
+pub use recovering::recover;
 pub use serve::{serve, work};
 
 use std::time::{SystemTime, UNIX_EPOCH};

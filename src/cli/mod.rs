@@ -7,6 +7,7 @@ mod coupon;
 mod doctor;
 mod layout;
 mod output;
+mod reconcile;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -75,6 +76,9 @@ enum Verb {
         #[command(flatten)]
         output: Output,
     },
+    /// Compare each ticket in Redis with its row, and recover with --apply; exit code 1 when they
+    /// differ
+    Reconcile(reconcile::Reconcile),
     /// Check that Redis and the database are safe to use; exit code 1 when they are not
     Doctor {
         /// Print a new key for FIRSTCOME_CODE_KEYS and do nothing else
@@ -195,6 +199,12 @@ async fn perform(cli: Cli) -> Result<(), Failure> {
             context.close().await;
             done?;
             say(format_args!("{id} is cancelled"))
+        }
+        Verb::Reconcile(reconcile) => {
+            let context = context_of(settings).await?;
+            let done = reconcile.perform(&context).await;
+            context.close().await;
+            done
         }
         Verb::Audit { id, output } => {
             let context = context_of(settings).await?;

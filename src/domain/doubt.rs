@@ -165,6 +165,20 @@ impl Doubt {
                 | Self::Restarted
         )
     }
+
+    /// Whether an operator may take over this Redis in spite of the doubt. A Redis of another
+    /// database is never taken over.
+    pub fn may_be_accepted(&self) -> bool {
+        let is_another = matches!(
+            self,
+            Self::Replaced
+                | Self::FailedOver
+                | Self::Promoted
+                | Self::RanBefore
+                | Self::RefusedBefore
+        );
+        is_another || self.may_be_recovered()
+    }
 }
 
 fn names(commands: &[String]) -> String {

@@ -64,6 +64,16 @@ pub fn holder_field(user: &UserId, claim: Claim) -> String {
     }
 }
 
+/// The (user, claim) of a field of the holders hash; `None` for the stock, and for what no script
+/// wrote.
+pub fn of_holder_field(field: &str) -> Option<(UserId, Claim)> {
+    let (user, claim) = match field.split_once('\n') {
+        None => (field, Claim::FIRST),
+        Some((user, claim)) => (user, Claim::parse(claim)?),
+    };
+    Some((UserId::parse(user)?, claim))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,6 +2,7 @@
 
 mod balance;
 mod contested;
+mod differences;
 mod encryption;
 mod error;
 mod gauges;
@@ -9,6 +10,7 @@ mod page;
 mod page_rows;
 mod ready;
 mod rows;
+mod serials;
 mod state;
 mod stuck;
 
@@ -22,6 +24,7 @@ use crate::store::{self, Counts, Store};
 use crate::telemetry::health::Health;
 
 pub use balance::Audit;
+pub use differences::{Difference, Kind};
 pub use error::Error;
 pub use gauges::Gauges;
 pub use page::{Page, PublicView};
@@ -98,6 +101,31 @@ impl Observer {
         let mut audit = Audit::of(id, &balance, before.persisted);
         audit.add(Rows::around(&*self.store, before, &balance).await?.faults(&balance));
         Ok(audit)
+    }
+
+    /// How Redis and the database differ in a coupon, ticket by ticket; reads all of its tickets on
+    /// both sides.
+    ///
+    /// # Errors
+    /// Those of any call; [`Error::CouponNotFound`], also for drafts.
+    pub async fn differences(&self, id: &CouponId) -> Result<Vec<Difference>, Error> {
+        differences::differences(&self.redis, &*self.store, id).await
+    }
+
+    /// How many tickets of a coupon can be out without a row: what its rows leave of its total.
+    ///
+    /// # Errors
+    /// Those of any call to the database; [`Error::CouponNotFound`], also for drafts.
+    pub async fn without_row_at_most(&self, id: &CouponId) -> Result<u64, Error> {
+        let coupon = preloaded(&*self.store, id).await?;
+        let counts = self.store.counts(id).await?;
+        let out = (counts.rows + counts.contested).saturating_sub(counts.cancelled);
+        Ok(coupon.definition.total.saturating_sub(out))
+    }
+
+    /// Why this life of Redis is not proven; `None` when it is.
+    pub fn doubt(&self) -> Option<String> {
+        self.redis.generation().proven().err().map(|doubt| doubt.to_string())
     }
 
     /// The audit of a coupon that Redis has and the database does not, or has as a draft: the

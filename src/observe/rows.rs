@@ -31,6 +31,19 @@ impl Rows {
 
     /// Differences of acts, state and tickets.
     pub(super) fn faults(&self, balance: &Balance) -> Vec<String> {
+        let mut faults = self.diverged(balance);
+        // A ticket that is no longer in a record was committed before.
+        if balance.shard_records == 0 && self.after.persisted < balance.issued {
+            faults.push(format!(
+                "{} tickets were issued, {} have rows, and none waits for the database (I3)",
+                balance.issued, self.after.persisted
+            ));
+        }
+        faults
+    }
+
+    /// Differences of acts and state.
+    pub(super) fn diverged(&self, balance: &Balance) -> Vec<String> {
         let mut faults = Vec::new();
         let number = balance.act_no;
         // Rows come first: an act that Redis has applied has a row, whatever is on its way.
@@ -61,13 +74,6 @@ impl Rows {
                     "state, version and total are {here:?} in the row, but {there:?} in Redis (I8)"
                 ));
             }
-        }
-        // A ticket that is no longer in a record was committed before.
-        if balance.shard_records == 0 && self.after.persisted < balance.issued {
-            faults.push(format!(
-                "{} tickets were issued, {} have rows, and none waits for the database (I3)",
-                balance.issued, self.after.persisted
-            ));
         }
         faults
     }

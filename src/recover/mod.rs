@@ -11,6 +11,7 @@ mod error;
 mod fence;
 mod lacking;
 mod lease;
+mod mandate;
 mod plan;
 mod recovery;
 mod refill;
@@ -31,9 +32,11 @@ use crate::store::Store;
 use crate::telemetry::health::{Health, Part, Report};
 use crate::telemetry::loops::Stepped;
 
+pub use mandate::Mandate;
+
 use error::{Error, Result};
 use fence::Fence;
-use lacking::lacking;
+use lacking::Search;
 use lease::Lease;
 use recovery::Recovery;
 use refill::Refill;
@@ -50,15 +53,15 @@ pub struct Recoverer {
     witnesses: Witnesses,
     lease: Lease,
     now: fn() -> UnixMs,
-    /// Whether it begins a recovery without being asked.
-    is_unasked: bool,
+    mandate: Mandate,
+    /// Coupons that the operator wants to be recovered.
+    ordered: Vec<CouponId>,
     health: Health,
     /// Whether this process has known a proven life.
     has_proven: bool,
     /// The last recovery, by its generation, and since when this process knows it.
     witnessed: Option<(u64, Instant)>,
-    /// The coupon after which the search for lacking coupons goes on.
-    after: Option<CouponId>,
+    search: Search,
     recovery: Option<Recovery>,
     /// The last generation, its count, and since when this process sees this count.
     last_count: Option<((u64, u64), Instant)>,
@@ -81,11 +84,12 @@ impl Recoverer {
             store,
             witnesses,
             now,
-            is_unasked: true,
+            mandate: Mandate::Safe,
+            ordered: Vec::new(),
             health: Health::default(),
             has_proven: false,
             witnessed: None,
-            after: None,
+            search: Search::default(),
             recovery: None,
             last_count: None,
             failure: None,
@@ -98,10 +102,31 @@ impl Recoverer {
         Self { health, ..self }
     }
 
-    /// Whether it begins a recovery without being asked.
+    /// Which recoveries it begins.
     #[must_use]
-    pub fn unasked(self, is_unasked: bool) -> Self {
-        Self { is_unasked, ..self }
+    pub fn mandated(self, mandate: Mandate) -> Self {
+        Self { mandate, ..self }
+    }
+
+    /// Also recovers these coupons, whatever they have.
+    #[must_use]
+    pub fn ordered(self, ordered: Vec<CouponId>) -> Self {
+        Self { ordered, ..self }
+    }
+
+    /// Whether nothing is left to recover, as far as it has looked.
+    pub fn is_done(&self) -> bool {
+        self.recovery.is_none() && self.ordered.is_empty() && self.search.has_found_none()
+    }
+
+    /// Why the last step failed.
+    pub fn failure(&self) -> Option<&str> {
+        self.failure.as_deref()
+    }
+
+    /// How many coupons are left in the recovery that this process leads.
+    pub fn left(&self) -> usize {
+        self.recovery.as_ref().map_or(0, |recovery| recovery.left.len())
     }
 
     /// Writes down what this process told, if a recovery began; begins one, or recovers one coupon.
@@ -129,29 +154,38 @@ impl Recoverer {
         self.bear_witness(&last).await?;
         let life = self.redis.generation().current();
         let accepted = match life {
-            Life::Doubtful(_) if !self.is_unasked => return Ok(Stepped::Idle),
-            Life::Doubtful(doubt) if doubt.may_be_recovered() => {
+            Life::Doubtful(doubt) if self.mandate.covers(&doubt) => {
                 if !self.is_abandoned(&last) {
                     return Ok(Stepped::Idle);
                 }
-                self.recovery = self.fence().begin_life(self.has_proven).await?;
+                let knows_all = self.has_proven || self.mandate == Mandate::Accept;
+                self.recovery = self.fence().begin_life(knows_all).await?;
                 return Ok(Stepped::Idle);
             }
             Life::Doubtful(_) => return Ok(Stepped::Idle),
             Life::Proven(accepted) => accepted,
         };
         self.has_proven = true;
-        if !self.is_unasked {
+        if self.mandate == Mandate::None {
             return Ok(Stepped::Idle);
         }
         match &self.recovery {
+            None if !self.ordered.is_empty() => {
+                let mut ordered = Vec::new();
+                for id in &self.ordered {
+                    ordered.extend(self.store.find_coupon(id).await?);
+                }
+                self.recovery = self.fence().begin_lacking(&accepted, ordered).await?;
+                if self.recovery.is_some() {
+                    self.ordered.clear();
+                }
+                Ok(Stepped::Idle)
+            }
             None => {
-                let after = self.after.as_ref();
-                let (lacking, next) = lacking(&self.redis, &*self.store, after).await?;
+                let lacking = self.search.next(&self.redis, &*self.store).await?;
                 if !lacking.is_empty() {
                     self.recovery = self.fence().begin_lacking(&accepted, lacking).await?;
                 }
-                self.after = next;
                 Ok(Stepped::Idle)
             }
             // The prover has not read the new epoch yet, or the servers are still writing.
@@ -234,7 +268,7 @@ impl Recoverer {
     }
 
     fn tell(&self) {
-        let left = self.recovery.as_ref().map_or(0, |recovery| recovery.left.len());
+        let left = self.left();
         let sentence = format!("coupons that are being recovered: {left}");
         let warnings = if left == 0 { Vec::new() } else { vec![sentence] };
         self.health.report(Part::Recovery, Report { reasons: Vec::new(), warnings });

@@ -8,7 +8,7 @@ use crate::domain::coupon::{CouponId, Shard};
 use crate::domain::limits::{BATCH_MAX_TICKETS, GROUP_MAX_REQUESTS, PAGE_MAX_ROWS};
 use crate::domain::record::{Record, SOURCE_ISSUE};
 use crate::domain::ticket::Serial;
-use crate::domain::user::{Claim, UserId};
+use crate::domain::user::{Claim, UserId, of_holder_field};
 use crate::redis::Redis;
 use crate::redis::generation::Accepted;
 use crate::redis::holders::{self, HeldTicket};
@@ -33,9 +33,14 @@ impl Left<'_> {
         let mut after = "-".to_owned();
         loop {
             self.lease.keep().await?;
-            let entries =
-                stream::entries_after(self.redis, self.accepted, shard, &after, RECORDS_MAX)
-                    .await?;
+            let entries = stream::entries_after(
+                self.redis,
+                &self.accepted.replid,
+                shard,
+                &after,
+                RECORDS_MAX,
+            )
+            .await?;
             let Some(last) = entries.last() else { return Ok(()) };
             after.clone_from(&last.id);
             let is_last = entries.len() < RECORDS_MAX;
@@ -64,7 +69,7 @@ impl Left<'_> {
         loop {
             self.lease.keep().await?;
             let (next, page) =
-                holders::page_of_holders(self.redis, self.accepted, id, cursor).await?;
+                holders::page_of_holders(self.redis, &self.accepted.replid, id, cursor).await?;
             let held: Vec<Record> =
                 page.iter().filter_map(|(field, value)| record_of(id, field, value)).collect();
             if !held.is_empty() {
@@ -101,10 +106,7 @@ impl Left<'_> {
 
 /// The ticket of a holder as a record; `None` for the stock, and for what no script wrote.
 fn record_of(id: &CouponId, field: &str, value: &str) -> Option<Record> {
-    let (user, claim) = match field.split_once('\n') {
-        None => (field, Claim::FIRST),
-        Some((user, claim)) => (user, Claim::parse(claim)?),
-    };
+    let holder = of_holder_field(field)?;
     let held = HeldTicket::parse(value)?;
     Some(Record {
         coupon_id: id.clone(),
@@ -112,6 +114,6 @@ fn record_of(id: &CouponId, field: &str, value: &str) -> Option<Record> {
         first_serial: held.serial,
         issued_at: held.issued_at,
         source: SOURCE_ISSUE.to_owned(),
-        holders: vec![(UserId::parse(user)?, claim)],
+        holders: vec![holder],
     })
 }

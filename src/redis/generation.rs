@@ -31,10 +31,15 @@ pub struct Accepted {
 impl Accepted {
     /// Whether a server with this reply to `INFO replication` has this generation.
     pub fn is_told_by(&self, replication: &str) -> bool {
-        let replid = format!("master_replid:{}", self.replid);
-        let says = |wanted: &str| replication.lines().any(|line| line.trim_end() == wanted);
-        says(&replid) && says("role:master")
+        is_master_of(&self.replid, replication)
     }
+}
+
+/// Whether a server with this reply to `INFO replication` is the master of this data.
+pub(super) fn is_master_of(replid: &str, replication: &str) -> bool {
+    let replid = format!("master_replid:{replid}");
+    let says = |wanted: &str| replication.lines().any(|line| line.trim_end() == wanted);
+    says(&replid) && says("role:master")
 }
 
 /// What is known about the life of the Redis data. Tickets are issued only from a proven one.

@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 
 use ::redis::{Value, cmd, pipe};
 
-use super::generation::Accepted;
+use super::generation::is_master_of;
 use super::terms::Stock;
 use super::{Error, Redis, Result, text};
 use crate::domain::coupon::CouponId;
@@ -65,20 +65,19 @@ fn time_of(digits: &str) -> Option<UnixMs> {
     ms.filter(|_| digits.len() == 7).map(UnixMs)
 }
 
-/// The tickets that a user has of a coupon under these claims; `None` for a claim without one.
+/// The tickets that these (user, claim) pairs have of a coupon; `None` for one without a ticket.
 ///
 /// # Errors
 /// Those of any call; [`Error::Malformed`] for a value that no script wrote.
 pub async fn held_tickets(
     redis: &Redis,
     coupon_id: &CouponId,
-    user_id: &UserId,
-    claims: &[Claim],
+    holders: &[(&UserId, Claim)],
 ) -> Result<Vec<Option<HeldTicket>>> {
     let mut connection = redis.pooled().await?;
     let mut question = cmd("HMGET");
     question.arg(redis.keys().holders(coupon_id));
-    for claim in claims {
+    for (user_id, claim) in holders {
         question.arg(holder_field(user_id, *claim));
     }
     let values: Vec<Option<String>> =
@@ -109,10 +108,11 @@ pub async fn last_serial(redis: &Redis, coupon_id: &CouponId) -> Result<Option<S
 /// again.
 ///
 /// # Errors
-/// [`Error::OtherGeneration`] when they are of another generation; those of any call.
+/// [`Error::OtherGeneration`] when this Redis is not the master with this replid; those of any
+/// call.
 pub async fn page_of_holders(
     redis: &Redis,
-    accepted: &Accepted,
+    replid: &str,
     coupon_id: &CouponId,
     cursor: u64,
 ) -> Result<(u64, Vec<(String, String)>)> {
@@ -122,7 +122,7 @@ pub async fn page_of_holders(
     let mut connection = redis.pooled().await?;
     let replies = question.query_async(&mut connection).await;
     let [page, replication]: [Value; 2] = replies.map_err(Error::of_call)?;
-    if !text(&replication).is_some_and(|told| accepted.is_told_by(told)) {
+    if !text(&replication).is_some_and(|told| is_master_of(replid, told)) {
         return Err(Error::OtherGeneration);
     }
     match page {

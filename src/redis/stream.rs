@@ -6,7 +6,7 @@ use std::time::Duration;
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{FromRedisValue, Pipeline, RedisError, Value, cmd, pipe};
 
-use super::generation::Accepted;
+use super::generation::{Accepted, is_master_of};
 use super::keys::GROUP;
 use super::{Error, Redis, Result, text};
 use crate::domain::coupon::Shard;
@@ -108,10 +108,11 @@ impl Reader {
 /// or not; an empty list means that there are none.
 ///
 /// # Errors
-/// [`Error::OtherGeneration`] when they are of another generation; those of any call.
+/// [`Error::OtherGeneration`] when this Redis is not the master with this replid; those of any
+/// call.
 pub async fn entries_after(
     redis: &Redis,
-    accepted: &Accepted,
+    replid: &str,
     shard: Shard,
     after: &str,
     count: usize,
@@ -124,7 +125,7 @@ pub async fn entries_after(
     let mut connection = redis.pooled().await?;
     let replies = question.query_async(&mut connection).await;
     let [rows, replication]: [Value; 2] = replies.map_err(Error::of_call)?;
-    match text(&replication).is_some_and(|told| accepted.is_told_by(told)) {
+    match text(&replication).is_some_and(|told| is_master_of(replid, told)) {
         true => entries_in(&rows, shard),
         false => Err(Error::OtherGeneration),
     }

@@ -111,8 +111,8 @@ impl Settler {
     ) -> Result<IssuedTicket, Error> {
         let claims: Vec<Claim> =
             (1..=crate::domain::limits::PER_USER_LIMIT_MAX).filter_map(Claim::new).collect();
-        let held_tickets =
-            holders::held_tickets(&self.redis, &id.coupon_id, user_id, &claims).await?;
+        let asked: Vec<_> = claims.iter().map(|claim| (user_id, *claim)).collect();
+        let held_tickets = holders::held_tickets(&self.redis, &id.coupon_id, &asked).await?;
         let found = claims.iter().zip(held_tickets).find_map(|(claim, held)| {
             held.filter(|held| held.serial == id.serial).map(|held| (*claim, held))
         });

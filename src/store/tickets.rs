@@ -50,6 +50,14 @@ pub trait Tickets: Send + Sync {
         limit_rows: u32,
     ) -> Result<Vec<TicketRow>>;
 
+    /// Those of these serials of a coupon that have rows, in order; at most
+    /// [`PAGE_MAX_ROWS`](crate::domain::limits::PAGE_MAX_ROWS) of them are asked for at once.
+    async fn tickets_with(
+        &self,
+        coupon_id: &CouponId,
+        serials: &[Serial],
+    ) -> Result<Vec<TicketRow>>;
+
     /// Coupons that Redis must have, with the greatest serial of their rows, in the order of their
     /// ids after this one (P2 step 6): no drafts, and none without a row whose preload is only
     /// intended.
@@ -145,6 +153,15 @@ impl<D: Dialect> Tickets for D {
         all::<StoredTicket, _>(self.read(&statement).await?)
     }
 
+    async fn tickets_with(
+        &self,
+        coupon_id: &CouponId,
+        serials: &[Serial],
+    ) -> Result<Vec<TicketRow>> {
+        let statement = with_serials::<D>(coupon_id, serials)?;
+        all::<StoredTicket, _>(self.read(&statement).await?)
+    }
+
     async fn last_serials(
         &self,
         after: Option<&CouponId>,
@@ -205,13 +222,17 @@ pub(super) async fn find_all<D: Dialect>(
     id: &CouponId,
     serials: &[Serial],
 ) -> Result<Vec<TicketRow>> {
+    let statement = with_serials::<D>(id, serials)?;
+    all::<StoredTicket, _>(D::read_in(transaction, &statement).await?)
+}
+
+fn with_serials<'a, D: Dialect>(id: &'a CouponId, serials: &[Serial]) -> Result<Statement<'a>> {
     let sql = format!(
         "SELECT {} FROM tickets WHERE coupon_id = $1 AND serial {} ORDER BY serial",
         D::TICKET_COLUMNS,
         D::among("$2")
     );
-    let statement = Statement::new(sql).bind(id.as_str()).bind(numbers(serials)?);
-    all::<StoredTicket, _>(D::read_in(transaction, &statement).await?)
+    Ok(Statement::new(sql).bind(id.as_str()).bind(numbers(serials)?))
 }
 
 /// Changes rows from accepted to cancelled (I7).

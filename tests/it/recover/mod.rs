@@ -2,6 +2,7 @@
 
 mod alone;
 mod beside;
+mod by_hand;
 mod crash;
 mod kept;
 mod whole;

@@ -95,7 +95,7 @@ async fn a_later_epoch_is_told_held_and_recorded_i5_i10() {
     assert_eq!((held.epoch, held.serial), (37, Serial(5_001)));
     assert_eq!(stage.issue("ada").await, Answer::Replayed(held));
     let user = UserId::parse("ada").unwrap();
-    let in_redis = holders::held_tickets(stage.redis(), &stage.coupon_id, &user, &[Claim::FIRST])
+    let in_redis = holders::held_tickets(stage.redis(), &stage.coupon_id, &[(&user, Claim::FIRST)])
         .await
         .unwrap();
     assert_eq!(in_redis, [Some(held)]);
