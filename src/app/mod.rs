@@ -18,6 +18,7 @@ pub use examine::Examination;
 pub use failure::Failure;
 pub use recovering::recover;
 pub use serve::{serve, work};
+pub use signals::told_to_stop;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -1,4 +1,4 @@
-//! What a signal means to a server.
+//! What a signal means to a process that runs until it is told to stop.
 
 use futures_util::future::select_all;
 use tokio::signal::unix::{SignalKind, signal};
@@ -9,7 +9,7 @@ use super::Failure;
 /// SIGQUIT, or SIGHUP, which a terminal sends when it is closed. All but SIGTERM are left ignored
 /// if the process was started with them ignored. SIGUSR1 and SIGUSR2 are caught and do nothing,
 /// because by default they would kill the process.
-pub(super) fn told_to_stop() -> Result<impl Future<Output = ()>, Failure> {
+pub fn told_to_stop() -> Result<impl Future<Output = ()>, Failure> {
     let ignored = ignored_from_the_start();
     let is_ignored = |kind: &SignalKind| ignored >> (kind.as_raw_value() - 1) & 1 == 1;
     let mut ends = vec![signal(SignalKind::terminate())?];

@@ -2,6 +2,7 @@
 //! 1 refused or a check failed, 2 usage, 3 something is missing or unreachable, 4 the data
 //! directory is in use.
 
+mod audit;
 mod confirm;
 mod coupon;
 mod doctor;
@@ -19,7 +20,6 @@ use clap_complete::CompleteEnv;
 
 use crate::app::{self, Context, Database, Failure};
 use crate::config::{LogFormat, Settings};
-use crate::domain::coupon::CouponId;
 use crate::domain::limits::{HUNG_WAIT, TOTAL_MAX};
 use crate::domain::ticket::TicketId;
 use crate::domain::who::Who;
@@ -27,8 +27,7 @@ use crate::embedded::data_dir;
 use crate::telemetry::logs;
 
 use confirm::confirm;
-use coupon::{coupon_id, of_draft};
-use output::{Output, say};
+use output::say;
 
 /// N tickets, a million people, one second: exactly N get one.
 ///
@@ -68,14 +67,8 @@ enum Verb {
     /// Change tickets
     #[command(subcommand)]
     Ticket(TicketVerb),
-    /// Check the balance of a coupon; exit code 1 when it is wrong
-    Audit {
-        /// The coupon
-        #[arg(value_parser = coupon_id)]
-        id: CouponId,
-        #[command(flatten)]
-        output: Output,
-    },
+    /// Check the balance of a coupon, or of all; exit code 1 when one is wrong
+    Audit(audit::Audit),
     /// Compare each ticket in Redis with its row, and recover with --apply; exit code 1 when they
     /// differ
     Reconcile(reconcile::Reconcile),
@@ -206,24 +199,12 @@ async fn perform(cli: Cli) -> Result<(), Failure> {
             context.close().await;
             done
         }
-        Verb::Audit { id, output } => {
+        Verb::Audit(audit) => {
             let context = context_of(settings).await?;
-            let done = audit(&context, &id, output).await;
+            let done = audit.perform(&context).await;
             context.close().await;
             done
         }
-    }
-}
-
-async fn audit(context: &Context, id: &CouponId, output: Output) -> Result<(), Failure> {
-    let audit = match context.observer.audit(id).await {
-        Ok(audit) => audit,
-        Err(error) => return Err(of_draft(context, id, error.into()).await),
-    };
-    output::show(output.form(), &audit)?;
-    match audit.ok {
-        true => Ok(()),
-        false => Err(Failure::Refused(audit.faults.join("; "))),
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt::{self, Display};
 use std::io::{ErrorKind, IsTerminal as _, Write as _};
 
 use clap::ValueEnum;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
@@ -102,6 +103,14 @@ pub(super) fn unless_left(written: std::io::Result<()>) -> Result<(), Failure> {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         written => Ok(written?),
     }
+}
+
+/// Whether the reader of standard output has left; then nobody sees what is shown again and again.
+pub(super) fn is_unread() -> Result<bool, Failure> {
+    let output = std::io::stdout();
+    let mut ends = [PollFd::new(&output, PollFlags::empty())];
+    poll(&mut ends, Some(&Timespec::default())).map_err(std::io::Error::from)?;
+    Ok(ends[0].revents().intersects(PollFlags::ERR | PollFlags::HUP))
 }
 
 /// The text of a value in a table or in a line of CSV.

@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::confirm::confirm;
-use super::coupon::{coupon_id, of_draft};
+use super::coupon::{coupon_id, of_draft, preloaded};
 use super::output::{Form, Output, say, show_each, show_table};
 use crate::app::{Context, Failure, recover};
-use crate::domain::coupon::{CouponId, State};
-use crate::domain::limits::PAGE_MAX_ROWS;
+use crate::domain::coupon::CouponId;
 use crate::observe::{Difference, Kind};
 use crate::recover::Mandate;
 
@@ -69,18 +68,6 @@ impl Reconcile {
             )),
             (_, Some(_)) => Err(Failure::Refused("Redis and the database still differ".to_owned())),
         }
-    }
-}
-
-/// All coupons but drafts.
-async fn preloaded(context: &Context) -> Result<Vec<CouponId>, Failure> {
-    let (mut ids, mut after) = (Vec::new(), None);
-    loop {
-        let page = context.preparer.list(after.as_ref(), PAGE_MAX_ROWS).await?;
-        let Some(last) = page.last() else { return Ok(ids) };
-        after = Some(last.definition.id.clone());
-        let live = page.into_iter().filter(|coupon| coupon.state != State::Draft);
-        ids.extend(live.map(|coupon| coupon.definition.id));
     }
 }
 

@@ -10,7 +10,8 @@ use super::limits::TOTAL_MAX;
 use super::time::{UnixMs, ValidFor};
 use super::user::{Claim, UserId};
 
-/// The number of a ticket in its coupon, in the order of issue: 1, 2, 3 … (I5).
+/// The number of a ticket in its coupon, in the order of issue: 1, 2, 3 … A new epoch goes on
+/// behind a gap (I5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Serial(pub u64);
 

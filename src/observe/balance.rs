@@ -3,6 +3,8 @@
 use serde::Serialize;
 
 use crate::domain::coupon::CouponId;
+use crate::domain::epoch::EpochStart;
+use crate::domain::ticket::Serial;
 use crate::domain::time::UnixMs;
 use crate::lua::audit::Balance;
 use crate::store::Counts;
@@ -35,8 +37,19 @@ pub struct Audit {
     pub backlog: u64,
     /// Tickets that could not be written and were listed instead.
     pub dead_letters: u64,
+    /// Tickets instead of which the row of another ticket exists.
+    pub contested: u64,
     pub epoch: u32,
+    /// The epochs that began with a recovery, the last one first; serials go on behind a gap.
+    pub epochs: Vec<Epoch>,
     pub version: u64,
+}
+
+/// An epoch that began with a recovery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Epoch {
+    pub epoch: u32,
+    pub first_serial: Serial,
 }
 
 impl Audit {
@@ -81,7 +94,9 @@ impl Audit {
             persisted,
             backlog: balance.issued.saturating_sub(persisted),
             dead_letters: 0,
+            contested: 0,
             epoch: balance.epoch,
+            epochs: Vec::new(),
             version: balance.version,
         }
     }
@@ -102,6 +117,13 @@ impl Audit {
             ));
         }
         self.ok = self.faults.is_empty();
+    }
+
+    /// Adds what recoveries and persisters wrote down about the coupon.
+    pub(super) fn with(self, epochs: &[EpochStart], contested: u64) -> Self {
+        let epoch =
+            |start: &EpochStart| Epoch { epoch: start.epoch, first_serial: start.first_serial };
+        Self { epochs: epochs.iter().map(epoch).collect(), contested, ..self }
     }
 
     /// Adds other faults.

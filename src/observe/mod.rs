@@ -19,6 +19,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::domain::coupon::{Coupon, CouponId, State};
+use crate::domain::limits::PAGE_DEFAULT_ROWS;
 use crate::redis::Redis;
 use crate::store::{self, Counts, Store};
 use crate::telemetry::health::Health;
@@ -43,7 +44,6 @@ pub struct Stats {
     /// Its rows, counted one by one.
     pub rows: u64,
     pub cancelled: u64,
-    pub contested: u64,
     /// Records of the coupon's shard that wait for the database.
     pub shard_records: u64,
     /// Tickets in these records.
@@ -98,7 +98,9 @@ impl Observer {
             before => before?,
         };
         let balance = balance(&self.redis, id).await?;
-        let mut audit = Audit::of(id, &balance, before.persisted);
+        let epochs = self.store.epochs(id, PAGE_DEFAULT_ROWS).await?;
+        let contested = self.store.contested(id).await?;
+        let mut audit = Audit::of(id, &balance, before.persisted).with(&epochs, contested);
         audit.add(Rows::around(&*self.store, before, &balance).await?.faults(&balance));
         Ok(audit)
     }
@@ -155,7 +157,9 @@ impl Observer {
         let counts: Counts = self.store.counts(id).await?;
         let coupon = preloaded(&*self.store, id).await?;
         let balance = balance(&self.redis, id).await?;
-        let mut audit = Audit::of(id, &balance, coupon.persisted);
+        let epochs = self.store.epochs(id, PAGE_DEFAULT_ROWS).await?;
+        let audit = Audit::of(id, &balance, coupon.persisted);
+        let mut audit = audit.with(&epochs, counts.contested);
         audit.compare_rows(&counts);
         let rows = Rows::around(&*self.store, before, &balance).await?;
         audit.add(rows.faults(&balance));
@@ -164,7 +168,6 @@ impl Observer {
             audit,
             rows: counts.rows,
             cancelled: counts.cancelled,
-            contested: counts.contested,
             shard_records: balance.shard_records,
             shard_unpersisted: balance.shard_unpersisted,
         })

@@ -18,8 +18,14 @@ pub trait Recoveries: Send + Sync {
     /// another process has it.
     async fn lead_recovery(&self, recoverer: &str, lease: Duration) -> Result<bool>;
 
+    /// How the epochs of a coupon began, the last one first, at most this many; none for a coupon
+    /// that was never recovered.
+    async fn epochs(&self, id: &CouponId, limit_rows: u32) -> Result<Vec<EpochStart>>;
+
     /// How the last epoch of a coupon began; `None` for a coupon that was never recovered.
-    async fn last_epoch(&self, id: &CouponId) -> Result<Option<EpochStart>>;
+    async fn last_epoch(&self, id: &CouponId) -> Result<Option<EpochStart>> {
+        Ok(self.epochs(id, 1).await?.into_iter().next())
+    }
 
     /// Writes down how an epoch of a coupon begins, before Redis issues any of its serials. Only
     /// the recoverer that raised the epoch writes it; the last value is valid.
@@ -46,22 +52,23 @@ impl<D: Dialect> Recoveries for D {
         self.insert(first, "recoverer_no").await
     }
 
-    async fn last_epoch(&self, id: &CouponId) -> Result<Option<EpochStart>> {
+    async fn epochs(&self, id: &CouponId, limit_rows: u32) -> Result<Vec<EpochStart>> {
         let statement = Statement::new(
             "SELECT epoch, first_serial, stock, act_no FROM epochs
-             WHERE coupon_id = $1 ORDER BY epoch DESC LIMIT 1",
+             WHERE coupon_id = $1 ORDER BY epoch DESC LIMIT $2",
         )
-        .bind(id.as_str());
+        .bind(id.as_str())
+        .bind(i64::from(limit_rows));
         let rows: Vec<(i64, i64, i64, i64)> = self.read(&statement).await?;
-        let Some((epoch, first_serial, stock, act_no)) = rows.into_iter().next() else {
-            return Ok(None);
+        let start = |(epoch, first_serial, stock, act_no)| {
+            Ok(EpochStart {
+                epoch: natural(epoch, "epoch")?,
+                first_serial: Serial(natural(first_serial, "first_serial")?),
+                stock: natural(stock, "stock")?,
+                act_no: natural(act_no, "act_no")?,
+            })
         };
-        Ok(Some(EpochStart {
-            epoch: natural(epoch, "epoch")?,
-            first_serial: Serial(natural(first_serial, "first_serial")?),
-            stock: natural(stock, "stock")?,
-            act_no: natural(act_no, "act_no")?,
-        }))
+        rows.into_iter().map(start).collect()
     }
 
     async fn begin_epoch(&self, id: &CouponId, start: &EpochStart) -> Result<()> {

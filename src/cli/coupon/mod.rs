@@ -16,6 +16,7 @@ use crate::app::{Context, Database, Failure};
 use crate::domain::act::Change;
 use crate::domain::coupon::{CouponId, State};
 use crate::domain::idempotency_key::IdempotencyKey;
+use crate::domain::limits::PAGE_MAX_ROWS;
 use crate::domain::who::Who;
 use crate::prepare::{Patch, Request};
 use crate::settle::{Export, Format};
@@ -209,6 +210,18 @@ fn asked(idempotency_key: Option<&str>) -> Result<Request, Failure> {
         .map(|text| IdempotencyKey::parse(text).ok_or_else(malformed))
         .transpose()?;
     Ok(Request { idempotency_key: key, ..Request::by(Who::Cli) })
+}
+
+/// All coupons but drafts.
+pub(super) async fn preloaded(context: &Context) -> Result<Vec<CouponId>, Failure> {
+    let (mut ids, mut after) = (Vec::new(), None);
+    loop {
+        let page = context.preparer.list(after.as_ref(), PAGE_MAX_ROWS).await?;
+        let Some(last) = page.last() else { return Ok(ids) };
+        after = Some(last.definition.id.clone());
+        let live = page.into_iter().filter(|coupon| coupon.state != State::Draft);
+        ids.extend(live.map(|coupon| coupon.definition.id));
+    }
 }
 
 /// Replaces the failure when the coupon is a draft: the coupon is then not unknown, it only has to

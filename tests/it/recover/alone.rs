@@ -26,7 +26,12 @@ async fn a_coupon_whose_keys_are_deleted_is_recovered_alone_and_others_go_on_i1_
         recovered(&server, "summer").await;
     }
     assert_gives_the_rest(&server, "summer", 30, &mut told).await;
+    let summer = server.get("/coupons/summer/audit").await.json();
+    let epochs = summer["epochs"].as_array().unwrap();
+    assert_eq!((epochs.len(), &epochs[0]["epoch"]), (3, &summer["epoch"]), "{summer}");
+    assert!(epochs[0]["first_serial"].as_u64() > epochs[1]["first_serial"].as_u64(), "{summer}");
     let winter = server.stats("winter").await;
+    assert_eq!(winter["epochs"], serde_json::json!([]));
     assert_eq!((&winter["epoch"], &winter["last_serial"]), (&1.into(), &1.into()));
     assert_eq!(server.issue("winter", "bob").await.status, StatusCode::OK);
 }
