@@ -61,7 +61,7 @@ WAYS = {
 }
 
 
-def _sql(url, text):
+def sql(url, text):
     """Seconds that PostgreSQL took."""
     psql = shutil.which("psql") or programs() / "psql"
     since = time.monotonic()
@@ -92,9 +92,9 @@ def _one(folder, number, postgres, fill_seconds):
     for child in (worker, server.child):
         children.stop(child)
     redis.stop()
-    _sql(url, PREPARE)
-    ways = {name: tickets / _sql(url, text) for name, text in WAYS.items()}
-    _sql(url, "DROP TABLE batches, rows_unnest, rows_copy, rows_values, rows_single, stage")
+    sql(url, PREPARE)
+    ways = {name: tickets / sql(url, text) for name, text in WAYS.items()}
+    sql(url, "DROP TABLE batches, rows_unnest, rows_copy, rows_values, rows_single, stage")
     rate = tickets / (ended - began)
     print(f"drain {number}: {tickets:,} tickets, {rate:,.0f}/s", file=sys.stderr)
     micros = {who: None if cpu[who] is None else cpu[who] * 1e6 / tickets for who in ("worker", "redis", "postgres")}

@@ -18,6 +18,9 @@ use crate::lua::reopen::{self, reopen};
 use crate::redis::holders::HeldTicket;
 use crate::store::{Counts, TicketRow};
 
+/// The log tells of a large coupon each time that so many of its tickets are in Redis.
+const TOLD_EVERY_TICKETS: u64 = 100_000;
+
 /// What a recoverer needs for the coupons of one recovery.
 pub(super) struct Refill<'a> {
     pub(super) left: Left<'a>,
@@ -73,13 +76,13 @@ impl Refill<'_> {
     }
 
     /// Puts all rows into Redis as held tickets, and counts them; `None` when the coupon is not in
-    /// this recovery.
+    /// this recovery. The next page is read while Redis takes the last one.
     async fn refill(&self, id: &CouponId) -> Result<Option<Counts>> {
+        let store = self.left.store;
         let mut counts = Counts::default();
+        let mut rows = store.tickets_of_coupon(id, Serial(0), PAGE_MAX_ROWS).await?;
         loop {
             self.left.lease.keep().await?;
-            let after = Serial(counts.last_serial);
-            let rows = self.left.store.tickets_of_coupon(id, after, PAGE_MAX_ROWS).await?;
             let page: Vec<_> = rows.iter().map(held_of).collect();
             let args = refill::Args {
                 replid: &self.left.accepted.replid,
@@ -88,22 +91,28 @@ impl Refill<'_> {
                 is_first: counts.rows == 0,
                 page: &page,
             };
-            match refill(self.left.redis, &args).await? {
+            let cancelled = rows.iter().filter(|row| row.status == Status::Cancelled).count();
+            counts.rows += rows.len() as u64;
+            counts.cancelled += cancelled as u64;
+            counts.last_serial = rows.last().map_or(counts.last_serial, |row| row.ticket.serial.0);
+            let after = Serial(counts.last_serial);
+            let (refilled, next) = tokio::join!(
+                refill(self.left.redis, &args),
+                store.tickets_of_coupon(id, after, PAGE_MAX_ROWS),
+            );
+            match refilled? {
                 refill::Reply::Refilled => {}
                 refill::Reply::Fenced => return Ok(None),
                 refill::Reply::OtherGeneration => {
                     return Err(crate::redis::Error::OtherGeneration.into());
                 }
             }
-            let cancelled = rows.iter().filter(|row| row.status == Status::Cancelled).count();
-            counts.rows += rows.len() as u64;
-            counts.cancelled += cancelled as u64;
-            match rows.last() {
-                Some(last) => counts.last_serial = last.ticket.serial.0,
-                None => return Ok(Some(counts)),
-            }
-            if rows.len() < PAGE_MAX_ROWS as usize {
+            rows = next?;
+            if rows.is_empty() {
                 return Ok(Some(counts));
+            }
+            if counts.rows % TOLD_EVERY_TICKETS == 0 {
+                tracing::info!(coupon.id = %id, tickets = counts.rows, "being recovered");
             }
         }
     }
