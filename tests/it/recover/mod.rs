@@ -1,5 +1,6 @@
 //! Redis forgot, and the service came back by itself (P2 steps 7, 9 and 10).
 
+mod acceptance;
 mod alone;
 mod beside;
 mod by_hand;

@@ -105,7 +105,7 @@ async fn a_redis_with_a_coupon_of_another_database_is_never_taken_over_i1_i3() {
 }
 
 /// Replaces all files of a folder.
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     for old in std::fs::read_dir(to).unwrap() {
         std::fs::remove_file(old.unwrap().path()).unwrap();
     }
