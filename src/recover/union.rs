@@ -64,24 +64,15 @@ impl Left<'_> {
 
     /// Writes the holders that have no row as rows.
     pub(super) async fn save_holders(&self, id: &CouponId) -> Result<()> {
-        let mut rows: Option<HashMap<u64, (UserId, Claim)>> = None;
         let mut cursor = 0;
         loop {
             self.lease.keep().await?;
-            let (next, page) =
-                holders::page_of_holders(self.redis, &self.accepted.replid, id, cursor).await?;
+            let replid = &self.accepted.replid;
+            let (next, page) = holders::page_of_holders(self.redis, replid, id, cursor).await?;
             let held: Vec<Record> =
                 page.iter().filter_map(|(field, value)| record_of(id, field, value)).collect();
-            if !held.is_empty() {
-                let rows = match &mut rows {
-                    Some(rows) => rows,
-                    none => none.insert(self.rows_of(id).await?),
-                };
-                let is_row =
-                    |record: &Record| rows.get(&record.first_serial.0) == record.holders.first();
-                let missing: Vec<Record> =
-                    held.into_iter().filter(|record| !is_row(record)).collect();
-                self.store.persist(&missing).await?;
+            for records in held.chunks(PAGE_MAX_ROWS as usize) {
+                self.store.persist(&self.without_row(id, records).await?).await?;
             }
             if next == 0 {
                 return Ok(());
@@ -90,17 +81,16 @@ impl Left<'_> {
         }
     }
 
-    async fn rows_of(&self, id: &CouponId) -> Result<HashMap<u64, (UserId, Claim)>> {
-        let mut rows = HashMap::new();
-        let mut after = Serial(0);
-        loop {
-            self.lease.keep().await?;
-            let page = self.store.tickets_of_coupon(id, after, PAGE_MAX_ROWS).await?;
-            let Some(last) = page.last() else { return Ok(rows) };
-            after = last.ticket.serial;
-            let holders = page.into_iter().map(|row| row.ticket);
-            rows.extend(holders.map(|one| (one.serial.0, (one.user_id, one.claim))));
-        }
+    /// Those of these records, of one ticket each, that have no row of the same serial and holder.
+    async fn without_row(&self, id: &CouponId, records: &[Record]) -> Result<Vec<Record>> {
+        let serials: Vec<Serial> = records.iter().map(|record| record.first_serial).collect();
+        let rows = self.store.tickets_with(id, &serials).await?;
+        let rows: HashMap<Serial, (UserId, Claim)> = rows
+            .into_iter()
+            .map(|row| (row.ticket.serial, (row.ticket.user_id, row.ticket.claim)))
+            .collect();
+        let is_row = |record: &&Record| rows.get(&record.first_serial) == record.holders.first();
+        Ok(records.iter().filter(|record| !is_row(record)).cloned().collect())
     }
 }
 
