@@ -7,14 +7,16 @@ mod examine;
 mod failure;
 mod loops;
 mod open_files;
+mod places;
 mod repeat;
 mod restarted;
 mod serve;
 mod signals;
 
-pub use context::{Context, Database};
+pub use context::Context;
 pub use examine::Examination;
 pub use failure::Failure;
+pub use places::Database;
 pub use serve::{serve, work};
 
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -4,6 +4,7 @@ mod alone;
 mod beside;
 mod crash;
 mod kept;
+mod processes;
 mod whole;
 
 use std::collections::HashMap;
