@@ -6,20 +6,21 @@ use std::time::Duration;
 
 use data_encoding::HEXLOWER;
 
+use super::places::{Database, authorities, database_settings, find};
 use super::{Failure, now};
 use crate::auth::AdminToken;
 use crate::config::{Recovery, RedisTopology, Settings, Switch};
 use crate::domain::code::CodeKeys;
-use crate::domain::limits::{MIGRATION_WAIT, ROW_WAIT};
+use crate::domain::limits::ROW_WAIT;
 use crate::domain::witnesses::Witnesses;
 use crate::embedded::{LocalRedis, data_dir, secrets};
 use crate::observe::{Gauges, Observer};
 use crate::prepare::Preparer;
 use crate::reconcile::{Prover, Sweep, Topology};
-use crate::recover::{Mandate, Recoverer};
+use crate::recover::{Mandate, ProcessRow, Recoverer};
 use crate::redis::{self, Redis};
 use crate::settle::Settler;
-use crate::store::{self, Migrations, Store};
+use crate::store::{self, Store};
 use crate::telemetry::health::Health;
 
 /// All that is open. [`Context::close`] closes it in reverse order.
@@ -35,22 +36,9 @@ pub struct Context {
     pub(super) redis: Redis,
     pub(super) store: Arc<dyn Store>,
     pub(super) local: Option<LocalRedis>,
+    /// The name of this process, unique among all.
+    process: String,
     settings: Settings,
-}
-
-/// What happens when the database does not answer. One that is not suitable is always a failure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Database {
-    /// It is a failure.
-    Needed,
-    /// The process starts without it and keeps trying, as servers and workers do. Only they also
-    /// create what is missing in the data directory.
-    MayBeAway,
-    /// The process waits half a second for it, and continues without it whatever the reason: a
-    /// coupon must be stopped at once.
-    Optional,
-    /// It is asked later, like Redis, and only read: see [`super::Examination`].
-    Unasked,
 }
 
 impl Context {
@@ -142,6 +130,8 @@ impl Context {
             None => secrets::code_keys(&settings.data_dir)?,
         });
         let health = Health::default();
+        let mut bytes = [0; 8];
+        getrandom::fill(&mut bytes).map_err(|error| Failure::Missing(error.to_string()))?;
         Ok(Self {
             preparer: Preparer::new(&redis, store.clone(), keys.clone(), now)
                 .reporting_to(health.clone()),
@@ -153,6 +143,7 @@ impl Context {
             redis,
             store,
             local,
+            process: HEXLOWER.encode(&bytes),
             settings: settings.clone(),
         })
     }
@@ -230,19 +221,26 @@ impl Context {
         Sweep::new(&self.redis, self.store.clone(), self.health.clone())
     }
 
-    /// A recoverer of the coupons of this context.
-    pub(super) fn recoverer(&self) -> Result<Recoverer, Failure> {
-        let mut bytes = [0; 8];
-        getrandom::fill(&mut bytes).map_err(|error| Failure::Missing(error.to_string()))?;
-        let name = HEXLOWER.encode(&bytes);
+    /// A prover for a process that issues.
+    pub(super) fn issuing_prover(&self) -> Prover {
+        self.prover().for_process(self.process.clone())
+    }
+
+    /// The row of this process, which issues.
+    pub(super) fn process_row(&self) -> ProcessRow {
         let (store, witnesses) = (self.store.clone(), self.witnesses.clone());
+        ProcessRow::new(&self.redis, store, witnesses, self.process.clone())
+    }
+
+    /// A recoverer of the coupons of this context.
+    pub(super) fn recoverer(&self) -> Recoverer {
         let mandate = match self.settings.recovery {
             Recovery::Auto => Mandate::Safe,
             Recovery::Ask => Mandate::None,
         };
-        Ok(Recoverer::new(&self.redis, store, witnesses, name, now)
+        Recoverer::new(&self.redis, self.store.clone(), self.process.clone(), now)
             .reporting_to(self.health.clone())
-            .mandated(mandate))
+            .mandated(mandate)
     }
 
     /// Waits for running statements, closes the database and stops a private Redis.
@@ -256,45 +254,4 @@ impl Context {
             tracing::error!(%error, "the private Redis did not stop");
         }
     }
-}
-
-/// The certificate authorities for a Redis with TLS, if a file with them is set.
-fn authorities(settings: &Settings) -> Result<Option<Vec<u8>>, Failure> {
-    let Some(path) = &settings.redis_ca_file else { return Ok(None) };
-    let read = std::fs::read(path);
-    let fault = |error| format!("FIRSTCOME_REDIS_CA_FILE: cannot read {}: {error}", path.display());
-    read.map(Some).map_err(|error| Failure::Usage(fault(error)))
-}
-
-/// Fails unless a server has made this in the data directory; only servers and workers make it.
-fn find(name: &str, settings: &Settings, database: Database) -> Result<(), Failure> {
-    let dir = &settings.data_dir;
-    if database == Database::MayBeAway || dir.join(name).exists() {
-        return Ok(());
-    }
-    Err(Failure::Missing(format!(
-        "no server has run with the data directory {}: start `firstcome serve` there, or set \
-         FIRSTCOME_DATA_DIR to the directory of a server, or REDIS_URL and DATABASE_URL to your \
-         own servers",
-        dir.display()
-    )))
-}
-
-fn database_settings(settings: &Settings, database: Database) -> Result<store::Settings, Failure> {
-    let url = match &settings.database_url {
-        Some(url) => url.clone(),
-        None => {
-            find("firstcome.db", settings, database)?;
-            secrets::database_url(&settings.data_dir)?
-        }
-    };
-    let migrations = match (database, settings.migrate, &settings.database_migrate_url) {
-        (Database::Unasked, ..) => Migrations::Never,
-        (_, Switch::Off, _) => Migrations::ByOthers,
-        (_, Switch::On, Some(url)) => Migrations::At(url.clone()),
-        (_, Switch::On, None) => Migrations::Here,
-    };
-    let pool_max_connections = settings.bounds.database_pool_max_connections;
-    let migration_wait = MIGRATION_WAIT;
-    Ok(store::Settings { url, pool_max_connections, migrations, migration_wait })
 }

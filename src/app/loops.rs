@@ -18,7 +18,7 @@ use crate::observe::Gauges;
 use crate::persist::{self, Persister};
 use crate::prepare::Relay;
 use crate::reconcile::{HeartbeatFile, HeartbeatRow, Prover, Sweep};
-use crate::recover::Recoverer;
+use crate::recover::{ProcessRow, Recoverer};
 use crate::telemetry::loops::{Loop, Stepped};
 
 /// The pause between two looks of the prover. A doubt shortens it, but never to nothing, however
@@ -27,6 +27,7 @@ const PROVER: Pause = Duration::from_millis(50)..=EVERY_SECOND;
 /// The pause of loops that look once a second.
 const EVERY_SECOND: Duration = Duration::from_secs(1);
 const RECOVERER: Duration = Duration::from_millis(500);
+const PROCESS_ROW: Duration = Duration::from_millis(250);
 const RELAY: Duration = Duration::from_millis(500);
 /// For loops whose step itself waits.
 const NONE: Duration = Duration::ZERO;
@@ -91,6 +92,13 @@ impl Steps for Recoverer {
     }
 }
 
+#[async_trait]
+impl Steps for ProcessRow {
+    async fn step(&mut self) -> (Stepped, Pause) {
+        (Self::step(self).await, exactly(PROCESS_ROW))
+    }
+}
+
 /// Histograms keep every value until they are read; without a scraper nobody reads them.
 #[async_trait]
 impl Steps for PrometheusHandle {
@@ -122,6 +130,9 @@ impl Steps for Persister {
 pub(super) struct Loops {
     running: TaskTracker,
     shutdown: CancellationToken,
+    /// What this process says when the others have ended.
+    ending: TaskTracker,
+    drained: CancellationToken,
     fallen: CancellationToken,
     grace: Duration,
 }
@@ -136,10 +147,12 @@ impl Loops {
         gauges: Gauges,
         metrics: PrometheusHandle,
         fallen: CancellationToken,
-    ) -> Result<Self, Failure> {
+    ) -> Self {
         let loops = Self {
             running: TaskTracker::new(),
             shutdown: CancellationToken::new(),
+            ending: TaskTracker::new(),
+            drained: CancellationToken::new(),
             fallen,
             grace: settings.grace(),
         };
@@ -151,9 +164,9 @@ impl Loops {
         loops.repeat(Loop::Relay, Relay::new(&context.preparer), Wake::Never);
         loops.repeat(Loop::Gauges, gauges, Wake::Never);
         loops.repeat(Loop::Sweep, context.sweep(), Wake::Never);
-        loops.repeat(Loop::Recoverer, context.recoverer()?, Wake::Never);
+        loops.repeat(Loop::Recoverer, context.recoverer(), Wake::Never);
         loops.repeat(Loop::Upkeep, metrics, Wake::Never);
-        Ok(loops)
+        loops
     }
 
     fn repeat(&self, name: Loop, mut steps: impl Steps + 'static, wake: Wake) {
@@ -175,6 +188,20 @@ impl Loops {
     /// Starts the loop that only issuing processes need.
     pub(super) fn build_filters(&self, filters: FilterBuilder, verdicts: Arc<Verdicts>) {
         self.repeat(Loop::Filters, filters, Wake::Unfiltered(verdicts));
+    }
+
+    /// Keeps the row of a process that issues. When the persister has ended, the row says so.
+    pub(super) fn keep_row(&self, mut row: ProcessRow) {
+        let (shutdown, drained, grace) = (self.shutdown.clone(), self.drained.clone(), self.grace);
+        let alive = self.fallen.clone().drop_guard();
+        self.ending.spawn(async move {
+            let _alive = alive;
+            repeat(Loop::ProcessRow, &mut row, Wake::Never, &shutdown).await;
+            drained.cancelled().await;
+            if tokio::time::timeout(grace, row.end()).await.is_err() {
+                tracing::warn!("the database does not know that this process ended cleanly");
+            }
+        });
     }
 
     /// Starts a persister too. At shutdown it drains the stream, as far as the grace period
@@ -201,6 +228,9 @@ impl Loops {
         self.shutdown.cancel();
         self.running.close();
         self.running.wait().await;
+        self.drained.cancel();
+        self.ending.close();
+        self.ending.wait().await;
     }
 }
 
@@ -236,6 +266,8 @@ mod tests {
         let loops = Loops {
             running: TaskTracker::new(),
             shutdown: CancellationToken::new(),
+            ending: TaskTracker::new(),
+            drained: CancellationToken::new(),
             fallen: fallen.clone(),
             grace: Duration::ZERO,
         };

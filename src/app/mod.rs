@@ -7,15 +7,17 @@ mod examine;
 mod failure;
 mod loops;
 mod open_files;
+mod places;
 mod recovering;
 mod repeat;
 mod restarted;
 mod serve;
 mod signals;
 
-pub use context::{Context, Database};
+pub use context::Context;
 pub use examine::Examination;
 pub use failure::Failure;
+pub use places::Database;
 pub use recovering::recover;
 pub use serve::{serve, work};
 pub use signals::told_to_stop;

@@ -27,7 +27,7 @@ pub async fn recover(
     tell: impl Fn(&str),
 ) -> Result<(), Failure> {
     let mut prover = context.prover().visiting();
-    let mut recoverer = context.recoverer()?.mandated(mandate).ordered(ordered);
+    let mut recoverer = context.recoverer().mandated(mandate).ordered(ordered);
     let (mut told, mut since) = (String::new(), Instant::now());
     loop {
         prover.step().await;

@@ -43,7 +43,7 @@ async fn open_server(settings: &Settings, demo_tickets: Option<u64>) -> Result<O
     let shares = shares(settings)?;
     let context = Context::of_server(settings, Database::MayBeAway).await?;
     let (admin_token, token_text) = context.admin_token()?;
-    let mut prover = context.prover();
+    let mut prover = context.issuing_prover();
     prover.step().await;
     let gauges = context.gauges().await;
     let has_demo = match demo_tickets {
@@ -73,8 +73,9 @@ async fn open_server(settings: &Settings, demo_tickets: Option<u64>) -> Result<O
         http::serve_admin(admin_listen, Some(public_at), bounds, services.clone())
             .map_err(|error| cannot_listen(admin_listen, &error))?;
     let mut loops =
-        Loops::start(settings, &context, prover, gauges, services.metrics, fallen.clone())?;
+        Loops::start(settings, &context, prover, gauges, services.metrics, fallen.clone());
     loops.build_filters(filters, verdicts);
+    loops.keep_row(context.process_row());
     if settings.persister == Switch::On {
         loops.persist(settings, &context)?;
     }
@@ -116,7 +117,7 @@ async fn open_worker(settings: &Settings) -> Result<Opened, Failure> {
     let fallen = CancellationToken::new();
     let (prover, gauges) = (context.prover(), context.gauges().await);
     let metrics = services.metrics;
-    let mut loops = Loops::start(settings, &context, prover, gauges, metrics, fallen.clone())?;
+    let mut loops = Loops::start(settings, &context, prover, gauges, metrics, fallen.clone());
     loops.persist(settings, &context)?;
     let version = env!("CARGO_PKG_VERSION");
     let text = format!("firstcome {version} worker is ready\n\n  admins  http://{admin_at}");

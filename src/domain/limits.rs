@@ -75,8 +75,15 @@ pub const TURN_ASK_AGAIN_MAX: Duration = Duration::from_secs(1);
 /// Tickets that a server remembers as a witness, of those that it issued and of those that it
 /// replayed: about 15 MB each.
 pub const WITNESSES_MAX_TICKETS: usize = 100_000;
-/// How long the servers have to write down what they told, before a recovery counts the tickets.
+/// A server that is silent for this long is not waited for, when a recovery counts the tickets. A
+/// server says once per second that it lives.
 pub const WITNESS_WAIT: Duration = Duration::from_millis(2_500);
+/// How long a living server has to write down what it told, before a recovery counts the tickets.
+pub const WITNESS_WAIT_MAX: Duration = Duration::from_secs(15);
+/// A server that ended, or was silent, for this long is forgotten when all that it told is in rows.
+pub const PROCESS_GONE: Duration = Duration::from_secs(5);
+/// Marks that a server writes in one transaction.
+pub const MARKS_MAX: usize = 500;
 /// If the accepted generation is not counted for this long, no server uses its Redis any more. A
 /// server counts once per second.
 pub const COUNT_SILENCE: Duration = Duration::from_millis(2_500);
@@ -198,6 +205,7 @@ const _: () = assert!(
 );
 const _: () = assert!(READ_MAX_RECORDS <= 512, "Lua unpacks the ids that are taken over");
 const _: () = assert!(LEASE_MAX_MS < EMBARGO_MS);
+const _: () = assert!(WITNESS_WAIT.as_millis() < PROCESS_GONE.as_millis());
 const _: () = assert!(TURN.as_millis() + TURN_ASK_AGAIN_MAX.as_millis() < TURN_LEASE.as_millis());
 const _: () = assert!(GROUP_MAX_REQUESTS <= BATCH_MAX_TICKETS);
 const _: () = assert!(TOTAL_MAX < 1 << 40, "a serial must fit in the 40 bits of a code");

@@ -1,17 +1,28 @@
 //! What this process told lately. If Redis forgets a ticket before it is a row, the server that
 //! told it still knows it (P2 step 9).
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::coupon::CouponId;
 use super::limits::WITNESSES_MAX_TICKETS;
 use super::record::Record;
+use super::ticket::Serial;
 
 /// The last tickets that this process told its users, as records; cheap to clone, and all clones
 /// share them. New and replayed tickets have a bound each: whoever asks for his ticket again and
 /// again must not push out new ones.
 #[derive(Debug, Clone, Default)]
 pub struct Witnesses(Arc<Mutex<Told>>);
+
+/// The greatest serial of a coupon that a process told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    pub coupon_id: CouponId,
+    /// The epoch of the ticket.
+    pub epoch: u32,
+    pub last_serial: Serial,
+}
 
 #[derive(Debug, Default)]
 struct Told {
@@ -24,16 +35,36 @@ struct Told {
 struct Latest {
     records: VecDeque<Record>,
     tickets: usize,
+    /// How many of the newest records are in no mark yet.
+    unmarked: usize,
+    /// The marks of records that were forgotten before.
+    forgotten: Marks,
 }
+
+/// Epoch and serial of each coupon.
+type Marks = HashMap<CouponId, (u32, Serial)>;
 
 impl Latest {
     fn add(&mut self, record: Record) {
         self.tickets += record.holders.len();
         self.records.push_back(record);
+        self.unmarked += 1;
         while self.tickets > WITNESSES_MAX_TICKETS {
             let Some(oldest) = self.records.pop_front() else { break };
             self.tickets -= oldest.holders.len();
+            if self.unmarked > self.records.len() {
+                self.unmarked = self.records.len();
+                mark(&mut self.forgotten, &oldest);
+            }
         }
+    }
+
+    fn take_marks(&mut self) -> Marks {
+        let mut marks = std::mem::take(&mut self.forgotten);
+        let newest = self.records.iter().rev().take(self.unmarked);
+        newest.for_each(|record| mark(&mut marks, record));
+        self.unmarked = 0;
+        marks
     }
 }
 
@@ -54,8 +85,31 @@ impl Witnesses {
         told.issued.records.iter().chain(&told.replayed.records).cloned().collect()
     }
 
+    /// The marks of all that was told since the last call. They cost nothing while users are
+    /// answered.
+    pub fn take_marks(&self) -> Vec<Mark> {
+        let mut told = self.told();
+        let [mut marks, replayed] = [told.issued.take_marks(), told.replayed.take_marks()];
+        drop(told);
+        for (coupon_id, told) in replayed {
+            let known = marks.entry(coupon_id).or_insert(told);
+            *known = (*known).max(told);
+        }
+        let mark = |(coupon_id, (epoch, last_serial))| Mark { coupon_id, epoch, last_serial };
+        marks.into_iter().map(mark).collect()
+    }
+
     fn told(&self) -> MutexGuard<'_, Told> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn mark(marks: &mut Marks, record: &Record) {
+    let last = record.first_serial.0 + (record.holders.len() as u64).saturating_sub(1);
+    let told = (record.epoch, Serial(last));
+    match marks.get_mut(&record.coupon_id) {
+        Some(known) => *known = (*known).max(told),
+        None => drop(marks.insert(record.coupon_id.clone(), told)),
     }
 }
 
@@ -75,5 +129,33 @@ mod tests {
             witnesses.add(Some(record.clone()), Vec::new());
         }
         assert_eq!(witnesses.all().len(), 2 * fit);
+    }
+
+    #[test]
+    fn a_mark_is_the_greatest_serial_in_the_latest_epoch_also_of_what_was_forgotten_since() {
+        let witnesses = Witnesses::default();
+        let record = |text: &str| Record::decode(text).unwrap();
+        let issued = |text| witnesses.add(Some(record(text)), Vec::new());
+        let marks = || {
+            let mut marks = witnesses.take_marks();
+            marks.sort_by(|one, other| one.coupon_id.as_str().cmp(other.coupon_id.as_str()));
+            let words =
+                |mark: &Mark| format!("{} {} {}", mark.coupon_id, mark.epoch, mark.last_serial.0);
+            marks.iter().map(words).collect::<Vec<_>>()
+        };
+        issued("1 summer 1 7 1764558001482 issue\n\nu1\nu2");
+        issued("1 summer 1 5 1764558001482 issue\n\nu3\nu4");
+        witnesses.add(None, vec![record("1 winter 1 3 1764558001482 issue\n\nu1")]);
+        assert_eq!(marks(), ["summer 1 8", "winter 1 3"]);
+        assert_eq!(marks(), [""; 0], "nothing was told since");
+
+        issued("1 autumn 1 90 1764558001482 issue\n\nu1");
+        issued("1 spring 1 9 1764558001482 issue\n\nu1");
+        issued("1 spring 2 1 1764558001482 issue\n\nu2");
+        let many = record("1 summer 2 21 1764558001482 issue\n\nu1\nu2");
+        for _ in 0..WITNESSES_MAX_TICKETS / 2 {
+            witnesses.add(Some(many.clone()), Vec::new());
+        }
+        assert_eq!(marks(), ["autumn 1 90", "spring 2 1", "summer 2 22"]);
     }
 }

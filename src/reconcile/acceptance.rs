@@ -39,6 +39,8 @@ pub(super) struct Acceptance {
     pub(super) standing: Standing,
     pub(super) now: fn() -> UnixMs,
     pub(super) kept: kept::Reader,
+    /// The name of a process that issues: it has a row before it does.
+    pub(super) process: Option<String>,
 }
 
 impl Acceptance {
@@ -87,6 +89,9 @@ impl Acceptance {
             Some(reason) => self.write_down(&life, reason, evidence.nothing_to_lose()).await?,
         };
         let Generation { generation_no, epoch, run_id, replid, durability, .. } = life;
+        if let Some(process) = &self.process {
+            self.store.register_process(process, generation_no).await?;
+        }
         let (heartbeat, seen_at) = (evidence.heartbeat, evidence.now);
         // The count never continues below what was judged.
         let counted = Counted {

@@ -51,6 +51,7 @@ impl Prover {
             standing: Standing::Resident,
             now,
             kept: kept::Reader::new(None),
+            process: None,
         };
         Self {
             dry_runs: DryRuns::new(redis.clone()),
@@ -70,6 +71,12 @@ impl Prover {
         let kept = kept::Reader::new(Some(data_dir.clone()));
         let acceptance = Acceptance { kept, ..self.acceptance };
         Self { data_dir: Some(data_dir), acceptance, ..self }
+    }
+
+    /// For a process that issues, by its name: it has a row before it issues anything.
+    #[must_use]
+    pub fn for_process(self, process: String) -> Self {
+        Self { acceptance: Acceptance { process: Some(process), ..self.acceptance }, ..self }
     }
 
     /// For a process that runs only briefly: it may lack the counts of a server, so it accepts no

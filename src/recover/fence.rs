@@ -54,7 +54,7 @@ impl Fence<'_> {
         };
         self.raise(&next).await?;
         let left = left.into_iter().map(|(_, id, stopped)| (id, stopped)).collect();
-        Ok(Some(Recovery::of(epoch, left)))
+        Ok(Some(Recovery::of(&next, left)))
     }
 
     /// Begins the recovery of these coupons, which lack keys in a proven life.
@@ -92,7 +92,7 @@ impl Fence<'_> {
                 left.push_back((coupon.definition.id, stopped));
             }
         }
-        Ok(Some(Recovery::of(epoch, left)))
+        Ok(Some(Recovery::of(&next, left)))
     }
 
     async fn raise(&self, next: &Generation) -> Result<()> {

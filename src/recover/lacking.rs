@@ -47,6 +47,11 @@ impl Search {
         Ok(lacking)
     }
 
+    /// Whether it has just seen the last page.
+    pub(super) fn is_through(&self) -> bool {
+        self.after.is_none()
+    }
+
     /// Whether the last whole search found none.
     pub(super) fn has_found_none(&self) -> bool {
         self.has_found_none

@@ -9,23 +9,24 @@
 
 mod error;
 mod fence;
+mod gone;
 mod lacking;
 mod lease;
 mod mandate;
 mod plan;
+mod process_row;
 mod recovery;
 mod refill;
 mod stop;
 mod union;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::domain::coupon::CouponId;
-use crate::domain::generation::{Generation, RECOVERY};
-use crate::domain::limits::{COUNT_SILENCE, WITNESS_WAIT};
+use crate::domain::generation::Generation;
+use crate::domain::limits::COUNT_SILENCE;
 use crate::domain::time::UnixMs;
-use crate::domain::witnesses::Witnesses;
 use crate::redis::Redis;
 use crate::redis::generation::{Accepted, Life};
 use crate::store::Store;
@@ -33,6 +34,7 @@ use crate::telemetry::health::{Health, Part, Report};
 use crate::telemetry::loops::Stepped;
 
 pub use mandate::Mandate;
+pub use process_row::ProcessRow;
 
 use error::{Error, Result};
 use fence::Fence;
@@ -40,17 +42,13 @@ use lacking::Search;
 use lease::Lease;
 use recovery::Recovery;
 use refill::Refill;
-use union::{Left, RECORDS_MAX};
-
-/// How long a server writes down what it told, after it learnt of a recovery.
-const BEARS_WITNESS_FOR: Duration = Duration::from_millis(1_500);
+use union::Left;
 
 /// Recovers coupons; its loop is [`Recoverer::step`] repeated. Every server and worker has one,
 /// and one of them at a time has the lease.
 pub struct Recoverer {
     redis: Redis,
     store: Arc<dyn Store>,
-    witnesses: Witnesses,
     lease: Lease,
     now: fn() -> UnixMs,
     mandate: Mandate,
@@ -59,8 +57,6 @@ pub struct Recoverer {
     health: Health,
     /// Whether this process has known a proven life.
     has_proven: bool,
-    /// The last recovery, by its generation, and since when this process knows it.
-    witnessed: Option<(u64, Instant)>,
     search: Search,
     recovery: Option<Recovery>,
     /// The last generation, its count, and since when this process sees this count.
@@ -71,24 +67,16 @@ pub struct Recoverer {
 
 impl Recoverer {
     /// A recoverer of this name, unique among all processes.
-    pub fn new(
-        redis: &Redis,
-        store: Arc<dyn Store>,
-        witnesses: Witnesses,
-        name: String,
-        now: fn() -> UnixMs,
-    ) -> Self {
+    pub fn new(redis: &Redis, store: Arc<dyn Store>, name: String, now: fn() -> UnixMs) -> Self {
         Self {
             redis: redis.with_reserved_pool(),
             lease: Lease::new(store.clone(), name),
             store,
-            witnesses,
             now,
             mandate: Mandate::Safe,
             ordered: Vec::new(),
             health: Health::default(),
             has_proven: false,
-            witnessed: None,
             search: Search::default(),
             recovery: None,
             last_count: None,
@@ -129,7 +117,8 @@ impl Recoverer {
         self.recovery.as_ref().map_or(0, |recovery| recovery.left.len())
     }
 
-    /// Writes down what this process told, if a recovery began; begins one, or recovers one coupon.
+    /// Begins a recovery, or recovers one coupon; without a recovery it forgets processes that
+    /// ended.
     /// The step is done if there may be more to do at once. Every call has its time-out; a coupon
     /// takes some milliseconds for each page of its tickets.
     pub async fn step(&mut self) -> Stepped {
@@ -151,7 +140,7 @@ impl Recoverer {
 
     async fn go_on(&mut self) -> Result<Stepped> {
         let Some(last) = self.store.last_generation().await? else { return Ok(Stepped::Idle) };
-        self.bear_witness(&last).await?;
+        self.compare(&last);
         let life = self.redis.generation().current();
         let accepted = match life {
             Life::Doubtful(doubt) if self.mandate.covers(&doubt) => {
@@ -166,9 +155,6 @@ impl Recoverer {
             Life::Proven(accepted) => accepted,
         };
         self.has_proven = true;
-        if self.mandate == Mandate::None {
-            return Ok(Stepped::Idle);
-        }
         match &self.recovery {
             None if !self.ordered.is_empty() => {
                 let mut ordered = Vec::new();
@@ -182,10 +168,7 @@ impl Recoverer {
                 Ok(Stepped::Idle)
             }
             None => {
-                let lacking = self.search.next(&self.redis, &*self.store).await?;
-                if !lacking.is_empty() {
-                    self.recovery = self.fence().begin_lacking(&accepted, lacking).await?;
-                }
+                self.look_for_lacking(&accepted).await?;
                 Ok(Stepped::Idle)
             }
             // The prover has not read the new epoch yet, or the servers are still writing.
@@ -194,9 +177,24 @@ impl Recoverer {
                 self.recovery = None;
                 Err(Error::Overtaken)
             }
-            Some(recovery) if recovery.begun_at.elapsed() < WITNESS_WAIT => Ok(Stepped::Idle),
+            Some(recovery) if !gone::have_confirmed(&*self.store, recovery).await? => {
+                Ok(Stepped::Idle)
+            }
             Some(_) => self.recover_next(&accepted).await,
         }
+    }
+
+    /// Looks at the next page of coupons. When none of all pages lacks anything, processes that
+    /// ended are forgotten.
+    async fn look_for_lacking(&mut self, accepted: &Accepted) -> Result<()> {
+        let lacking = self.search.next(&self.redis, &*self.store).await?;
+        if self.search.is_through() && self.search.has_found_none() {
+            gone::forget(&self.redis, &*self.store).await?;
+        }
+        if !lacking.is_empty() && self.mandate != Mandate::None {
+            self.recovery = self.fence().begin_lacking(accepted, lacking).await?;
+        }
+        Ok(())
     }
 
     /// Whether nobody counts the accepted generation any more. A server that still does issues from
@@ -234,32 +232,12 @@ impl Recoverer {
         Ok(Stepped::Done)
     }
 
-    /// Writes down what this process told: the tickets may be in no row, and Redis may have
-    /// forgotten them. A server that still issues from the last life learns of the recovery within
-    /// a second, so what it told until then is written too.
-    async fn bear_witness(&mut self, last: &Generation) -> Result<()> {
+    /// Another server accepted another Redis, or a recovery began: the prover looks again.
+    fn compare(&self, last: &Generation) {
         let generation = self.redis.generation();
-        if let Life::Proven(accepted) = generation.current()
-            && accepted.generation_no < last.generation_no
-        {
-            // Another server accepted another Redis, or a recovery began.
+        if generation.proven().is_ok_and(|known| known.generation_no < last.generation_no) {
             generation.outdated();
         }
-        if last.reason != RECOVERY {
-            return Ok(());
-        }
-        match self.witnessed {
-            Some((known, since)) if known == last.generation_no => {
-                if since.elapsed() > BEARS_WITNESS_FOR {
-                    return Ok(());
-                }
-            }
-            _ => self.witnessed = Some((last.generation_no, Instant::now())),
-        }
-        for batch in self.witnesses.all().chunks(RECORDS_MAX) {
-            self.store.persist(batch).await?;
-        }
-        Ok(())
     }
 
     fn fence(&self) -> Fence<'_> {

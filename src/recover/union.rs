@@ -15,8 +15,8 @@ use crate::redis::holders::{self, HeldTicket};
 use crate::redis::stream;
 use crate::store::Store;
 
-/// Records of one read of a stream or one batch of witnesses; each has 512 tickets at most.
-pub(super) const RECORDS_MAX: usize = BATCH_MAX_TICKETS / GROUP_MAX_REQUESTS;
+/// Records of one read of a stream; each has 512 tickets at most.
+const RECORDS_MAX: usize = BATCH_MAX_TICKETS / GROUP_MAX_REQUESTS;
 
 /// A Redis with what is left in it, and who makes rows of that.
 pub(super) struct Left<'a> {

@@ -5,8 +5,8 @@
 //! applied before its row (P9 step 7). So it is harmless if a process knows an old generation; a
 //! process that knows none answers `recovering`.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::{Notify, watch};
 
@@ -71,6 +71,8 @@ pub struct GenerationWatch {
     doubt: Arc<Notify>,
     refused: Arc<AtomicBool>,
     outdated: Arc<AtomicBool>,
+    /// What the open hot connections and the calls over them use.
+    in_use: Arc<Mutex<Vec<Weak<Accepted>>>>,
 }
 
 impl GenerationWatch {
@@ -81,6 +83,7 @@ impl GenerationWatch {
             doubt: Arc::new(Notify::new()),
             refused: Arc::default(),
             outdated: Arc::default(),
+            in_use: Arc::default(),
         }
     }
 
@@ -131,6 +134,25 @@ impl GenerationWatch {
     /// Whether the accepted epoch was found to be outdated since this function was last called.
     pub fn was_outdated(&self) -> bool {
         self.outdated.swap(false, Ordering::Relaxed)
+    }
+
+    /// A generation for a hot connection: as long as anybody has it, calls may be in flight.
+    pub(super) fn used(&self, accepted: &Accepted) -> Arc<Accepted> {
+        let used = Arc::new(accepted.clone());
+        let mut in_use = self.in_use();
+        in_use.retain(|other| other.strong_count() > 0);
+        in_use.push(Arc::downgrade(&used));
+        used
+    }
+
+    /// Whether users may still be told something that was issued before this generation.
+    pub fn is_used_before(&self, generation_no: u64) -> bool {
+        let in_use = self.in_use();
+        in_use.iter().filter_map(Weak::upgrade).any(|used| used.generation_no < generation_no)
+    }
+
+    fn in_use(&self) -> MutexGuard<'_, Vec<Weak<Accepted>>> {
+        self.in_use.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until [`Self::doubt`] is called.

@@ -121,9 +121,9 @@ impl Supervisor {
             .map_err(Error::of_call)?;
         let Life::Proven(accepted) = known.clone() else { return Ok(None) };
         self.probes += 1;
-        Ok(accepted.is_told_by(&replication).then_some(Open {
+        Ok(accepted.is_told_by(&replication).then(|| Open {
             connection,
-            accepted,
+            accepted: self.redis.generation().used(&accepted),
             number: self.probes,
         }))
     }

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use super::dialect::{Dialect, Statement};
 use super::error::Result;
+use super::processes::Processes;
 use super::rows::{natural, stored};
 use crate::domain::coupon::CouponId;
 use crate::domain::epoch::EpochStart;
@@ -13,7 +14,7 @@ use crate::domain::ticket::Serial;
 
 /// What recoverers need from the database.
 #[async_trait]
-pub trait Recoveries: Send + Sync {
+pub trait Recoveries: Processes {
     /// Takes or renews the lease of the recoverer, by the clock of the database. False while
     /// another process has it.
     async fn lead_recovery(&self, recoverer: &str, lease: Duration) -> Result<bool>;

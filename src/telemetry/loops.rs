@@ -23,6 +23,8 @@ pub enum Loop {
     Sweep,
     /// Recovers coupons that Redis forgot.
     Recoverer,
+    /// Says in the database that this server lives, and what it told.
+    ProcessRow,
     /// Keeps the histograms small.
     Upkeep,
     /// Builds the filters of holders.
@@ -43,6 +45,7 @@ impl Loop {
             Self::Gauges => "gauges",
             Self::Sweep => "sweep",
             Self::Recoverer => "recoverer",
+            Self::ProcessRow => "process_row",
             Self::Upkeep => "upkeep",
             Self::Filters => "filters",
             Self::Persister => "persister",

@@ -6,6 +6,7 @@ mod beside;
 mod by_hand;
 mod crash;
 mod kept;
+mod processes;
 mod whole;
 
 use std::collections::HashMap;

@@ -11,6 +11,7 @@ mod migrating;
 mod opening;
 mod persisting;
 mod pooled;
+mod processes;
 mod reading;
 mod rehearsal;
 mod retried;

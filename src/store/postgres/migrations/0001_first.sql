@@ -143,6 +143,24 @@ CREATE TABLE recoverers (
     CONSTRAINT recoverers_one CHECK (recoverer_no = 1)
 );
 
+-- The servers that issue, as far as what they told may be in no row.
+CREATE TABLE processes (
+    process       TEXT   COLLATE "C" NOT NULL,
+    generation_no BIGINT NOT NULL,
+    seen_at_ms    BIGINT NOT NULL,
+    goodbye_at_ms BIGINT,
+    CONSTRAINT processes_pk PRIMARY KEY (process)
+);
+
+-- The greatest serial of each coupon that a process told.
+CREATE TABLE marks (
+    process     TEXT   COLLATE "C" NOT NULL,
+    coupon_id   TEXT   COLLATE "C" NOT NULL,
+    epoch       BIGINT NOT NULL,
+    last_serial BIGINT NOT NULL,
+    CONSTRAINT marks_pk PRIMARY KEY (process, coupon_id)
+);
+
 CREATE TABLE installation (
     installation_no SMALLINT NOT NULL,
     installation_id TEXT NOT NULL,

@@ -146,6 +146,24 @@ CREATE TABLE recoverers (
     CONSTRAINT recoverers_one CHECK (recoverer_no = 1)
 ) STRICT, WITHOUT ROWID;
 
+-- The servers that issue, as far as what they told may be in no row.
+CREATE TABLE processes (
+    process       TEXT NOT NULL,
+    generation_no INTEGER NOT NULL,
+    seen_at_ms    INTEGER NOT NULL,
+    goodbye_at_ms INTEGER,
+    CONSTRAINT processes_pk PRIMARY KEY (process)
+) STRICT, WITHOUT ROWID;
+
+-- The greatest serial of each coupon that a process told.
+CREATE TABLE marks (
+    process     TEXT NOT NULL,
+    coupon_id   TEXT NOT NULL,
+    epoch       INTEGER NOT NULL,
+    last_serial INTEGER NOT NULL,
+    CONSTRAINT marks_pk PRIMARY KEY (process, coupon_id)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE installation (
     installation_no INTEGER NOT NULL,
     installation_id TEXT NOT NULL,
