@@ -208,6 +208,7 @@ impl Context {
     pub(super) fn prover(&self) -> Prover {
         let topology = match (self.settings.redis_topology, &self.local) {
             (RedisTopology::Replicated, _) => Topology::Replicated,
+            (RedisTopology::Single, _) if self.redis.may_move() => Topology::Replicated,
             (RedisTopology::Single, Some(_)) => Topology::Private,
             (RedisTopology::Single, None) => Topology::Single,
         };

@@ -19,6 +19,12 @@ pub enum Doubt {
     /// The database does not answer, or cannot be used.
     #[error("this life of Redis cannot be proven without the database: {0}")]
     DatabaseAway(String),
+    /// The database has not confirmed the generation for too long.
+    #[error(
+        "the database does not answer, and another Redis may have taken the place of this one: \
+         its topology is replicated"
+    )]
+    Unconfirmed,
     #[error("Redis is still loading its data")]
     Loading,
 
@@ -37,8 +43,8 @@ pub enum Doubt {
 
     /// The URL leads to a Sentinel.
     #[error(
-        "REDIS_URL leads to a Redis Sentinel: it must lead to the Redis server itself; Sentinel \
-         is not supported"
+        "REDIS_URL leads to a Redis Sentinel: it must be redis+sentinel://host,host/name, or lead \
+         to the Redis server itself"
     )]
     Sentinel,
     /// The URL leads to a node of a cluster.
@@ -153,7 +159,8 @@ pub enum Doubt {
 
 impl Doubt {
     /// Whether a recovery ends it: Redis may have forgotten something, and no other Redis can have
-    /// taken its place that other servers still use.
+    /// taken its place that other servers still use. In a replicated topology a server that does
+    /// not hear of the recovery stops issuing by itself ([`Doubt::Unconfirmed`]).
     pub fn may_be_recovered(&self) -> bool {
         matches!(
             self,
@@ -163,20 +170,15 @@ impl Doubt {
                 | Self::LacksTickets
                 | Self::Snapshot
                 | Self::Restarted
+                | Self::FailedOver
         )
     }
 
     /// Whether an operator may take over this Redis in spite of the doubt. A Redis of another
     /// database is never taken over.
     pub fn may_be_accepted(&self) -> bool {
-        let is_another = matches!(
-            self,
-            Self::Replaced
-                | Self::FailedOver
-                | Self::Promoted
-                | Self::RanBefore
-                | Self::RefusedBefore
-        );
+        let is_another =
+            matches!(self, Self::Replaced | Self::Promoted | Self::RanBefore | Self::RefusedBefore);
         is_another || self.may_be_recovered()
     }
 }

@@ -87,6 +87,9 @@ pub const MARKS_MAX: usize = 500;
 /// If the accepted generation is not counted for this long, no server uses its Redis any more. A
 /// server counts once per second.
 pub const COUNT_SILENCE: Duration = Duration::from_millis(2_500);
+/// Where another Redis may take the place of this one, a server issues only for this long after the
+/// database confirmed the generation.
+pub const GENERATION_VALID: Duration = Duration::from_secs(2);
 /// A recoverer that is silent for this long is replaced.
 pub const RECOVERER_LEASE: Duration = Duration::from_secs(5);
 
@@ -210,6 +213,7 @@ const _: () = assert!(TURN.as_millis() + TURN_ASK_AGAIN_MAX.as_millis() < TURN_L
 const _: () = assert!(GROUP_MAX_REQUESTS <= BATCH_MAX_TICKETS);
 const _: () = assert!(TOTAL_MAX < 1 << 40, "a serial must fit in the 40 bits of a code");
 const _: () = assert!(PAGE_DEFAULT_ROWS <= PAGE_MAX_ROWS);
+const _: () = assert!(GENERATION_VALID.as_millis() < COUNT_SILENCE.as_millis());
 /// Rows of a sheet, including its header: the most that spreadsheet programs can show.
 pub const SHEET_MAX_ROWS: u32 = 1_048_576;
 /// A workbook is sent in pieces of this size.

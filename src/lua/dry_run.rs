@@ -88,7 +88,7 @@ pub async fn dry_run(redis: &Redis, accepted: &Accepted) -> Result<Outcome> {
     }
     match missing.is_empty() {
         true => Ok(Outcome::Ran),
-        false => Ok(Outcome::Denied(doubt(&missing, redis.user(), redis.keys().prefix()))),
+        false => Ok(Outcome::Denied(doubt(&missing, &redis.user(), redis.keys().prefix()))),
     }
 }
 

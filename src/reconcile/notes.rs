@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -113,8 +114,12 @@ impl HeartbeatRow {
     /// has its time-out.
     pub async fn step(&mut self) -> Stepped {
         let Counted { generation_no, heartbeat, seen_at, .. } = next(&mut self.newest).await;
+        let asked_at = Instant::now();
         match self.store.beat(generation_no, heartbeat, seen_at).await {
-            Ok(true) => Stepped::Done,
+            Ok(true) => {
+                self.generation.confirmed(asked_at);
+                Stepped::Done
+            }
             Ok(false) => {
                 self.overtaken.store(generation_no, Ordering::Relaxed);
                 self.generation.doubt();

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::acceptance::{Acceptance, Standing};
 use super::dry_runs::DryRuns;
@@ -44,6 +45,9 @@ impl Prover {
         now: fn() -> UnixMs,
     ) -> Self {
         let redis = redis.with_reserved_pool();
+        if topology == Topology::Replicated {
+            redis.generation().limit();
+        }
         let acceptance = Acceptance {
             redis: redis.clone(),
             store,
@@ -167,10 +171,12 @@ impl Prover {
         };
         let known = self.proven.as_ref().filter(is_known).cloned();
         let is_outdated = self.redis.generation().was_outdated();
+        let asked_at = Instant::now();
         let accepted = match known {
             Some(known) if !is_outdated => known,
             known => match self.acceptance.accept(&facts, at, self.heartbeat.seen()).await {
                 Ok((accepted, counted)) => {
+                    self.redis.generation().confirmed(asked_at);
                     self.heartbeat.go_on_from(counted);
                     accepted
                 }
@@ -187,6 +193,9 @@ impl Prover {
             Outcome::Denied(doubt) => return Err(Unproven::Doubtful(doubt)),
         }
         self.heartbeat.beat(&accepted, self.proven.is_some()).await?;
-        Ok(accepted)
+        match self.redis.generation().is_unconfirmed() {
+            true => Err(Unproven::Doubtful(Doubt::Unconfirmed)),
+            false => Ok(accepted),
+        }
     }
 }

@@ -2,14 +2,18 @@
 
 use ::redis::{ErrorKind, RedisError, ServerErrorKind};
 
+/// The result of a call to Redis.
+pub type Result<T> = std::result::Result<T, Error>;
+
 /// A failed call to Redis.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The URL is not a usable URL of Redis.
     #[error(
         "REDIS_URL is not usable: {0}. It is redis://[user:password@]host[:port][/number], \
-         rediss://… for TLS, or redis+unix:///path[?db=number&user=…&pass=…], of one server; unset \
-         it for a private Redis. Sentinel and Cluster are not supported"
+         rediss://… for TLS, or redis+unix:///path[?db=number&user=…&pass=…], of one server; or \
+         redis+sentinel://[user:password@]host[:port],…/name[/number] of its Sentinels; unset it \
+         for a private Redis. Cluster is not supported"
     )]
     Url(String),
     /// No connection: nothing was sent, nothing happened.

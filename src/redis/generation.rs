@@ -7,11 +7,13 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Instant;
 
 use tokio::sync::{Notify, watch};
 
 use crate::domain::doubt::Doubt;
 use crate::domain::generation::Durability;
+use crate::domain::limits::GENERATION_VALID;
 
 /// The life of Redis that was proven.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +73,10 @@ pub struct GenerationWatch {
     doubt: Arc<Notify>,
     refused: Arc<AtomicBool>,
     outdated: Arc<AtomicBool>,
+    /// Where another Redis may take the place of this one: when the accepted generation was last
+    /// seen to be the last one of the database.
+    confirmed_at: Arc<watch::Sender<Option<Instant>>>,
+    is_limited: Arc<AtomicBool>,
     /// What the open hot connections and the calls over them use.
     in_use: Arc<Mutex<Vec<Weak<Accepted>>>>,
 }
@@ -83,6 +89,8 @@ impl GenerationWatch {
             doubt: Arc::new(Notify::new()),
             refused: Arc::default(),
             outdated: Arc::default(),
+            confirmed_at: Arc::new(watch::channel(None).0),
+            is_limited: Arc::default(),
             in_use: Arc::default(),
         }
     }
@@ -153,6 +161,37 @@ impl GenerationWatch {
 
     fn in_use(&self) -> MutexGuard<'_, Vec<Weak<Accepted>>> {
         self.in_use.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on nothing is issued when the database has not confirmed the accepted generation
+    /// for [`GENERATION_VALID`]: another Redis may have taken the place of this one.
+    pub fn limit(&self) {
+        self.is_limited.store(true, Ordering::Relaxed);
+    }
+
+    /// The database was asked at this instant, and the accepted generation was its last one.
+    pub fn confirmed(&self, asked_at: Instant) {
+        self.confirmed_at.send_replace(Some(asked_at));
+    }
+
+    /// Whether the accepted generation was not confirmed for too long.
+    pub fn is_unconfirmed(&self) -> bool {
+        let confirmed_at = *self.confirmed_at.borrow();
+        let is_valid = confirmed_at.is_some_and(|at| at.elapsed() < GENERATION_VALID);
+        self.is_limited.load(Ordering::Relaxed) && !is_valid
+    }
+
+    /// Waits until the accepted generation was not confirmed for too long.
+    pub async fn unconfirmed(&self) {
+        let mut confirmed_at = self.confirmed_at.subscribe();
+        while !self.is_unconfirmed() {
+            let known = *confirmed_at.borrow_and_update();
+            let left = known.map_or(GENERATION_VALID, |at| {
+                (at + GENERATION_VALID).saturating_duration_since(Instant::now())
+            });
+            // A change or the end of the time: both are looked at.
+            let _ = tokio::time::timeout(left, confirmed_at.changed()).await;
+        }
     }
 
     /// Waits until [`Self::doubt`] is called.

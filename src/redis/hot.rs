@@ -120,6 +120,9 @@ impl Supervisor {
             .await
             .map_err(Error::of_call)?;
         let Life::Proven(accepted) = known.clone() else { return Ok(None) };
+        if self.redis.generation().is_unconfirmed() {
+            return Ok(None);
+        }
         self.probes += 1;
         Ok(accepted.is_told_by(&replication).then(|| Open {
             connection,
@@ -128,13 +131,14 @@ impl Supervisor {
         }))
     }
 
-    /// Returns when a caller dropped the connection, it does not answer, or another generation was
-    /// accepted.
+    /// Returns when a caller dropped the connection, it does not answer, another generation was
+    /// accepted, or the database has not confirmed this one for too long.
     async fn watch_over(&self, open: Open) {
         let known = Life::Proven(open.accepted);
         tokio::select! {
             () = self.lost.notified() => {}
             () = self.redis.generation().differs_from(&known) => {}
+            () = self.redis.generation().unconfirmed() => {}
             error = unanswered_ping(open.connection) => {
                 tracing::warn!(%error, "the hot connection was lost");
             }

@@ -12,6 +12,8 @@ pub mod preloaded;
 pub mod presence;
 pub(crate) mod right;
 pub mod script;
+mod sentinel;
+mod server;
 pub mod stream;
 pub mod stuck;
 pub mod suspects;
@@ -22,24 +24,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ::redis::aio::MultiplexedConnection;
-use ::redis::io::tcp::TcpSettings;
-use ::redis::{
-    AsyncConnectionConfig, Client, ConnectionAddr, IntoConnectionInfo, ProtocolVersion, RedisError,
-    TlsCertificates, Value,
-};
+use ::redis::{AsyncConnectionConfig, Value};
 
 use deadpool_redis::{Connection, PoolError};
 
-use crate::domain::limits::RESERVED_REDIS_CONNECTIONS;
 use crate::telemetry::metrics;
-pub use error::Error;
+pub use error::{Error, Result};
 use generation::GenerationWatch;
 use keys::Keys;
 use preloaded::Preloaded;
+use server::Servers;
+pub use server::Settings;
 use suspects::Suspects;
-
-/// The result of a call to Redis.
-pub type Result<T> = std::result::Result<T, Error>;
 
 /// A reply that is text.
 pub(crate) fn text(value: &Value) -> Option<&str> {
@@ -50,29 +46,12 @@ pub(crate) fn text(value: &Value) -> Option<&str> {
     }
 }
 
-/// How to reach Redis, and how long to wait for it.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// `redis://…`, `rediss://…` or `redis+unix://…`.
-    pub url: String,
-    /// The certificate authorities that are trusted for a `rediss://` server, as PEM; `None`: those
-    /// that the machine trusts.
-    pub authorities_pem: Option<Vec<u8>>,
-    /// The first part of every key, `[A-Za-z0-9_-]{1,32}`.
-    pub key_prefix: String,
-    /// How long to wait for the answer to a call; after that its outcome is unknown.
-    pub response_timeout: Duration,
-    /// Connections of the pool for everything but the hot path and the vital loops.
-    pub pool_max_connections: usize,
-}
-
 /// Redis, cheap to clone.
 #[derive(Clone)]
 pub struct Redis {
-    client: Client,
-    pool: deadpool_redis::Pool,
-    /// For the vital loops, so that a full pool cannot stop them.
-    reserved: deadpool_redis::Pool,
+    servers: Arc<Servers>,
+    /// Whether this handle uses the reserved connections of the vital loops.
+    is_vital: bool,
     authorities_pem: Option<Vec<u8>>,
     response_timeout: Duration,
     keys: Arc<Keys>,
@@ -87,34 +66,11 @@ impl Redis {
     /// # Errors
     /// [`Error::Url`] when the URL is not a usable URL of Redis.
     pub fn new(settings: &Settings) -> Result<Self> {
-        let unusable = |error: RedisError| Error::Url(error.to_string());
-        let info = settings.url.as_str().into_connection_info().map_err(unusable)?;
-        if let ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. } = info.addr()
-            && host.contains(',')
-        {
-            return Err(Error::Url("it names several servers".to_owned()));
-        }
-        // Without Nagle's algorithm: small writes must not wait for the ACK of earlier ones.
-        let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true));
-        // Replies are parsed in their RESP2 form, whatever the URL asks for.
-        let settings_of_url = info.redis_settings().clone();
-        let info = info.set_redis_settings(settings_of_url.set_protocol(ProtocolVersion::RESP2));
-        let authorities = settings.authorities_pem.clone();
-        let client = match info.addr() {
-            ConnectionAddr::TcpTls { .. } => Client::build_with_tls(
-                info,
-                TlsCertificates { client_tls: None, root_cert: authorities },
-            ),
-            _ => Client::open(info),
-        };
-        let client = client.map_err(unusable)?;
-        let limit = settings.response_timeout;
         Ok(Self {
-            pool: pool::open(&client, limit, settings.pool_max_connections)?,
-            reserved: pool::open(&client, limit, RESERVED_REDIS_CONNECTIONS)?,
-            client,
+            servers: Arc::new(Servers::new(settings)?),
+            is_vital: false,
             authorities_pem: settings.authorities_pem.clone(),
-            response_timeout: limit,
+            response_timeout: settings.response_timeout,
             keys: Arc::new(Keys::new(&settings.key_prefix)),
             generation: GenerationWatch::new(),
             suspects: Suspects::default(),
@@ -123,8 +79,15 @@ impl Redis {
     }
 
     /// The name of our Redis user.
-    pub(crate) fn user(&self) -> &str {
-        self.client.get_connection_info().redis_settings().username().unwrap_or("default")
+    pub(crate) fn user(&self) -> String {
+        let server = self.servers.last();
+        let settings = server.client.get_connection_info().redis_settings();
+        settings.username().unwrap_or("default").to_owned()
+    }
+
+    /// Whether another server may take the place of this one: Sentinels name it.
+    pub fn may_move(&self) -> bool {
+        self.servers.may_move()
     }
 
     /// The names of all keys.
@@ -150,8 +113,12 @@ impl Redis {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.response_timeout))
             .set_response_timeout(Some(limit));
-        let connected = self.client.get_multiplexed_async_connection_with_config(&config).await;
-        connected.map_err(Error::of_connecting)
+        let server = self.servers.newest().await?;
+        let connected = server.client.get_multiplexed_async_connection_with_config(&config).await;
+        connected.map_err(|error| {
+            self.servers.failed();
+            Error::of_connecting(error)
+        })
     }
 
     /// The shards of which this process preloaded a coupon.
@@ -167,9 +134,14 @@ impl Redis {
     /// A pooled connection. Waits at most the response time-out until one is free and connected.
     pub(crate) async fn pooled(&self) -> Result<Connection> {
         let since = Instant::now();
-        let connection = self.pool.get().await.map_err(|error| match error {
-            PoolError::Backend(error) => Error::of_connecting(error),
-            _ => Error::PoolExhausted,
+        let server = self.servers.current().await?;
+        let pool = if self.is_vital { &server.reserved } else { &server.pool };
+        let connection = pool.get().await.map_err(|error| {
+            self.servers.failed();
+            match error {
+                PoolError::Backend(error) => Error::of_connecting(error),
+                _ => Error::PoolExhausted,
+            }
         });
         metrics::pool_wait("redis", since.elapsed());
         connection
@@ -178,12 +150,12 @@ impl Redis {
     /// A handle that uses the reserved connections of the vital loops: other readers cannot use
     /// them up.
     pub(crate) fn with_reserved_pool(&self) -> Self {
-        Self { pool: self.reserved.clone(), ..self.clone() }
+        Self { is_vital: true, ..self.clone() }
     }
 
     /// The connections of the pool as (in use, idle), without the reserved ones.
     pub fn pool_connections(&self) -> (usize, usize) {
-        let status = self.pool.status();
+        let status = self.servers.last().pool.status();
         (status.size.saturating_sub(status.available), status.available)
     }
 

@@ -18,10 +18,12 @@ use super::Redis;
 /// # Errors
 /// When the handshake fails, or the server does not answer within the response time-out.
 pub async fn tls_version(redis: &Redis) -> io::Result<Option<String>> {
-    let (host, port) = match redis.client.get_connection_info().addr() {
-        ConnectionAddr::TcpTls { host, port, .. } => (host.clone(), *port),
-        _ => return Ok(None),
+    let server = redis.servers.last();
+    let ConnectionAddr::TcpTls { host, port, .. } = server.client.get_connection_info().addr()
+    else {
+        return Ok(None);
     };
+    let (host, port) = (host.clone(), *port);
     let (authorities, limit) = (redis.authorities_pem.clone(), redis.response_timeout);
     let shake = move || shake_hands(&host, port, authorities.as_deref(), limit);
     let version = tokio::task::spawn_blocking(shake).await.map_err(io::Error::other)??;
@@ -30,7 +32,8 @@ pub async fn tls_version(redis: &Redis) -> io::Result<Option<String>> {
 
 /// The host to which the password is sent unencrypted, if there is one.
 pub fn host_told_in_the_clear(redis: &Redis) -> Option<String> {
-    let info = redis.client.get_connection_info();
+    let server = redis.servers.last();
+    let info = server.client.get_connection_info();
     let ConnectionAddr::Tcp(host, _) = info.addr() else { return None };
     info.redis_settings().password().is_some().then(|| host.clone())
 }

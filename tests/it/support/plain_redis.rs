@@ -65,9 +65,19 @@ impl PlainRedis {
 
     /// Kills it with SIGKILL, does something to its data, and starts it again on them.
     pub async fn crash(&mut self, meanwhile: impl FnOnce(&Path)) {
+        self.kill();
+        meanwhile(self.dir.path());
+        self.start_again().await;
+    }
+
+    /// Kills it with SIGKILL.
+    pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        meanwhile(self.dir.path());
+    }
+
+    /// Starts it again on its data, and on the settings that it or a Sentinel wrote down.
+    pub async fn start_again(&mut self) {
         self.child = spawn(&self.dir.path().join("redis.conf"), &self.words);
         self.answers().await;
     }
@@ -82,6 +92,12 @@ impl PlainRedis {
     /// Any command, over a connection of its own.
     pub async fn ask<T: FromRedisValue>(&self, text: &str) -> T {
         words(text).query_async(&mut connect(&self.url).await).await.unwrap()
+    }
+
+    /// As [`PlainRedis::ask`], for a server that may be gone.
+    pub async fn try_ask<T: FromRedisValue>(&self, text: &str) -> redis::RedisResult<T> {
+        let client = redis::Client::open(self.url.as_str())?;
+        words(text).query_async(&mut client.get_multiplexed_async_connection().await?).await
     }
 
     /// As [`PlainRedis::url`], for this user.
