@@ -116,7 +116,7 @@ impl Consumer {
     }
 
     async fn be_seen(&self) {
-        let Ok(accepted) = self.redis.generation().proven() else { return };
+        let Some(accepted) = self.redis.generation().drainable() else { return };
         for shard in &self.readable {
             if let Err(error) = self.attend(&accepted, *shard, 0).await {
                 // A persister that takes over meanwhile writes the same rows.
@@ -145,7 +145,7 @@ impl Consumer {
 
     /// Leaves the groups, so that they do not grow with every start.
     pub(super) async fn retire(&self) {
-        let Ok(accepted) = self.redis.generation().proven() else { return };
+        let Some(accepted) = self.redis.generation().drainable() else { return };
         for shard in Shard::all() {
             let args = retire::Args { accepted: &accepted, shard, consumer: &self.name };
             if let Err(error) = retire::retire(&self.redis, &args).await {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::redis::generation::{Accepted, Life};
+use crate::redis::generation::Accepted;
 use crate::redis::stream::{Entry, Reader};
 use crate::redis::{self, Redis};
 use crate::store::Store;
@@ -96,9 +96,8 @@ impl Persister {
     /// group.
     pub async fn drain(&mut self) {
         self.begin_anew();
-        // The prover stops at the same time, so a life that is not proven now never will be: no
-        // wait.
-        while self.redis.generation().proven().is_ok() {
+        // The prover stops at the same time, so what cannot be drained now never will be: no wait.
+        while self.redis.generation().drainable().is_some() {
             let is_idle = self.step_with(false).await == Step::Idle;
             if is_idle && (!self.pending.is_pass_due() || self.consumer.readable().is_empty()) {
                 return self.consumer.retire().await;
@@ -133,7 +132,7 @@ impl Persister {
 
     async fn try_step(&mut self, block: bool) -> Step {
         let known = self.redis.generation().current();
-        let Life::Proven(accepted) = known.clone() else {
+        let Some(accepted) = self.redis.generation().drainable() else {
             let proven = self.redis.generation().differs_from(&known);
             let _ = tokio::time::timeout(self.bounds.read_block, proven).await;
             return Step::Waited;

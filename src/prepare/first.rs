@@ -12,7 +12,7 @@ use crate::domain::limits::ROW_WAIT;
 use crate::domain::who::Who;
 use crate::lua::state::{StateChange, change_state_first};
 use crate::lua::{ActReply, audit};
-use crate::redis::Redis;
+use crate::redis::{Redis, facts};
 use crate::store;
 
 /// A change that may be in Redis before its row.
@@ -32,13 +32,17 @@ impl Stop {
     }
 
     /// Stops a coupon in Redis alone. It needs neither the database nor a proven life of Redis:
-    /// this is the one write that is allowed without a proof. A relay writes the act afterwards.
-    ///
+    /// this is the one write that is allowed without a proof, but for a Redis without the id of our
+    /// installation. A relay writes the act afterwards.
     pub async fn go_first(self, redis: &Redis, id: &CouponId) -> Result<Applied, Refusal> {
         let change = match self {
             Self::Pause => StateChange::Pause,
             Self::Close => StateChange::Close,
         };
+        let ours = redis.generation().installation_id();
+        if ours.is_some() && facts::installation_id(redis).await?.as_deref() != ours {
+            return Err(Refusal::Recovering("this Redis has not the id of our installation"));
+        }
         match change_state_first(redis, id, change).await? {
             ActReply::Decided(result) => act::told(&result),
             ActReply::Unknown => Err(Refusal::CouponNotFound),

@@ -68,6 +68,9 @@ impl Acceptance {
             ..self.evidence(facts, last.as_ref()).await?
         };
         let installation_id = self.installation_id().await?;
+        if !installation_id.is_empty() {
+            self.redis.generation().learn_installation(&installation_id);
+        }
         let found = facts::installation_id(&self.redis).await?;
         let is_other = found.is_some_and(|found| found != installation_id);
         let reason = match judge(facts, last.as_ref(), &evidence) {
@@ -104,6 +107,28 @@ impl Acceptance {
         let accepted =
             Accepted { generation_no, epoch, run_id, replid, durability, installation_id };
         Ok((accepted, is_written.then_some(counted)))
+    }
+
+    /// This Redis with its life in doubt, if it has the id of our installation.
+    ///
+    /// # Errors
+    /// Those of any call.
+    pub(super) async fn ours(&self) -> Result<Option<Accepted>, Unproven> {
+        let facts = facts::read(&self.redis).await?;
+        let Some(last) = self.store.last_generation().await? else { return Ok(None) };
+        let known = self.store.installation_id().await?;
+        let found = facts::installation_id(&self.redis).await?;
+        let Some(installation_id) = known.filter(|known| found.as_ref() == Some(known)) else {
+            return Ok(None);
+        };
+        Ok(Some(Accepted {
+            generation_no: last.generation_no,
+            epoch: last.epoch,
+            run_id: facts.run_id,
+            replid: facts.replid,
+            durability: facts.durability,
+            installation_id,
+        }))
     }
 
     /// The id of this installation. A process that only reads may find none, and then writes none

@@ -132,6 +132,7 @@ impl Prover {
                     tracing::info!(epoch = accepted.epoch, "this life of Redis is proven");
                 }
                 self.proven = Some(accepted.clone());
+                self.redis.generation().publish_doubtful(None);
                 self.redis.generation().publish(Life::Proven(Arc::new(accepted)));
                 return Stepped::Done;
             }
@@ -141,6 +142,11 @@ impl Prover {
             ) => {
                 self.complain(doubt.clone());
                 self.proven = None;
+                let ours = match doubt.may_be_accepted() {
+                    true => self.acceptance.ours().await.unwrap_or_default(),
+                    false => None,
+                };
+                self.redis.generation().publish_doubtful(ours);
                 self.redis.generation().publish(Life::Doubtful(doubt));
             }
         }

@@ -6,7 +6,7 @@
 //! process that knows none answers `recovering`.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Instant;
 
 use tokio::sync::{Notify, watch};
@@ -73,6 +73,10 @@ pub struct GenerationWatch {
     doubt: Arc<Notify>,
     refused: Arc<AtomicBool>,
     outdated: Arc<AtomicBool>,
+    /// This Redis, when its life is in doubt and it has the id of our installation.
+    doubtful: Arc<watch::Sender<Option<Arc<Accepted>>>>,
+    /// The id of our installation, once the database has told it.
+    installation_id: Arc<OnceLock<String>>,
     /// Where another Redis may take the place of this one: when the accepted generation was last
     /// seen to be the last one of the database.
     confirmed_at: Arc<watch::Sender<Option<Instant>>>,
@@ -89,6 +93,8 @@ impl GenerationWatch {
             doubt: Arc::new(Notify::new()),
             refused: Arc::default(),
             outdated: Arc::default(),
+            doubtful: Arc::new(watch::channel(None).0),
+            installation_id: Arc::default(),
             confirmed_at: Arc::new(watch::channel(None).0),
             is_limited: Arc::default(),
             in_use: Arc::default(),
@@ -106,6 +112,28 @@ impl GenerationWatch {
     /// The doubt, when there is none.
     pub fn proven(&self) -> Result<Arc<Accepted>, Doubt> {
         self.current().proven()
+    }
+
+    /// The Redis whose records may become rows: one with a proven life, or one in doubt that has
+    /// the id of our installation. Rows are compared, so nothing can be written twice (P2 step 7).
+    pub fn drainable(&self) -> Option<Arc<Accepted>> {
+        let doubtful = || self.doubtful.borrow().clone();
+        self.proven().ok().or_else(doubtful)
+    }
+
+    /// Publishes the Redis that may be drained while its life is in doubt.
+    pub fn publish_doubtful(&self, doubtful: Option<Accepted>) {
+        self.doubtful.send_replace(doubtful.map(Arc::new));
+    }
+
+    /// The id of our installation; `None` as long as the database has not told it.
+    pub fn installation_id(&self) -> Option<&str> {
+        self.installation_id.get().map(String::as_str)
+    }
+
+    /// Remembers the id of our installation, which never changes.
+    pub fn learn_installation(&self, id: &str) {
+        self.installation_id.get_or_init(|| id.to_owned());
     }
 
     /// Publishes what the prover found.

@@ -17,7 +17,7 @@ const ASK: (&str, &str) = ("FIRSTCOME_RECOVERY", "ask");
 
 /// `firstcome reconcile` with these words, and the standard output's lines as (coupon, kind,
 /// count).
-async fn reconcile(place: &Place, words: &str) -> (Output, Vec<(String, String, u64)>) {
+pub(super) async fn reconcile(place: &Place, words: &str) -> (Output, Vec<(String, String, u64)>) {
     let variables = [("REDIS_URL", &*place.redis.url), ("DATABASE_URL", &*place.database_url)];
     let mut command = command(place.dir.path(), &variables);
     command.args(["reconcile", "-o", "jsonl"]).args(words.split_whitespace());

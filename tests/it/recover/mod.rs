@@ -5,6 +5,7 @@ mod alone;
 mod beside;
 mod by_hand;
 mod crash;
+mod drained;
 mod failover;
 mod kept;
 mod processes;

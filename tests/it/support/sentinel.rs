@@ -71,6 +71,11 @@ impl Watched {
         let before = self.master().await;
         let () = self.sentinel.ask("SENTINEL FAILOVER tickets").await;
         self.is_promoted(before).await;
+        let follows = async || {
+            let told = self.servers[before].try_ask::<String>("INFO replication").await;
+            told.is_ok_and(|told| told.contains("role:slave"))
+        };
+        eventually_holds("the old master to follow", follows).await;
     }
 
     /// Kills the master, and waits until a replica was promoted. The old master comes back as a
