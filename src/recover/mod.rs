@@ -24,7 +24,7 @@ use std::time::Instant;
 
 use crate::domain::coupon::CouponId;
 use crate::domain::generation::Generation;
-use crate::domain::limits::COUNT_SILENCE;
+use crate::domain::limits::{COUNT_SILENCE, PAGE_MAX_ROWS};
 use crate::domain::time::UnixMs;
 use crate::redis::Redis;
 use crate::redis::generation::{Accepted, Life};
@@ -42,6 +42,9 @@ use union::Left;
 
 pub use process_row::ProcessRow;
 
+/// Coupons with withheld stock that `/readyz` names.
+const WITHHELD_TOLD: usize = 10;
+
 /// Recovers coupons; its loop is [`Recoverer::step`] repeated. Every server and worker has one,
 /// and one of them at a time has the lease.
 pub struct Recoverer {
@@ -52,13 +55,13 @@ pub struct Recoverer {
     /// Whether it begins a recovery without being asked.
     is_unasked: bool,
     health: Health,
-    /// Whether this process has known a proven life.
-    has_proven: bool,
     /// The coupon after which the search for lacking coupons goes on.
     after: Option<CouponId>,
     /// Whether no coupon before it lacks anything.
     is_whole: bool,
     recovery: Option<Recovery>,
+    /// The coupons with withheld stock.
+    withheld: Vec<(CouponId, u64)>,
     /// The last generation, its count, and since when this process sees this count.
     last_count: Option<((u64, u64), Instant)>,
     /// Why the last step failed.
@@ -75,10 +78,10 @@ impl Recoverer {
             now,
             is_unasked: true,
             health: Health::default(),
-            has_proven: false,
             after: None,
             is_whole: false,
             recovery: None,
+            withheld: Vec::new(),
             last_count: None,
             failure: None,
         }
@@ -127,13 +130,12 @@ impl Recoverer {
                 if !self.is_abandoned(&last) {
                     return Ok(Stepped::Idle);
                 }
-                self.recovery = self.fence().begin_life(self.has_proven).await?;
+                self.recovery = self.fence().begin_life().await?;
                 return Ok(Stepped::Idle);
             }
             Life::Doubtful(_) => return Ok(Stepped::Idle),
             Life::Proven(accepted) => accepted,
         };
-        self.has_proven = true;
         match &self.recovery {
             None => {
                 self.look_for_lacking(&accepted).await?;
@@ -167,6 +169,9 @@ impl Recoverer {
         if next.is_none() && self.is_whole {
             gone::forget(&self.redis, &*self.store).await?;
         }
+        if next.is_none() {
+            self.withheld = self.store.withheld(PAGE_MAX_ROWS).await?;
+        }
         self.after = next;
         Ok(())
     }
@@ -194,8 +199,15 @@ impl Recoverer {
         };
         let (redis, store, lease) = (&self.redis, &*self.store, &self.lease);
         let left = Left { redis, store, lease, accepted };
-        let refill = Refill { left, now: (self.now)() };
-        let recovered = refill.recover(&mut recovery.drained, &id, &stopped).await;
+        let is_unknown = gone::is_any_unknown(store, &recovery).await;
+        let recovered = match is_unknown {
+            Ok(is_unknown) => {
+                let (now, must_keep) = ((self.now)(), recovery.must_keep);
+                let refill = Refill { left, now, must_keep, is_unknown };
+                refill.recover(&mut recovery.drained, &id, &stopped).await
+            }
+            Err(error) => Err(error),
+        };
         if recovered.is_err() {
             recovery.left.push_back((id.clone(), stopped));
         }
@@ -221,8 +233,21 @@ impl Recoverer {
 
     fn tell(&self) {
         let left = self.recovery.as_ref().map_or(0, |recovery| recovery.left.len());
-        let sentence = format!("coupons that are being recovered: {left}");
-        let warnings = if left == 0 { Vec::new() } else { vec![sentence] };
+        let mut warnings = Vec::new();
+        if left > 0 {
+            warnings.push(format!("coupons that are being recovered: {left}"));
+        }
+        if !self.withheld.is_empty() {
+            let coupon = |(id, units): &(CouponId, u64)| format!("{id} ({units})");
+            let coupons: Vec<String> =
+                self.withheld.iter().take(WITHHELD_TOLD).map(coupon).collect();
+            warnings.push(format!(
+                "stock of {} coupons is withheld, because a server that is gone may have told its \
+                 tickets: {}",
+                self.withheld.len(),
+                coupons.join(", ")
+            ));
+        }
         self.health.report(Part::Recovery, Report { reasons: Vec::new(), warnings });
     }
 }
