@@ -60,7 +60,8 @@ impl Reconcile {
         if let Some(doubt) = context.observer.doubt() {
             return Err(Failure::Refused(format!("this life of Redis is not proven: {doubt}")));
         }
-        match (found.len(), mandate) {
+        let differ = found.iter().filter(|difference| difference.kind != Kind::Withheld).count();
+        match (differ, mandate) {
             (0, _) if form == Form::Table => say("Redis and the database have the same tickets"),
             (0, _) => Ok(()),
             (_, None) => Err(Failure::Refused(
@@ -83,14 +84,15 @@ async fn differences(context: &Context, ids: &[CouponId]) -> Result<Vec<Differen
 }
 
 /// The coupons that a recovery mends. One with an act that differs is left to the operator: the
-/// recovery goes by the acts in the database. A serial that nobody has stays one.
+/// recovery goes by the acts in the database. A serial that nobody has stays one, and stock that is
+/// withheld is released by an act.
 fn recoverable(found: &[Difference]) -> Vec<CouponId> {
     let with = |wanted: fn(Kind) -> bool| -> BTreeSet<&CouponId> {
         let wanted = found.iter().filter(|difference| wanted(difference.kind));
         wanted.map(|difference| &difference.coupon_id).collect()
     };
     let diverged = with(|kind| kind == Kind::DivergedAct);
-    let differ = with(|kind| kind != Kind::SerialGap);
+    let differ = with(|kind| !matches!(kind, Kind::SerialGap | Kind::Withheld));
     differ.difference(&diverged).map(|id| (*id).clone()).collect()
 }
 

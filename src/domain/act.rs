@@ -55,6 +55,8 @@ pub enum Change {
     Resume,
     /// End issuing; this cannot be undone.
     Close,
+    /// Release the stock that a recovery withheld.
+    Release,
     /// Return the stock of cancelled tickets, at most 500.
     Return { returns: Vec<Return> },
 }
@@ -69,6 +71,7 @@ impl Change {
             Self::Pause => "pause",
             Self::Resume => "resume",
             Self::Close => "close",
+            Self::Release => "release",
             Self::Return { .. } => "return",
         }
     }
@@ -88,7 +91,7 @@ impl Change {
         let ms_or_none =
             |ms: &Option<i64>| ms.map_or_else(|| "none".to_owned(), |ms| ms.to_string());
         match self {
-            Self::Preload | Self::Pause | Self::Resume | Self::Close => Vec::new(),
+            Self::Preload | Self::Pause | Self::Resume | Self::Close | Self::Release => Vec::new(),
             Self::Restock { delta } => vec![delta.to_string()],
             Self::Window { opens_at_ms, closes_at_ms, per_user_limit } => {
                 vec![ms_or_none(opens_at_ms), ms_or_none(closes_at_ms), per_user_limit.to_string()]
@@ -256,6 +259,7 @@ mod tests {
             Change::Pause,
             Change::Resume,
             Change::Close,
+            Change::Release,
             Change::Preload,
             window(Some(1), None),
             window(None, Some(1)),

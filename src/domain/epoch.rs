@@ -12,6 +12,8 @@ pub struct EpochStart {
     pub first_serial: Serial,
     /// The stock that it began with.
     pub stock: u64,
+    /// Stock that nobody gets until it is released: a process that is gone may have told it.
+    pub withheld: u64,
     /// The last act that this stock includes.
     pub act_no: u64,
 }
@@ -19,12 +21,16 @@ pub struct EpochStart {
 impl EpochStart {
     /// The greatest serial that can have been issued since this start. A serial costs a unit of
     /// stock, and the acts that add stock are rows before Redis hears of them (P9 step 1). So it is
-    /// the stock of the start and all that these acts may have added, whether their result is known
-    /// or not. Stock that was taken away is not subtracted: it may have been issued before.
+    /// the stock of the start, what was withheld, and all that these acts may have added, whether
+    /// their result is known or not. Stock that was taken away is not subtracted: it may have been
+    /// issued before.
     pub fn ceiling(&self, acts: &[Act]) -> Serial {
         let later = acts.iter().filter(|act| act.act_no > self.act_no);
         let added: u64 = later.map(added).sum();
-        Serial((self.first_serial.0.saturating_sub(1)).saturating_add(self.stock + added))
+        Serial(
+            (self.first_serial.0.saturating_sub(1))
+                .saturating_add(self.stock + self.withheld + added),
+        )
     }
 }
 
@@ -66,7 +72,8 @@ mod tests {
             act(7, Change::Restock { delta: 20 }, None),
             act(8, Change::Close, None),
         ];
-        let start = EpochStart { epoch: 2, first_serial: Serial(51), stock: 100, act_no: 2 };
+        let start =
+            EpochStart { epoch: 2, first_serial: Serial(51), stock: 90, withheld: 10, act_no: 2 };
         assert_eq!(start.ceiling(&[]), Serial(150));
         assert_eq!(start.ceiling(&acts), Serial(150 + 7 + 3 + 20));
     }

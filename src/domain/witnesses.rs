@@ -19,8 +19,6 @@ pub struct Witnesses(Arc<Mutex<Told>>);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mark {
     pub coupon_id: CouponId,
-    /// The epoch of the ticket.
-    pub epoch: u32,
     pub last_serial: Serial,
 }
 
@@ -41,8 +39,7 @@ struct Latest {
     forgotten: Marks,
 }
 
-/// Epoch and serial of each coupon.
-type Marks = HashMap<CouponId, (u32, Serial)>;
+type Marks = HashMap<CouponId, Serial>;
 
 impl Latest {
     fn add(&mut self, record: Record) {
@@ -95,7 +92,7 @@ impl Witnesses {
             let known = marks.entry(coupon_id).or_insert(told);
             *known = (*known).max(told);
         }
-        let mark = |(coupon_id, (epoch, last_serial))| Mark { coupon_id, epoch, last_serial };
+        let mark = |(coupon_id, last_serial)| Mark { coupon_id, last_serial };
         marks.into_iter().map(mark).collect()
     }
 
@@ -106,7 +103,7 @@ impl Witnesses {
 
 fn mark(marks: &mut Marks, record: &Record) {
     let last = record.first_serial.0 + (record.holders.len() as u64).saturating_sub(1);
-    let told = (record.epoch, Serial(last));
+    let told = Serial(last);
     match marks.get_mut(&record.coupon_id) {
         Some(known) => *known = (*known).max(told),
         None => drop(marks.insert(record.coupon_id.clone(), told)),
@@ -132,30 +129,27 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_is_the_greatest_serial_in_the_latest_epoch_also_of_what_was_forgotten_since() {
+    fn a_mark_is_the_greatest_serial_also_of_what_was_forgotten_since() {
         let witnesses = Witnesses::default();
         let record = |text: &str| Record::decode(text).unwrap();
         let issued = |text| witnesses.add(Some(record(text)), Vec::new());
         let marks = || {
             let mut marks = witnesses.take_marks();
             marks.sort_by(|one, other| one.coupon_id.as_str().cmp(other.coupon_id.as_str()));
-            let words =
-                |mark: &Mark| format!("{} {} {}", mark.coupon_id, mark.epoch, mark.last_serial.0);
+            let words = |mark: &Mark| format!("{} {}", mark.coupon_id, mark.last_serial);
             marks.iter().map(words).collect::<Vec<_>>()
         };
         issued("1 summer 1 7 1764558001482 issue\n\nu1\nu2");
         issued("1 summer 1 5 1764558001482 issue\n\nu3\nu4");
         witnesses.add(None, vec![record("1 winter 1 3 1764558001482 issue\n\nu1")]);
-        assert_eq!(marks(), ["summer 1 8", "winter 1 3"]);
+        assert_eq!(marks(), ["summer 8", "winter 3"]);
         assert_eq!(marks(), [""; 0], "nothing was told since");
 
         issued("1 autumn 1 90 1764558001482 issue\n\nu1");
-        issued("1 spring 1 9 1764558001482 issue\n\nu1");
-        issued("1 spring 2 1 1764558001482 issue\n\nu2");
         let many = record("1 summer 2 21 1764558001482 issue\n\nu1\nu2");
         for _ in 0..WITNESSES_MAX_TICKETS / 2 {
             witnesses.add(Some(many.clone()), Vec::new());
         }
-        assert_eq!(marks(), ["autumn 1 90", "spring 2 1", "summer 2 22"]);
+        assert_eq!(marks(), ["autumn 90", "summer 22"]);
     }
 }

@@ -75,6 +75,18 @@ pub(super) async fn resume(
     change_state(&id, Change::Resume, &preconditions.of_admin(admin), &verbs).await
 }
 
+/// `POST /admin/coupons/{id}/release`.
+pub(super) async fn release(
+    CouponPath(id): CouponPath,
+    admin: Admin,
+    preconditions: Preconditions,
+    _: NoBody,
+    verbs: Verbs,
+) -> Answer {
+    let applied = verbs.preparer.release(&id, &preconditions.of_admin(admin)).await?;
+    Ok(uncached(&AppliedBody::of(&id, applied)))
+}
+
 /// `POST /admin/coupons/{id}/close`.
 pub(super) async fn close(
     CouponPath(id): CouponPath,

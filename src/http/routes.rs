@@ -60,6 +60,11 @@ pub(super) fn admin() -> Vec<Route> {
             "resumes issuing",
             acts::resume,
         ),
+        Route::at("/admin/coupons/{id}/release").with(
+            &[Method::POST],
+            "releases the stock that a recovery withheld",
+            acts::release,
+        ),
         Route::at("/admin/coupons/{id}/close").with(
             &[Method::POST],
             "ends issuing; this cannot be undone",

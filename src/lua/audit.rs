@@ -47,6 +47,8 @@ pub struct Balance {
     pub remaining: u64,
     /// Stock under an embargo; 0 once the embargo is over.
     pub embargoed: u64,
+    /// Stock that nobody gets until it is released.
+    pub withheld: u64,
     /// Tickets ever issued.
     pub issued: u64,
     /// Tickets whose stock was returned.
@@ -143,6 +145,7 @@ fn balance(
         available,
         remaining,
         embargoed: remaining.saturating_sub(available),
+        withheld: hash.get("withheld").map_or(Some(0), |units| units.parse().ok())?,
         issued: stock.issued,
         returned: stock.returned,
         last_serial: stock.last_serial.0,

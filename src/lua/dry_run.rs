@@ -5,8 +5,8 @@
 use ::redis::{Cmd, Value, cmd, pipe};
 
 use super::{
-    acknowledge, audit, heartbeat, holders_page, issue, preload, recover, refill, reopen, restock,
-    retire, r#return, state, take_over, text, turn, window,
+    acknowledge, audit, heartbeat, holders_page, issue, preload, recover, refill, release, reopen,
+    restock, retire, r#return, state, take_over, text, turn, window,
 };
 use crate::domain::doubt::Doubt;
 use crate::domain::limits::{BACKLOG_MAX_TICKETS, TOTAL_MAX};
@@ -156,19 +156,14 @@ fn steps(keys: &Keys, accepted: &Accepted) -> Vec<Step> {
         let args = [&[life, epoch, act_no, "token"], args].concat();
         Step::script(script, "applied", &all[..2], &args)
     };
-    let definition = ["dry", "1", "1", "", "", "", "key", GROUP, "1", "token", "1"];
+    let definition = [life, epoch, "dry", "1", "1", "", "", "", "key", GROUP, "1", "token", "1"];
     let ask = [life, epoch, &backlog, "dry", "key", "", "somebody"];
     let [stop, refill, reopen] = recovery(all, life, epoch);
     let mut by_its_sha = audit::SCRIPT.call(&all.map(str::to_owned));
     by_its_sha.arg(GROUP);
     vec![
         delete(),
-        Step::script(
-            &preload::SCRIPT,
-            "applied",
-            &all,
-            &[&[life, epoch][..], &definition].concat(),
-        ),
+        Step::script(&preload::SCRIPT, "applied", &all, &definition),
         Step::script(&issue::SCRIPT, "issued", &all, &ask),
         Step::script(&holders_page::SCRIPT, "page", &all[..2], &[life, epoch, "1", "0"]),
         Step::script(&audit::SCRIPT, "balance", &all, &[GROUP]),
@@ -180,7 +175,8 @@ fn steps(keys: &Keys, accepted: &Accepted) -> Vec<Step> {
         act(&window::SCRIPT, "2", &["", "", "2"]),
         act(&restock::SCRIPT, "3", &["1", &TOTAL_MAX.to_string()]),
         act(&r#return::SCRIPT, "4", &["1", "somebody"]),
-        act(&state::SCRIPT, "5", &["close"]),
+        act(&release::SCRIPT, "5", &[]),
+        act(&state::SCRIPT, "6", &["close"]),
         stop,
         refill,
         reopen,
@@ -233,7 +229,7 @@ fn recovery(all: [&str; 4], life: &str, epoch: &str) -> [Step; 3] {
             &reopen::SCRIPT,
             "reopened",
             &all[..2],
-            &[life, epoch, "dry", "1", "1", "1", "1", "0", "1", "token", "dry"],
+            &[life, epoch, "dry", "1", "1", "1", "1", "0", "1", "token", "dry", "0"],
         ),
     ]
 }

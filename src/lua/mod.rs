@@ -11,6 +11,7 @@ mod parts;
 pub mod preload;
 pub mod recover;
 pub mod refill;
+pub mod release;
 pub mod reopen;
 pub mod restock;
 pub mod retire;

@@ -35,6 +35,8 @@ pub struct Args<'a> {
     pub act_no: u64,
     pub act_token: &'a str,
     pub act_result: &'a ActResult,
+    /// Stock that nobody gets until it is released.
+    pub withheld: u64,
 }
 
 /// What the script replies.
@@ -58,7 +60,7 @@ pub async fn reopen(redis: &Redis, args: &Args<'_>) -> Result<Reply> {
     let mut call = SCRIPT.call(&redis.keys().of_act(args.coupon_id));
     call.arg(args.replid).arg(args.epoch).arg(args.terms).arg(args.held).arg(args.remaining);
     call.arg(args.last_serial.0).arg(args.issued).arg(args.returned).arg(args.act_no);
-    call.arg(args.act_token).arg(args.act_result.to_string());
+    call.arg(args.act_token).arg(args.act_result.to_string()).arg(args.withheld);
     let mut connection = redis.pooled().await?;
     let reply = SCRIPT.run(&mut connection, &call).await?;
     parse(&reply).ok_or(Error::Malformed("reopen"))

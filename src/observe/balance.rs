@@ -9,8 +9,8 @@ use crate::domain::time::UnixMs;
 use crate::lua::audit::Balance;
 use crate::store::Counts;
 
-/// A coupon's balance. `total = remaining + issued - returned` and `holders = issued` are true at
-/// any instant, under any load (I1, I2).
+/// A coupon's balance. `total = remaining + withheld + issued - returned` and `holders = issued`
+/// are true at any instant, under any load (I1, I2).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Audit {
     pub coupon_id: CouponId,
@@ -28,6 +28,9 @@ pub struct Audit {
     pub remaining: u64,
     /// Returned stock that nobody can get yet, for 150 ms.
     pub embargoed: u64,
+    /// Stock that nobody gets until it is released: a recovery could not know whether a server
+    /// that ended had told it.
+    pub withheld: u64,
     /// (user, claim) pairs that ever got a ticket.
     pub holders: u64,
     pub last_serial: u64,
@@ -56,10 +59,12 @@ impl Audit {
     /// The audit of what Redis has, and of how many rows the persister counted.
     pub(super) fn of(id: &CouponId, balance: &Balance, persisted: u64) -> Self {
         let mut faults = Vec::new();
-        let (granted, out) = (balance.total + balance.returned, balance.remaining + balance.issued);
+        let granted = balance.total + balance.returned;
+        let out = balance.remaining + balance.withheld + balance.issued;
         if granted != out {
-            faults
-                .push(format!("total + returned = {granted}, but remaining + issued = {out} (I1)"));
+            faults.push(format!(
+                "total + returned = {granted}, but remaining + withheld + issued = {out} (I1)"
+            ));
         }
         if balance.holders != balance.issued {
             faults.push(format!(
@@ -89,6 +94,7 @@ impl Audit {
             returned: balance.returned,
             remaining: balance.remaining,
             embargoed: balance.embargoed,
+            withheld: balance.withheld,
             holders: balance.holders,
             last_serial: balance.last_serial,
             persisted,
@@ -147,6 +153,7 @@ pub(super) mod tests {
             available: 61,
             remaining: 61,
             embargoed: 0,
+            withheld: 0,
             issued: 40,
             returned: 1,
             last_serial: 40,
@@ -170,6 +177,7 @@ pub(super) mod tests {
         for broken in [
             Balance { remaining: 62, ..balance() },
             Balance { total: 99, ..balance() },
+            Balance { withheld: 1, ..balance() },
             Balance { holders: 39, ..balance() },
             Balance { last_serial: 39, ..balance() },
         ] {

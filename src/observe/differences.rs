@@ -27,10 +27,12 @@ pub enum Kind {
     DuplicateUser,
     /// Serials of this epoch that were given, and that no ticket has.
     SerialGap,
-    /// Units by which total + returned and remaining + issued differ.
+    /// Units by which total + returned and remaining + issued + withheld differ.
     StockMismatch,
     /// Acts that only one side has, and state or total that differ.
     DivergedAct,
+    /// Units of stock that a recovery withheld, because a server that is gone may have told them.
+    Withheld,
 }
 
 impl Kind {
@@ -43,6 +45,7 @@ impl Kind {
             Self::SerialGap => "SERIAL_GAP",
             Self::StockMismatch => "STOCK_MISMATCH",
             Self::DivergedAct => "DIVERGED_ACT",
+            Self::Withheld => "WITHHELD",
         }
     }
 }
@@ -127,9 +130,13 @@ pub(super) async fn differences(
 }
 
 fn add_balance(balance: &Balance, found: &mut Found<'_>) {
-    let (granted, out) = (balance.total + balance.returned, balance.remaining + balance.issued);
+    let granted = balance.total + balance.returned;
+    let out = balance.remaining + balance.issued + balance.withheld;
     found.add(Kind::StockMismatch, granted.abs_diff(out), || {
-        format!("total + returned = {granted}, but remaining + issued = {out}")
+        format!("total + returned = {granted}, but remaining + issued + withheld = {out}")
+    });
+    found.add(Kind::Withheld, balance.withheld, || {
+        "`firstcome coupon release` gives it back".to_owned()
     });
 }
 

@@ -173,6 +173,7 @@ impl Acts {
             Change::Pause => change_state(redis, args, StateChange::Pause).await?,
             Change::Resume => change_state(redis, args, StateChange::Resume).await?,
             Change::Close => change_state(redis, args, StateChange::Close).await?,
+            Change::Release => lua::release::release(redis, args).await?,
             Change::Return { returns } => {
                 let args = lua::r#return::Args { act: args, returns };
                 lua::r#return::return_tickets(redis, &args).await?

@@ -86,7 +86,9 @@ impl ChangeBody {
             Change::Return { returns } => {
                 Self::Return { serials: returns.iter().map(|one| one.serial()).collect() }
             }
-            Change::Preload | Change::Pause | Change::Resume | Change::Close => Self::OfState {},
+            Change::Preload | Change::Pause | Change::Resume | Change::Close | Change::Release => {
+                Self::OfState {}
+            }
         }
     }
 }

@@ -211,6 +211,14 @@ impl Preparer {
         self.acts.act(id, Change::Restock { delta }, request).await
     }
 
+    /// Releases the stock that a recovery withheld; without any it changes nothing.
+    ///
+    /// # Errors
+    /// Those of an act.
+    pub async fn release(&self, id: &CouponId, request: &Request) -> Result<Applied, Refusal> {
+        self.acts.act(id, Change::Release, request).await
+    }
+
     /// Pauses, resumes or closes. A pause or close goes to Redis first when its row cannot be
     /// written within half a second, when Redis and the database have diverged, or when
     /// `redis_first` asks for it; its act is written afterwards (P9 step 7).

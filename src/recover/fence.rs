@@ -8,6 +8,7 @@ use super::recovery::Recovery;
 use super::stop::{has_only_our_coupons, stop, stop_all};
 use crate::domain::coupon::Coupon;
 use crate::domain::generation::{Durability, Generation, RECOVERY};
+use crate::domain::limits::PAGE_MAX_ROWS;
 use crate::domain::time::UnixMs;
 use crate::redis::Redis;
 use crate::redis::facts;
@@ -26,16 +27,14 @@ impl Fence<'_> {
     /// Takes over a life of Redis that may have forgotten something. Every coupon is stopped in it
     /// before any server accepts it, also those that it does not have. A Redis that has a coupon
     /// without a row is another database's, and is left alone.
-    pub(super) async fn begin_life(&self, has_proven: bool) -> Result<Option<Recovery>> {
+    pub(super) async fn begin_life(&self) -> Result<Option<Recovery>> {
         let facts = facts::read(self.redis).await?;
         let Some(last) = self.store.last_generation().await? else { return Ok(None) };
-        // At `always` nothing that was told may be lost. Only a process that served then knows what
-        // was told and is in no row.
-        let may_lack = last.durability == Durability::Always && !has_proven;
-        if facts.is_loading || may_lack || !has_only_our_coupons(self.redis, self.store).await? {
+        if facts.is_loading || !has_only_our_coupons(self.redis, self.store).await? {
             return Ok(None);
         }
         self.lease.renew().await?;
+        let must_keep = self.must_keep(&last).await?;
         let epoch = last.epoch + 1;
         let mut left = stop_all(self.redis, self.store, &facts.replid, epoch).await?;
         left.sort_by_key(|(persisted, _, _)| *persisted);
@@ -54,7 +53,7 @@ impl Fence<'_> {
         };
         self.raise(&next).await?;
         let left = left.into_iter().map(|(_, id, stopped)| (id, stopped)).collect();
-        Ok(Some(Recovery::of(&next, left)))
+        Ok(Some(Recovery::of(&next, must_keep, left)))
     }
 
     /// Begins the recovery of these coupons, which lack keys in a proven life.
@@ -75,6 +74,7 @@ impl Fence<'_> {
             self.redis.generation().outdated();
             return Ok(None);
         }
+        let must_keep = self.must_keep(&last).await?;
         let epoch = last.epoch + 1;
         let next = Generation {
             generation_no: last.generation_no + 1,
@@ -92,7 +92,22 @@ impl Fence<'_> {
                 left.push_back((coupon.definition.id, stopped));
             }
         }
-        Ok(Some(Recovery::of(&next, left)))
+        Ok(Some(Recovery::of(&next, must_keep, left)))
+    }
+
+    /// Whether a ticket that was told must not be lost: the level in force was `always`. After a
+    /// recovery it is also the level before that one, because it may not be complete.
+    async fn must_keep(&self, last: &Generation) -> Result<bool> {
+        let from = last.generation_no.saturating_sub(u64::from(PAGE_MAX_ROWS)) + 1;
+        for generation in self.store.generations_from(from, PAGE_MAX_ROWS).await?.iter().rev() {
+            if generation.durability == Durability::Always {
+                return Ok(true);
+            }
+            if generation.reason != RECOVERY {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     async fn raise(&self, next: &Generation) -> Result<()> {

@@ -19,6 +19,11 @@ async fn unconfirmed(store: &dyn Store, generation_no: u64) -> Result<Vec<SeenPr
     Ok(rows)
 }
 
+/// Whether a process is gone that may have told what is in no row.
+pub(super) async fn is_any_unknown(store: &dyn Store, recovery: &Recovery) -> Result<bool> {
+    Ok(!unconfirmed(store, recovery.generation_no).await?.is_empty())
+}
+
 /// Whether a recovery may count the tickets: every process that lives has written what it told, and
 /// the others were waited for. No verdict from before the recovery is in force any more.
 pub(super) async fn have_confirmed(store: &dyn Store, recovery: &Recovery) -> Result<bool> {

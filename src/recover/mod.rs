@@ -25,7 +25,7 @@ use std::time::Instant;
 
 use crate::domain::coupon::CouponId;
 use crate::domain::generation::Generation;
-use crate::domain::limits::COUNT_SILENCE;
+use crate::domain::limits::{COUNT_SILENCE, PAGE_MAX_ROWS};
 use crate::domain::time::UnixMs;
 use crate::redis::Redis;
 use crate::redis::generation::{Accepted, Life};
@@ -44,6 +44,9 @@ use recovery::Recovery;
 use refill::Refill;
 use union::Left;
 
+/// Coupons with withheld stock that `/readyz` names.
+const WITHHELD_TOLD: usize = 10;
+
 /// Recovers coupons; its loop is [`Recoverer::step`] repeated. Every server and worker has one,
 /// and one of them at a time has the lease.
 pub struct Recoverer {
@@ -55,10 +58,10 @@ pub struct Recoverer {
     /// Coupons that the operator wants to be recovered.
     ordered: Vec<CouponId>,
     health: Health,
-    /// Whether this process has known a proven life.
-    has_proven: bool,
     search: Search,
     recovery: Option<Recovery>,
+    /// The coupons with withheld stock.
+    withheld: Vec<(CouponId, u64)>,
     /// The last generation, its count, and since when this process sees this count.
     last_count: Option<((u64, u64), Instant)>,
     /// Why the last step failed.
@@ -76,9 +79,9 @@ impl Recoverer {
             mandate: Mandate::Safe,
             ordered: Vec::new(),
             health: Health::default(),
-            has_proven: false,
             search: Search::default(),
             recovery: None,
+            withheld: Vec::new(),
             last_count: None,
             failure: None,
         }
@@ -147,14 +150,12 @@ impl Recoverer {
                 if !self.is_abandoned(&last) {
                     return Ok(Stepped::Idle);
                 }
-                let knows_all = self.has_proven || self.mandate == Mandate::Accept;
-                self.recovery = self.fence().begin_life(knows_all).await?;
+                self.recovery = self.fence().begin_life().await?;
                 return Ok(Stepped::Idle);
             }
             Life::Doubtful(_) => return Ok(Stepped::Idle),
             Life::Proven(accepted) => accepted,
         };
-        self.has_proven = true;
         match &self.recovery {
             None if !self.ordered.is_empty() => {
                 let mut ordered = Vec::new();
@@ -191,6 +192,9 @@ impl Recoverer {
         if self.search.is_through() && self.search.has_found_none() {
             gone::forget(&self.redis, &*self.store).await?;
         }
+        if self.search.is_through() {
+            self.withheld = self.store.withheld(PAGE_MAX_ROWS).await?;
+        }
         if !lacking.is_empty() && self.mandate != Mandate::None {
             self.recovery = self.fence().begin_lacking(accepted, lacking).await?;
         }
@@ -220,8 +224,15 @@ impl Recoverer {
         };
         let (redis, store, lease) = (&self.redis, &*self.store, &self.lease);
         let left = Left { redis, store, lease, accepted };
-        let refill = Refill { left, now: (self.now)() };
-        let recovered = refill.recover(&mut recovery.drained, &id, &stopped).await;
+        let is_unknown = gone::is_any_unknown(store, &recovery).await;
+        let recovered = match is_unknown {
+            Ok(is_unknown) => {
+                let (now, must_keep) = ((self.now)(), recovery.must_keep);
+                let refill = Refill { left, now, must_keep, is_unknown };
+                refill.recover(&mut recovery.drained, &id, &stopped).await
+            }
+            Err(error) => Err(error),
+        };
         if recovered.is_err() {
             recovery.left.push_back((id.clone(), stopped));
         }
@@ -247,8 +258,21 @@ impl Recoverer {
 
     fn tell(&self) {
         let left = self.left();
-        let sentence = format!("coupons that are being recovered: {left}");
-        let warnings = if left == 0 { Vec::new() } else { vec![sentence] };
+        let mut warnings = Vec::new();
+        if left > 0 {
+            warnings.push(format!("coupons that are being recovered: {left}"));
+        }
+        if !self.withheld.is_empty() {
+            let coupon = |(id, units): &(CouponId, u64)| format!("{id} ({units})");
+            let coupons: Vec<String> =
+                self.withheld.iter().take(WITHHELD_TOLD).map(coupon).collect();
+            warnings.push(format!(
+                "stock of {} coupons is withheld, because a server that is gone may have told its \
+                 tickets: {}",
+                self.withheld.len(),
+                coupons.join(", ")
+            ));
+        }
         self.health.report(Part::Recovery, Report { reasons: Vec::new(), warnings });
     }
 }

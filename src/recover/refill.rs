@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::error::{Error, Result};
-use super::plan::{Known, plan};
+use super::plan::{Known, Told, plan};
 use super::union::Left;
 use crate::domain::act::Act;
 use crate::domain::coupon::{CouponId, Shard};
@@ -25,6 +25,10 @@ const TOLD_EVERY_TICKETS: u64 = 100_000;
 pub(super) struct Refill<'a> {
     pub(super) left: Left<'a>,
     pub(super) now: UnixMs,
+    /// Whether the level allows no loss of what was told.
+    pub(super) must_keep: bool,
+    /// Whether a process is gone that may have told what is in no row.
+    pub(super) is_unknown: bool,
 }
 
 impl Refill<'_> {
@@ -41,16 +45,18 @@ impl Refill<'_> {
             drained.insert(id.shard());
         }
         self.left.save_holders(id).await?;
-        let Some(held) = self.refill(id).await? else { return Ok(()) };
+        let start = self.left.store.last_epoch(id).await?;
+        let first = start.map_or(Serial(1), |start| start.first_serial);
+        let Some((held, of_epoch)) = self.refill(id, first).await? else { return Ok(()) };
         let coupon = self.left.store.find_coupon(id).await?.ok_or(Error::LacksAct)?;
         let acts = self.acts_of(id).await?;
-        let start = self.left.store.last_epoch(id).await?;
         // After the acts: a ticket that is cancelled from now on is returned by a later act.
         let counts = self.left.store.counts(id).await?;
         if (counts.rows, counts.cancelled) != (held.rows, held.cancelled) {
             return Err(Error::Moved);
         }
-        let known = Known { coupon, acts, start, counts, stopped, now: self.now };
+        let told = self.told(id, first, of_epoch).await?;
+        let known = Known { coupon, acts, start, counts, told, stopped, now: self.now };
         let plan = plan(known, self.left.accepted.epoch).ok_or(Error::LacksAct)?;
         self.left.lease.renew().await?;
         self.left.store.begin_epoch(id, &plan.start).await?;
@@ -67,6 +73,7 @@ impl Refill<'_> {
             act_no: plan.start.act_no,
             act_token: &plan.token,
             act_result: &plan.result,
+            withheld: plan.start.withheld,
         };
         match reopen(self.left.redis, &args).await? {
             reopen::Reply::Reopened | reopen::Reply::Fenced => Ok(()),
@@ -75,11 +82,22 @@ impl Refill<'_> {
         }
     }
 
-    /// Puts all rows into Redis as held tickets, and counts them; `None` when the coupon is not in
-    /// this recovery. The next page is read while Redis takes the last one.
-    async fn refill(&self, id: &CouponId) -> Result<Option<Counts>> {
+    /// What was told and is in no row. All serials up to one that was told were issued.
+    async fn told(&self, id: &CouponId, first: Serial, rows: u64) -> Result<Told> {
+        if !self.must_keep {
+            return Ok(Told::default());
+        }
+        let mark = self.left.store.greatest_mark(id).await?;
+        let issued = mark.map_or(0, |last| (last.0 + 1).saturating_sub(first.0));
+        Ok(Told { is_unknown: self.is_unknown, lost: issued.saturating_sub(rows) })
+    }
+
+    /// Puts all rows into Redis as held tickets, and counts them, and those from this serial on;
+    /// `None` when the coupon is not in this recovery. The next page is read while Redis takes the
+    /// last one.
+    async fn refill(&self, id: &CouponId, first: Serial) -> Result<Option<(Counts, u64)>> {
         let store = self.left.store;
-        let mut counts = Counts::default();
+        let (mut counts, mut of_epoch) = (Counts::default(), 0);
         let mut rows = store.tickets_of_coupon(id, Serial(0), PAGE_MAX_ROWS).await?;
         loop {
             self.left.lease.keep().await?;
@@ -93,6 +111,7 @@ impl Refill<'_> {
             };
             let cancelled = rows.iter().filter(|row| row.status == Status::Cancelled).count();
             counts.rows += rows.len() as u64;
+            of_epoch += rows.iter().filter(|row| row.ticket.serial >= first).count() as u64;
             counts.cancelled += cancelled as u64;
             counts.last_serial = rows.last().map_or(counts.last_serial, |row| row.ticket.serial.0);
             let after = Serial(counts.last_serial);
@@ -109,7 +128,7 @@ impl Refill<'_> {
             }
             rows = next?;
             if rows.is_empty() {
-                return Ok(Some(counts));
+                return Ok(Some((counts, of_epoch)));
             }
             if counts.rows % TOLD_EVERY_TICKETS == 0 {
                 tracing::info!(coupon.id = %id, tickets = counts.rows, "being recovered");

@@ -6,7 +6,7 @@ use super::decide::{self, Cancelled, Intended};
 use super::dialect::{Dialect, Statement, Transaction, only};
 use super::error::{Error, Result};
 use super::rows::{ACT_COLUMNS, ActRow, KeyedAct, all, change_text, stored};
-use super::{coupons, tickets};
+use super::{coupons, recoveries, tickets};
 use crate::domain::act::{Act, ActResult, Change, LoggedAct, NewAct, Return, state_word};
 use crate::domain::coupon::{Coupon, CouponId, State};
 use crate::domain::limits::YOUNG_MS;
@@ -199,6 +199,9 @@ async fn record<D: Dialect>(database: &D, act: &Act, result: &ActResult) -> Resu
     if let (Some(coupon), ActResult::Applied(applied)) = (coupon, result) {
         let after = decide::after(coupon, &act.change, applied);
         coupons::update::<D>(&mut transaction, &after).await?;
+        if act.change == Change::Release {
+            recoveries::release::<D>(&mut transaction, &act.coupon_id, act.act_no).await?;
+        }
     }
     transaction.commit().await?;
     Ok(true)

@@ -44,8 +44,8 @@ pub trait Processes: Send + Sync {
     /// Deletes a process and its marks: all that it told is in rows.
     async fn forget_process(&self, process: &str) -> Result<()>;
 
-    /// The greatest serial of a coupon in this epoch that any process told.
-    async fn greatest_mark(&self, id: &CouponId, epoch: u32) -> Result<Option<Serial>>;
+    /// The greatest serial of a coupon that any process told.
+    async fn greatest_mark(&self, id: &CouponId) -> Result<Option<Serial>>;
 }
 
 #[async_trait]
@@ -118,10 +118,10 @@ impl<D: Dialect> Processes for D {
         .await
     }
 
-    async fn greatest_mark(&self, id: &CouponId, epoch: u32) -> Result<Option<Serial>> {
-        let sql = "SELECT last_serial FROM marks WHERE coupon_id = $1 AND epoch = $2
+    async fn greatest_mark(&self, id: &CouponId) -> Result<Option<Serial>> {
+        let sql = "SELECT last_serial FROM marks WHERE coupon_id = $1
                    ORDER BY last_serial DESC LIMIT 1";
-        let statement = Statement::new(sql).bind(id.as_str()).bind(i64::from(epoch));
+        let statement = Statement::new(sql).bind(id.as_str());
         let rows: Vec<(i64,)> = self.read(&statement).await?;
         let last_serial = rows.into_iter().next().map(|(serial,)| natural(serial, "last_serial"));
         Ok(last_serial.transpose()?.map(Serial))
@@ -144,20 +144,14 @@ async fn write_mark<D: Dialect>(
 ) -> Result<()> {
     let last_serial: i64 = stored(mark.last_serial.0)?;
     let bound = |sql: String| {
-        let statement = Statement::new(sql).bind(process).bind(mark.coupon_id.as_str());
-        statement.bind(i64::from(mark.epoch)).bind(last_serial)
+        Statement::new(sql).bind(process).bind(mark.coupon_id.as_str()).bind(last_serial)
     };
     let raise = format!(
-        "UPDATE marks SET epoch = {greatest}(epoch, $3), last_serial = CASE
-             WHEN epoch = $3 THEN {greatest}(last_serial, $4)
-             WHEN epoch < $3 THEN $4
-             ELSE last_serial END
-         WHERE process = $1 AND coupon_id = $2",
-        greatest = D::GREATEST
+        "UPDATE marks SET last_serial = {}(last_serial, $3) WHERE process = $1 AND coupon_id = $2",
+        D::GREATEST
     );
     if D::write_in(transaction, &bound(raise)).await? == 0 {
-        let sql = "INSERT INTO marks (process, coupon_id, epoch, last_serial)
-                   VALUES ($1, $2, $3, $4)";
+        let sql = "INSERT INTO marks (process, coupon_id, last_serial) VALUES ($1, $2, $3)";
         D::write_in(transaction, &bound(sql.to_owned())).await?;
     }
     Ok(())

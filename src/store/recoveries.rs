@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::dialect::{Dialect, Statement};
-use super::error::Result;
+use super::dialect::{Dialect, Statement, Transaction};
+use super::error::{Error, Result};
 use super::processes::Processes;
 use super::rows::{natural, stored};
 use crate::domain::coupon::CouponId;
@@ -31,6 +31,23 @@ pub trait Recoveries: Processes {
     /// Writes down how an epoch of a coupon begins, before Redis issues any of its serials. Only
     /// the recoverer that raised the epoch writes it; the last value is valid.
     async fn begin_epoch(&self, id: &CouponId, start: &EpochStart) -> Result<()>;
+
+    /// Coupons with withheld stock, and how much.
+    async fn withheld(&self, limit_rows: u32) -> Result<Vec<(CouponId, u64)>>;
+}
+
+/// Notes in a transaction that the stock which was withheld before this act is released. The sum
+/// stays the same, and with it the ceiling.
+pub(super) async fn release<D: Dialect>(
+    transaction: &mut Transaction<D>,
+    id: &CouponId,
+    act_no: u64,
+) -> Result<()> {
+    let sql = "UPDATE epochs SET stock = stock + withheld, withheld = 0
+               WHERE coupon_id = $1 AND act_no < $2";
+    let statement = Statement::new(sql).bind(id.as_str()).bind(stored::<_, i64>(act_no)?);
+    D::write_in(transaction, &statement).await?;
+    Ok(())
 }
 
 #[async_trait]
@@ -55,17 +72,18 @@ impl<D: Dialect> Recoveries for D {
 
     async fn epochs(&self, id: &CouponId, limit_rows: u32) -> Result<Vec<EpochStart>> {
         let statement = Statement::new(
-            "SELECT epoch, first_serial, stock, act_no FROM epochs
+            "SELECT epoch, first_serial, stock, withheld, act_no FROM epochs
              WHERE coupon_id = $1 ORDER BY epoch DESC LIMIT $2",
         )
         .bind(id.as_str())
         .bind(i64::from(limit_rows));
-        let rows: Vec<(i64, i64, i64, i64)> = self.read(&statement).await?;
-        let start = |(epoch, first_serial, stock, act_no)| {
+        let rows: Vec<(i64, i64, i64, i64, i64)> = self.read(&statement).await?;
+        let start = |(epoch, first_serial, stock, withheld, act_no)| {
             Ok(EpochStart {
                 epoch: natural(epoch, "epoch")?,
                 first_serial: Serial(natural(first_serial, "first_serial")?),
                 stock: natural(stock, "stock")?,
+                withheld: natural(withheld, "withheld")?,
                 act_no: natural(act_no, "act_no")?,
             })
         };
@@ -75,22 +93,37 @@ impl<D: Dialect> Recoveries for D {
     async fn begin_epoch(&self, id: &CouponId, start: &EpochStart) -> Result<()> {
         let first_serial: i64 = stored(start.first_serial.0)?;
         let stock: i64 = stored(start.stock)?;
+        let withheld: i64 = stored(start.withheld)?;
         let act_no: i64 = stored(start.act_no)?;
         let bound = |sql: &'static str| {
             let statement = Statement::new(sql).bind(id.as_str()).bind(i64::from(start.epoch));
-            statement.bind(first_serial).bind(stock).bind(act_no)
+            statement.bind(first_serial).bind(stock).bind(act_no).bind(withheld)
         };
         let insert = bound(
-            "INSERT INTO epochs (coupon_id, epoch, first_serial, stock, act_no)
-             VALUES ($1, $2, $3, $4, $5)",
+            "INSERT INTO epochs (coupon_id, epoch, first_serial, stock, act_no, withheld)
+             VALUES ($1, $2, $3, $4, $5, $6)",
         );
         if !self.insert(insert, "coupon_id, epoch").await? {
             let update = bound(
-                "UPDATE epochs SET first_serial = $3, stock = $4, act_no = $5
+                "UPDATE epochs SET first_serial = $3, stock = $4, act_no = $5, withheld = $6
                  WHERE coupon_id = $1 AND epoch = $2",
             );
             self.write(&update).await?;
         }
         Ok(())
+    }
+
+    async fn withheld(&self, limit_rows: u32) -> Result<Vec<(CouponId, u64)>> {
+        let sql = "SELECT coupon_id, withheld FROM epochs WHERE withheld > 0 AND epoch =
+                   (SELECT MAX(epoch) FROM epochs AS later
+                    WHERE later.coupon_id = epochs.coupon_id)
+                   ORDER BY coupon_id LIMIT $1";
+        let statement = Statement::new(sql).bind(i64::from(limit_rows));
+        let rows: Vec<(String, i64)> = self.read(&statement).await?;
+        let coupon = |(id, units): (String, i64)| {
+            let id = CouponId::parse(&id).ok_or(Error::Corrupt("coupon_id"))?;
+            Ok((id, natural(units, "withheld")?))
+        };
+        rows.into_iter().map(coupon).collect()
     }
 }

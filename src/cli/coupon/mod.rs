@@ -73,6 +73,14 @@ pub(super) enum Verb {
         #[arg(short, long)]
         yes: bool,
     },
+    /// Release the stock that a recovery withheld; asks first
+    Release {
+        #[command(flatten)]
+        shown: Shown,
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
+    },
     /// Delete a draft
     Delete(Id),
     /// Export every ticket in the order of the serials
@@ -97,10 +105,20 @@ impl Verb {
 
     /// Asks before an action that cannot be undone.
     pub(super) fn confirm(&self) -> Result<(), Failure> {
-        let Self::Close { stopped, yes } = self else { return Ok(()) };
-        let id = &stopped.shown.id;
-        let effect = "This cannot be undone, and nobody gets a ticket of it afterwards.";
-        confirm(&format!("Close {id}? {effect}"), *yes)
+        let (question, effect, yes) = match self {
+            Self::Close { stopped, yes } => (
+                format!("Close {}?", stopped.shown.id),
+                "This cannot be undone, and nobody gets a ticket of it afterwards.",
+                *yes,
+            ),
+            Self::Release { shown, yes } => (
+                format!("Release the withheld stock of {}?", shown.id),
+                "Users whose tickets were lost cannot get them afterwards.",
+                *yes,
+            ),
+            _ => return Ok(()),
+        };
+        confirm(&format!("{question} {effect}"), yes)
     }
 }
 
@@ -162,6 +180,12 @@ pub(super) async fn perform(context: &Context, verb: Verb) -> Result<(), Failure
         Verb::Resume(shown) => change_state(context, shown, Change::Resume, false).await,
         Verb::Close { stopped: Stopped { shown, now }, .. } => {
             change_state(context, shown, Change::Close, now).await
+        }
+        Verb::Release { shown: Shown { id, output }, .. } => {
+            match preparer.release(&id, &asked(None)?).await {
+                Ok(applied) => shown::applied(&id, &Change::Release, None, applied, output.form()),
+                Err(refusal) => Err(of_draft(context, &id, refusal.into()).await),
+            }
         }
         Verb::Delete(Id { id }) => {
             preparer.delete(&id).await?;

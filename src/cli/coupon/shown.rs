@@ -86,6 +86,7 @@ pub(super) fn applied(
         (Change::Resume, true) => "was not paused",
         (Change::Close, false) => "is closed",
         (Change::Close, true) => "was closed already",
+        (Change::Release, _) => "has its withheld stock back",
         _ => "is restocked",
     };
     say(format_args!("{id} {done} (version {version}); {remaining} of {total} remain"))

@@ -6,7 +6,7 @@ use crate::domain::act::{Act, ActResult, Applied, Change};
 use crate::domain::act_refusal::ActRefusal;
 use crate::domain::coupon::{Coupon, State};
 use crate::domain::epoch::EpochStart;
-use crate::domain::limits::TOTAL_MAX;
+use crate::domain::limits::{CLOCK_SKEW_MAX, TOTAL_MAX};
 use crate::domain::ticket::Serial;
 use crate::domain::time::UnixMs;
 use crate::lua::recover::Stopped;
@@ -21,9 +21,19 @@ pub(super) struct Known<'a> {
     /// How its last epoch began; `None` when it was never recovered.
     pub(super) start: Option<EpochStart>,
     pub(super) counts: Counts,
+    pub(super) told: Told,
     /// What Redis had.
     pub(super) stopped: &'a Stopped,
     pub(super) now: UnixMs,
+}
+
+/// What was told and is in no row.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Told {
+    /// Whether a process is gone that may have told any number of tickets.
+    pub(super) is_unknown: bool,
+    /// How many tickets of the last epoch were told for certain.
+    pub(super) lost: u64,
 }
 
 /// What Redis gets.
@@ -40,17 +50,26 @@ pub(super) struct Plan {
 /// nobody knows whether Redis had it, so its effect is counted once, and the relay finds the result
 /// when it repeats the act.
 pub(super) fn plan(known: Known<'_>, epoch: u32) -> Option<Plan> {
-    let Known { coupon, acts, start, counts, stopped, now } = known;
+    let Known { coupon, acts, start, counts, told, stopped, now } = known;
     let start = start.or_else(|| first_start(&coupon, acts.first()?))?;
     let ceiling = start.ceiling(&acts).max(Serial(counts.last_serial));
     let last = acts.last().filter(|act| act.act_no == coupon.act_no)?;
     let out = (counts.rows + counts.contested).saturating_sub(counts.cancelled);
-    let result = last.result.clone().unwrap_or_else(|| decided(&coupon, last, out, stopped));
+    let result =
+        last.result.clone().unwrap_or_else(|| decided(&coupon, last, out, start.withheld, stopped));
     let coupon = match &result {
         ActResult::Applied(applied) if last.result.is_none() => {
             store::after(coupon, &last.change, applied)
         }
         _ => coupon,
+    };
+    // Tickets that are out are never given again (I1).
+    let left = coupon.definition.total.saturating_sub(out);
+    // A release that is recorded is in the row of the epoch already.
+    let kept = if last.change == Change::Release { 0 } else { start.withheld };
+    let withheld = match told.is_unknown && may_have_issued(&coupon, &counts, last, now) {
+        true => left,
+        false => left.min(kept + told.lost),
     };
     let known_versions = [now.0, last.intended_at.0].map(|ms| ms.max(0).unsigned_abs());
     let stock_version = known_versions.into_iter().fold(stopped.stock_version, u64::max);
@@ -66,13 +85,22 @@ pub(super) fn plan(known: Known<'_>, epoch: u32) -> Option<Plan> {
         start: EpochStart {
             epoch,
             first_serial: Serial(ceiling.0 + 1),
-            // Tickets that are out are never given again (I1).
-            stock: coupon.definition.total.saturating_sub(out),
+            stock: left - withheld,
+            withheld,
             act_no: last.act_no,
         },
         token: last.token(),
         result,
     })
+}
+
+/// Whether a ticket of the coupon can have been told: it was open at some time.
+fn may_have_issued(coupon: &Coupon, counts: &Counts, last: &Act, now: UnixMs) -> bool {
+    let skew_ms = CLOCK_SKEW_MAX.as_millis() as i64;
+    let opens_at = coupon.definition.opens_at.map_or(0, |at| at.0);
+    // Another act may have moved the window.
+    let is_early = last.change == Change::Preload && opens_at > now.0.saturating_add(skew_ms);
+    !is_early || counts.rows > 0
 }
 
 /// How the first epoch of a coupon began: with its preload.
@@ -82,7 +110,8 @@ fn first_start(coupon: &Coupon, preload: &Act) -> Option<EpochStart> {
         (Change::Preload, None) => coupon.definition.total,
         _ => return None,
     };
-    Some(EpochStart { epoch: 1, first_serial: Serial(1), stock, act_no: preload.act_no })
+    let act_no = preload.act_no;
+    Some(EpochStart { epoch: 1, first_serial: Serial(1), stock, withheld: 0, act_no })
 }
 
 /// The state that it had. A pause or close that went to Redis first stays in force (P9 step 7).
@@ -95,7 +124,7 @@ fn state(row: State, unwritten: &str) -> &'static str {
 }
 
 /// The result of an intended act, as its script would decide.
-fn decided(coupon: &Coupon, act: &Act, out: u64, stopped: &Stopped) -> ActResult {
+fn decided(coupon: &Coupon, act: &Act, out: u64, withheld: u64, stopped: &Stopped) -> ActResult {
     let is_closed = coupon.state == State::Closed;
     let (is_marked, target) = match &act.change {
         Change::Pause => (stopped.unwritten.contains("pause"), Some(State::Paused)),
@@ -121,6 +150,7 @@ fn decided(coupon: &Coupon, act: &Act, out: u64, stopped: &Stopped) -> ActResult
         Change::Resume if !stopped.unwritten.is_empty() => {
             return ActResult::Refused(ActRefusal::Superseded);
         }
+        Change::Release if withheld == 0 => version = coupon.version,
         _ if !is_marked && target == Some(coupon.state) => version = coupon.version,
         _ => {}
     }

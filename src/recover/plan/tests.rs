@@ -49,13 +49,15 @@ fn planned(coupon: Coupon, acts: Vec<Act>, stopped: &Stopped) -> Plan {
     let counts = Counts { rows: 40, cancelled: 5, last_serial: 40, contested: 0 };
     let act_no = acts.last().unwrap().act_no;
     let coupon = Coupon { act_no, ..coupon };
-    plan(Known { coupon, acts, start: None, counts, stopped, now: UnixMs(9_000) }, 2).unwrap()
+    let (start, told, now) = (None, Told::default(), UnixMs(9_000));
+    plan(Known { coupon, acts, start, counts, told, stopped, now }, 2).unwrap()
 }
 
 #[test]
 fn what_is_out_is_never_given_again_and_serials_begin_above_all_that_was_possible_i1_i5() {
     let plan = planned(coupon(), vec![preload()], &Stopped::default());
-    let start = EpochStart { epoch: 2, first_serial: Serial(101), stock: 65, act_no: 1 };
+    let start =
+        EpochStart { epoch: 2, first_serial: Serial(101), stock: 65, withheld: 0, act_no: 1 };
     assert_eq!(plan.start, start);
     assert_eq!(plan.terms, "open 2 k1   1 summer 4 9002 100 ");
     assert_eq!((plan.result, plan.token), (preload().result.unwrap(), preload().token()));
@@ -64,13 +66,15 @@ fn what_is_out_is_never_given_again_and_serials_begin_above_all_that_was_possibl
 #[test]
 fn the_next_recovery_begins_above_the_last_one_i5() {
     let counts = Counts { rows: 150, cancelled: 0, last_serial: 130, contested: 3 };
-    let start = EpochStart { epoch: 2, first_serial: Serial(101), stock: 65, act_no: 1 };
+    let start =
+        EpochStart { epoch: 2, first_serial: Serial(101), stock: 65, withheld: 0, act_no: 1 };
     let stopped = Stopped::default();
     let known = Known {
         coupon: coupon(),
         acts: vec![preload()],
         start: Some(start),
         counts,
+        told: Told::default(),
         stopped: &stopped,
         now: UnixMs(9_000),
     };
@@ -126,9 +130,62 @@ fn an_intended_act_is_decided_as_its_script_decides() {
     assert_eq!(of(State::Open, "", Change::Resume), "applied 4 100 65");
     assert_eq!(of(State::Closed, "", Change::Close), "applied 4 100 65");
     assert_eq!(of(State::Open, "", Change::Pause), "applied 5 100 65");
+    assert_eq!(of(State::Open, "", Change::Release), "applied 4 100 65");
     // A pause that went to Redis first is applied, also if a close followed it.
     assert_eq!(of(State::Open, "pause", Change::Pause), "applied 5 100 65");
     assert_eq!(of(State::Closed, "pause close", Change::Pause), "applied 5 100 65");
     assert_eq!(of(State::Closed, "", Change::Pause), "refused already_closed");
     assert_eq!(of(State::Paused, "pause", Change::Resume), "refused superseded");
+}
+
+/// The stock and what is withheld of it, of 100 tickets of which 35 are out.
+fn withheld(coupon: Coupon, acts: Vec<Act>, kept: u64, told: Told) -> (u64, u64) {
+    let counts = Counts { rows: 40, cancelled: 5, last_serial: 40, contested: 0 };
+    let act_no = acts.last().unwrap().act_no;
+    let coupon = Coupon { act_no, ..coupon };
+    let (first_serial, stock) = (Serial(1), 100 - kept);
+    let start = Some(EpochStart { epoch: 1, first_serial, stock, withheld: kept, act_no: 1 });
+    let (stopped, now) = (Stopped::default(), UnixMs(9_000));
+    let known = Known { coupon, acts, start, counts, told, stopped: &stopped, now };
+    let start = plan(known, 2).unwrap().start;
+    assert_eq!(start.first_serial, Serial(101));
+    (start.stock, start.withheld)
+}
+
+#[test]
+fn what_may_have_been_told_is_withheld_and_no_unit_more_i1() {
+    let of = |kept, told| withheld(coupon(), vec![preload()], kept, told);
+    let lost = |lost| Told { is_unknown: false, lost };
+    assert_eq!(of(0, Told::default()), (65, 0));
+    assert_eq!(of(0, lost(7)), (58, 7));
+    assert_eq!(of(20, lost(7)), (38, 27));
+    assert_eq!(of(20, lost(50)), (0, 65));
+    assert_eq!(of(0, Told { is_unknown: true, lost: 7 }), (0, 65));
+    // A release that Redis may have had is in force.
+    let released = vec![preload(), act(2, Change::Release, None)];
+    assert_eq!(withheld(coupon(), released, 20, lost(7)), (58, 7));
+}
+
+#[test]
+fn nothing_is_withheld_of_a_coupon_that_never_was_open_i1() {
+    let told = Told { is_unknown: true, lost: 0 };
+    let opening = |at| {
+        let mut coupon = coupon();
+        coupon.definition.opens_at = Some(UnixMs(at));
+        coupon
+    };
+    let stopped = Stopped::default();
+    let of = |coupon: Coupon, acts: Vec<Act>| {
+        let (start, counts, now) = (None, Counts::default(), UnixMs(9_000));
+        let act_no = acts.last().unwrap().act_no;
+        let coupon = Coupon { act_no, ..coupon };
+        let known = Known { coupon, acts, start, counts, told, stopped: &stopped, now };
+        plan(known, 2).unwrap().start.withheld
+    };
+    assert_eq!(of(opening(60_000), vec![preload()]), 0);
+    assert_eq!(of(opening(10_000), vec![preload()]), 100, "a clock may be wrong");
+    let window =
+        Change::Window { opens_at_ms: Some(60_000), closes_at_ms: None, per_user_limit: 1 };
+    let moved = act(2, window, Some("applied 3 100 100"));
+    assert_eq!(of(opening(60_000), vec![preload(), moved]), 100, "it may have been open before");
 }

@@ -108,6 +108,8 @@ fn every_verb(dir: &Path, server: Option<&Server>) {
     done(dir, "coupon pause summer");
     assert_eq!(done(dir, "coupon show summer").json()["state"], "paused");
     done(dir, "coupon resume summer");
+    let released = done(dir, "coupon release summer --yes").json();
+    assert_eq!(released["remaining"], 10, "nothing was withheld");
     done(dir, "coupon pause summer --now");
     done(dir, "coupon resume summer");
     assert_eq!(done(dir, "coupon winners summer").out.lines().count(), 1, "a header");

@@ -22,13 +22,14 @@ const PUBLIC_PATHS: [(&str, &str); 9] = [
     ("/docs/errors", SHOWS),
     ("/", SHOWS),
 ];
-const ADMIN_PATHS: [(&str, &str); 16] = [
+const ADMIN_PATHS: [(&str, &str); 17] = [
     ("/admin/coupons", "GET, HEAD, POST, OPTIONS"),
     ("/admin/coupons/summer", "GET, HEAD, PATCH, DELETE, OPTIONS"),
     ("/admin/coupons/summer/preload", DOES),
     ("/admin/coupons/summer/restock", DOES),
     ("/admin/coupons/summer/pause", DOES),
     ("/admin/coupons/summer/resume", DOES),
+    ("/admin/coupons/summer/release", DOES),
     ("/admin/coupons/summer/close", DOES),
     ("/admin/coupons/summer/acts", SHOWS),
     ("/admin/coupons/summer/stats", SHOWS),
@@ -165,7 +166,7 @@ async fn an_idempotency_key_is_1_to_255_printable_bytes_for_one_change_i4() {
             let what = String::from_utf8_lossy(key);
             let answer = restock(server, 5, Some(key), None).await;
             assert_problem(&what, &answer, 400, "idempotency_key_invalid");
-            for act in ["pause", "resume", "close"] {
+            for act in ["pause", "resume", "release", "close"] {
                 let path = format!("/admin/coupons/summer/{act}");
                 let request = server.ask_as_admin(Method::POST, &path);
                 let answer = send(request.header("Idempotency-Key", key)).await.unwrap();
@@ -211,7 +212,7 @@ async fn if_match_takes_the_etag_of_the_coupon_as_it_is_now_i4() {
             let patch = patch.header("If-Match", tag.as_bytes());
             let answer = send(patch.json(&json!({ "name": "Other" }))).await.unwrap();
             assert_problem(tag, &answer, status, code);
-            for act in ["pause", "resume", "close"] {
+            for act in ["pause", "resume", "release", "close"] {
                 let request =
                     server.ask_as_admin(Method::POST, &format!("/admin/coupons/summer/{act}"));
                 let answer = send(request.header("If-Match", tag.as_bytes())).await.unwrap();

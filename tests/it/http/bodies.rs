@@ -105,7 +105,7 @@ async fn a_body_must_say_that_it_is_json_and_an_act_without_a_body_takes_none_i4
             let answer = sent(server, CREATE, media_type, "{").await;
             assert_problem(media_type, &answer, 400, "invalid_json");
         }
-        for act in ["preload", "pause", "resume", "close"] {
+        for act in ["preload", "pause", "resume", "release", "close"] {
             let path = format!("/admin/coupons/summer/{act}");
             for body in ["[]", "null", "{\"total\":5}", "x", "{}{}"] {
                 let answer = sent(server, &path, "application/json", body).await;

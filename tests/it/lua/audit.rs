@@ -48,6 +48,7 @@ async fn it_tells_the_balance_of_one_instant_and_changes_nothing_i1_i2_i4_i5() {
             available: 0,
             remaining: 1,
             embargoed: 1,
+            withheld: 0,
             issued: 3,
             returned: 1,
             last_serial: 3,

@@ -11,6 +11,7 @@ mod issued;
 mod preload;
 mod recover;
 mod refill;
+mod release;
 mod reopen;
 mod restock;
 mod retire;

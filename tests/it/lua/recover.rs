@@ -27,6 +27,16 @@ pub(super) async fn fill(stage: &Stage, epoch: u32, users: &[&str]) -> refill::R
 }
 
 pub(super) async fn open(stage: &Stage, epoch: u32, held: u64) -> Result<reopen::Reply> {
+    open_without(stage, epoch, held, 0).await
+}
+
+/// As [`open`], but so much stock is withheld.
+pub(super) async fn open_without(
+    stage: &Stage,
+    epoch: u32,
+    held: u64,
+    withheld: u64,
+) -> Result<reopen::Reply> {
     let result = ActResult::parse("applied 1 10 8").unwrap();
     let args = reopen::Args {
         replid: &stage.accepted.replid,
@@ -34,13 +44,14 @@ pub(super) async fn open(stage: &Stage, epoch: u32, held: u64) -> Result<reopen:
         coupon_id: &stage.coupon_id,
         terms: &format!("open {epoch} k1   1 summer 1 9 10 "),
         held,
-        remaining: 10 - held,
+        remaining: 10 - held - withheld,
         last_serial: Serial(10),
         issued: held,
         returned: 0,
         act_no: 1,
         act_token: TOKEN,
         act_result: &result,
+        withheld,
     };
     reopen(stage.redis(), &args).await
 }

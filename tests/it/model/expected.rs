@@ -147,6 +147,8 @@ impl Coupon {
             Change::Pause => "paused",
             Change::Resume => "open",
             Change::Close => "closed",
+            // Nothing is withheld.
+            Change::Release => return true,
             _ => return false,
         };
         self.state == state
@@ -191,7 +193,7 @@ impl Coupon {
                     }
                 }
             }
-            Change::Preload => {}
+            Change::Preload | Change::Release => {}
         }
         Ok(())
     }

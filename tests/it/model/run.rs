@@ -4,6 +4,7 @@ use firstcome::domain::act::{Act, Change};
 use firstcome::domain::time::UnixMs;
 use firstcome::domain::who::Who;
 use firstcome::lua::ActArgs;
+use firstcome::lua::release::release;
 use firstcome::lua::restock::{Args as RestockArgs, restock};
 use firstcome::lua::r#return::{Args as ReturnArgs, return_tickets};
 use firstcome::lua::state::{StateChange, change_state, change_state_first};
@@ -36,6 +37,7 @@ pub async fn run(stage: &Stage, change: &Change, act_no: Option<u64>) -> String 
         Change::Pause => change_state(redis, act, StateChange::Pause).await,
         Change::Resume => change_state(redis, act, StateChange::Resume).await,
         Change::Close => change_state(redis, act, StateChange::Close).await,
+        Change::Release => release(redis, act).await,
         Change::Restock { delta } => restock(redis, &RestockArgs { act, delta: *delta }).await,
         Change::Return { returns } => return_tickets(redis, &ReturnArgs { act, returns }).await,
         Change::Window { opens_at_ms, closes_at_ms, per_user_limit } => {

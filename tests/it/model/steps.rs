@@ -103,6 +103,7 @@ fn act(coupon: &Coupon) -> impl Strategy<Value = Step> + use<> {
         2 => Just(Change::Pause),
         4 => Just(Change::Resume),
         1 => Just(Change::Close),
+        1 => Just(Change::Release),
     ];
     let numbered = prop_oneof![
         8 => Just(Numbered::Next),

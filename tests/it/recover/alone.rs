@@ -4,7 +4,7 @@ use firstcome::domain::coupon::CouponId;
 use firstcome::redis::keys::Keys;
 use reqwest::StatusCode;
 
-use super::{Place, Told, assert_gives_the_rest, issue_to, recovered};
+use super::{EVERYSEC, Place, Told, assert_gives_the_rest, issue_to, recovered};
 use crate::support::plain_redis::PlainRedis;
 
 #[tokio::test]
@@ -38,7 +38,7 @@ async fn a_coupon_whose_keys_are_deleted_is_recovered_alone_and_others_go_on_i1_
 
 #[tokio::test]
 async fn tickets_that_only_the_stream_or_only_the_holders_have_become_rows_and_stay_i1_i2_i3_i10() {
-    let place = Place::around(PlainRedis::start(&[]).await).await;
+    let place = Place::around(PlainRedis::start(&EVERYSEC).await).await;
     let no_persister = [("FIRSTCOME_PERSISTER", "off")];
     let keys = Keys::new("fc");
     let of = |coupon| keys.of_coupon(&CouponId::parse(coupon).unwrap());

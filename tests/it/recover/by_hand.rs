@@ -132,7 +132,8 @@ async fn a_redis_that_may_be_another_one_is_taken_over_only_by_the_operators_wor
         told.contains("master_link_status:up")
     };
     eventually_holds("the replica's data", is_synced).await;
-    server.kill();
+    server.terminate();
+    server.ended().await;
     let () = replica.ask("REPLICAOF NO ONE").await;
     place.redis = replica;
 

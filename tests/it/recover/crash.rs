@@ -1,12 +1,12 @@
 //! The recoverer ends in the middle.
 
-use super::{Place, Told, assert_gives_the_rest, assert_persisted, issue_to, recovered};
+use super::{EVERYSEC, Place, Told, assert_gives_the_rest, assert_persisted, issue_to, recovered};
 use crate::support::eventually::eventually;
 use crate::support::plain_redis::PlainRedis;
 
 #[tokio::test]
 async fn another_server_goes_on_with_the_recovery_of_one_that_was_killed_i1_i2_i5_i10() {
-    let place = Place::around(PlainRedis::start(&[]).await).await;
+    let place = Place::around(PlainRedis::start(&EVERYSEC).await).await;
     let mut servers = [place.server(&[]).await, place.server(&[]).await];
     servers[0].prepare("summer", 50).await;
     let mut told = Told::new();
@@ -26,19 +26,4 @@ async fn another_server_goes_on_with_the_recovery_of_one_that_was_killed_i1_i2_i
     let other = &servers[1 - recoverer];
     recovered(other, "summer").await;
     assert_gives_the_rest(other, "summer", 50, &mut told).await;
-}
-
-#[tokio::test]
-async fn at_always_a_server_that_started_after_the_loss_waits_for_the_operator_i1_i3() {
-    let place = Place::around(PlainRedis::start(&[]).await).await;
-    let mut server = place.server(&[]).await;
-    server.prepare("summer", 50).await;
-    issue_to(&server, "summer", 0..20, &mut Told::new()).await;
-    server.kill();
-    let () = place.redis.ask("FLUSHALL").await;
-    let server = place.listening(&[]).await;
-    let is_told = async || server.get("/readyz").await.body.contains("flushed").then_some(());
-    eventually("the reason", is_told).await;
-    assert_eq!(server.issue("summer", "new").await.code(), "recovering");
-    assert_eq!(place.redis.ask::<u64>("DBSIZE").await, 0, "nothing is loaded");
 }

@@ -10,6 +10,7 @@ mod failover;
 mod kept;
 mod processes;
 mod whole;
+mod withheld;
 
 use std::collections::HashMap;
 
@@ -19,6 +20,9 @@ use crate::support::eventually::eventually_holds;
 use crate::support::plain_redis::PlainRedis;
 use crate::support::postgres;
 use crate::support::server::Server;
+
+/// The settings of a Redis whose level allows the loss of what a dead server told last.
+const EVERYSEC: [&str; 2] = ["--appendfsync", "everysec"];
 
 /// A Redis as an operator may run one, a fresh PostgreSQL database, and a server on both.
 struct Place {

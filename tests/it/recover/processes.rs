@@ -23,7 +23,7 @@ async fn a_server_has_a_row_with_its_marks_until_it_has_ended_and_all_it_told_is
     issue_to(&server, "summer", 0..20, &mut Told::new()).await;
     let id = CouponId::parse("summer").unwrap();
     let has_mark = async || {
-        let mark = store.greatest_mark(&id, 1).await.unwrap();
+        let mark = store.greatest_mark(&id).await.unwrap();
         mark.is_some_and(|serial| serial.0 == 20)
     };
     eventually_holds("the mark", has_mark).await;
@@ -32,7 +32,7 @@ async fn a_server_has_a_row_with_its_marks_until_it_has_ended_and_all_it_told_is
     server.terminate();
     server.ended().await;
     assert!(rows().await[0].is_ended);
-    assert_eq!(store.greatest_mark(&id, 1).await.unwrap().unwrap().0, 21);
+    assert_eq!(store.greatest_mark(&id).await.unwrap().unwrap().0, 21);
     assert_eq!(store.find_coupon(&id).await.unwrap().unwrap().persisted, 21, "it told them");
 
     let mut killed = place.server(&no_persister).await;

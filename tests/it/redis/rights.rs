@@ -212,7 +212,7 @@ async fn two_prefixes_in_one_redis_do_not_see_each_other_and_need_their_own_keys
         eventually_holds("the rows", is_row).await;
     }
     let [one, two] = servers.as_slice() else { unreachable!() };
-    for act in ["pause", "resume", "close"] {
+    for act in ["pause", "resume", "release", "close"] {
         let told = one.post_as_admin(&format!("/admin/coupons/summer/{act}")).await;
         assert_eq!(told.status, StatusCode::OK, "{act}: {}", told.body);
     }

@@ -130,6 +130,7 @@ CREATE TABLE epochs (
     epoch        BIGINT NOT NULL,
     first_serial BIGINT NOT NULL,
     stock        BIGINT NOT NULL,
+    withheld     BIGINT NOT NULL,
     act_no       BIGINT NOT NULL,
     CONSTRAINT epochs_pk PRIMARY KEY (coupon_id, epoch)
 );
@@ -156,7 +157,6 @@ CREATE TABLE processes (
 CREATE TABLE marks (
     process     TEXT   COLLATE "C" NOT NULL,
     coupon_id   TEXT   COLLATE "C" NOT NULL,
-    epoch       BIGINT NOT NULL,
     last_serial BIGINT NOT NULL,
     CONSTRAINT marks_pk PRIMARY KEY (process, coupon_id)
 );

@@ -133,6 +133,7 @@ CREATE TABLE epochs (
     epoch        INTEGER NOT NULL,
     first_serial INTEGER NOT NULL,
     stock        INTEGER NOT NULL,
+    withheld     INTEGER NOT NULL,
     act_no       INTEGER NOT NULL,
     CONSTRAINT epochs_pk PRIMARY KEY (coupon_id, epoch)
 ) STRICT, WITHOUT ROWID;
@@ -159,7 +160,6 @@ CREATE TABLE processes (
 CREATE TABLE marks (
     process     TEXT NOT NULL,
     coupon_id   TEXT NOT NULL,
-    epoch       INTEGER NOT NULL,
     last_serial INTEGER NOT NULL,
     CONSTRAINT marks_pk PRIMARY KEY (process, coupon_id)
 ) STRICT, WITHOUT ROWID;
