@@ -24,6 +24,7 @@ use crate::domain::limits::{HUNG_WAIT, TOTAL_MAX};
 use crate::domain::ticket::TicketId;
 use crate::domain::who::Who;
 use crate::embedded::data_dir;
+use crate::prepare::ReceivedTicket;
 use crate::telemetry::logs;
 
 use confirm::confirm;
@@ -92,6 +93,11 @@ enum Verb {
 
 #[derive(Subcommand)]
 enum TicketVerb {
+    /// Give a lost ticket to its user again, from the withheld stock
+    Restore {
+        /// The ticket as the user got it, JSON; - reads standard input
+        file: PathBuf,
+    },
     /// Cancel a ticket and return its stock; its claim and serial are not used again; asks first
     Cancel {
         /// The ticket, `<coupon_id>.<serial>`
@@ -193,6 +199,13 @@ async fn perform(cli: Cli) -> Result<(), Failure> {
             done?;
             say(format_args!("{id} is cancelled"))
         }
+        Verb::Ticket(TicketVerb::Restore { file }) => {
+            let received = received(&file)?;
+            let context = context_of(settings).await?;
+            let done = context.preparer.restore(&received, Who::Cli).await;
+            context.close().await;
+            say(format_args!("{} is restored", done?))
+        }
         Verb::Reconcile(reconcile) => {
             let context = context_of(settings).await?;
             let done = reconcile.perform(&context).await;
@@ -206,6 +219,18 @@ async fn perform(cli: Cli) -> Result<(), Failure> {
             done
         }
     }
+}
+
+/// A ticket in a file, or the whole answer that contains it.
+fn received(file: &Path) -> Result<ReceivedTicket, Failure> {
+    let text = match file == Path::new("-") {
+        true => std::io::read_to_string(std::io::stdin())?,
+        false => std::fs::read_to_string(file)?,
+    };
+    let malformed = |error| Failure::Usage(format!("{} has no ticket: {error}", file.display()));
+    let mut answer: serde_json::Value = serde_json::from_str(&text).map_err(malformed)?;
+    let ticket = answer.get_mut("ticket").map(serde_json::Value::take).unwrap_or(answer);
+    serde_json::from_value(ticket).map_err(malformed)
 }
 
 fn show_settings() -> Result<(), Failure> {

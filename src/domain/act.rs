@@ -57,6 +57,8 @@ pub enum Change {
     Close,
     /// Release the stock that a recovery withheld.
     Release,
+    /// Give a user a lost ticket again, from the withheld stock.
+    Restore { epoch: u32, serial: u64, user_id: String, claim: u8, issued_at_ms: i64 },
     /// Return the stock of cancelled tickets, at most 500.
     Return { returns: Vec<Return> },
 }
@@ -72,6 +74,7 @@ impl Change {
             Self::Resume => "resume",
             Self::Close => "close",
             Self::Release => "release",
+            Self::Restore { .. } => "restore",
             Self::Return { .. } => "return",
         }
     }
@@ -96,6 +99,13 @@ impl Change {
             Self::Window { opens_at_ms, closes_at_ms, per_user_limit } => {
                 vec![ms_or_none(opens_at_ms), ms_or_none(closes_at_ms), per_user_limit.to_string()]
             }
+            Self::Restore { epoch, serial, user_id, claim, issued_at_ms } => vec![
+                epoch.to_string(),
+                serial.to_string(),
+                user_id.clone(),
+                claim.to_string(),
+                issued_at_ms.to_string(),
+            ],
             Self::Return { returns } => {
                 let one = |one: &Return| [one.serial.to_string(), one.holder.clone()];
                 returns.iter().flat_map(one).collect()
@@ -249,6 +259,13 @@ mod tests {
         let returns = |serial, holder: &str| Change::Return {
             returns: vec![Return { serial, holder: holder.to_owned() }],
         };
+        let restore = |serial| Change::Restore {
+            epoch: 1,
+            serial,
+            user_id: "ada".to_owned(),
+            claim: 1,
+            issued_at_ms: 7,
+        };
         let window = |opens_at_ms, closes_at_ms| Change::Window {
             opens_at_ms,
             closes_at_ms,
@@ -260,6 +277,8 @@ mod tests {
             Change::Resume,
             Change::Close,
             Change::Release,
+            restore(1),
+            restore(2),
             Change::Preload,
             window(Some(1), None),
             window(None, Some(1)),

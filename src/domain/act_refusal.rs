@@ -14,6 +14,8 @@ pub enum ActRefusal {
     },
     /// The coupon is closed, which cannot be undone.
     AlreadyClosed,
+    /// No stock is withheld, or the user has another ticket of this claim.
+    NotRestored,
     /// A pause or close was applied in Redis before its row was written, and is not recorded yet.
     Superseded,
 }
@@ -25,6 +27,7 @@ impl ActRefusal {
             Self::BelowIssued { .. } => "below_issued",
             Self::TotalTooLarge { .. } => "total_too_large",
             Self::AlreadyClosed => "already_closed",
+            Self::NotRestored => "not_restored",
             Self::Superseded => "superseded",
         }
     }
@@ -35,6 +38,7 @@ impl ActRefusal {
             ["below_issued", out] => Self::BelowIssued { out: out.parse().ok()? },
             ["total_too_large", total] => Self::TotalTooLarge { total: total.parse().ok()? },
             ["already_closed"] => Self::AlreadyClosed,
+            ["not_restored"] => Self::NotRestored,
             ["superseded"] => Self::Superseded,
             _ => return None,
         })
@@ -49,7 +53,7 @@ impl fmt::Display for ActRefusal {
             Self::BelowIssued { out: number } | Self::TotalTooLarge { total: number } => {
                 write!(out, " {number}")
             }
-            Self::AlreadyClosed | Self::Superseded => Ok(()),
+            Self::AlreadyClosed | Self::NotRestored | Self::Superseded => Ok(()),
         }
     }
 }

@@ -47,6 +47,12 @@ impl From<PatchBody> for Patch {
     }
 }
 
+/// A ticket that its user has again.
+#[derive(Serialize)]
+pub(super) struct RestoredBody {
+    pub(super) id: TicketId,
+}
+
 /// One page of a user's tickets.
 #[derive(Serialize)]
 pub(super) struct TicketPage<'a> {

@@ -81,6 +81,11 @@ pub(super) fn admin() -> Vec<Route> {
             "returns its stock; its claim and its serial are not used again",
             tickets::cancel,
         ),
+        Route::at("/admin/tickets/restore").with(
+            &[Method::POST],
+            "gives a lost ticket to its user again; the body is the ticket as the user got it",
+            tickets::restore,
+        ),
         Route::at("/metrics").shows("for Prometheus", health::metrics),
         Route::at("/healthz").shows("the process answers", health::healthz),
         Route::at("/readyz").shows("whether it can serve, and why not", health::readyz),

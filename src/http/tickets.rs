@@ -2,8 +2,8 @@
 
 use actix_web::{HttpResponse, web};
 
-use super::bodies::{CancelledBody, TicketPage, uncached};
-use super::extract::{Admin, NoBody, Page, TicketPath};
+use super::bodies::{CancelledBody, RestoredBody, TicketPage, uncached};
+use super::extract::{Admin, Json, NoBody, Page, TicketPath};
 use super::problem::Problem;
 use super::services::Services;
 use crate::auth::Caller;
@@ -11,6 +11,7 @@ use crate::domain::coupon::CouponId;
 use crate::domain::issued_ticket::IssuedTicket;
 use crate::domain::ticket::Status;
 use crate::domain::user::Claim;
+use crate::prepare::ReceivedTicket;
 use crate::settle::UserCursor;
 
 type Answer = Result<HttpResponse, Problem>;
@@ -42,6 +43,16 @@ pub(super) async fn cancel(
 ) -> Answer {
     verbs.preparer.cancel(&id, admin.who).await?;
     Ok(uncached(&CancelledBody { id, status: Status::Cancelled }))
+}
+
+/// `POST /admin/tickets/restore`: a lost ticket, as its user shows it.
+pub(super) async fn restore(
+    admin: Admin,
+    Json(received): Json<ReceivedTicket>,
+    verbs: Verbs,
+) -> Answer {
+    let id = verbs.preparer.restore(&received, admin.who).await?;
+    Ok(uncached(&RestoredBody { id }))
 }
 
 fn read_cursor(text: &str) -> Option<UserCursor> {

@@ -6,7 +6,7 @@ use ::redis::{Cmd, Value, cmd, pipe};
 
 use super::{
     acknowledge, audit, heartbeat, holders_page, issue, preload, recover, refill, release, reopen,
-    restock, retire, r#return, state, take_over, text, turn, window,
+    restock, restore, retire, r#return, state, take_over, text, turn, window,
 };
 use crate::domain::doubt::Doubt;
 use crate::domain::limits::{BACKLOG_MAX_TICKETS, TOTAL_MAX};
@@ -158,7 +158,7 @@ fn steps(keys: &Keys, accepted: &Accepted) -> Vec<Step> {
     };
     let definition = [life, epoch, "dry", "1", "1", "", "", "", "key", GROUP, "1", "token", "1"];
     let ask = [life, epoch, &backlog, "dry", "key", "", "somebody"];
-    let [stop, refill, reopen] = recovery(all, life, epoch);
+    let [restore, stop, refill, reopen] = recovery(all, life, epoch);
     let mut by_its_sha = audit::SCRIPT.call(&all.map(str::to_owned));
     by_its_sha.arg(GROUP);
     vec![
@@ -177,6 +177,7 @@ fn steps(keys: &Keys, accepted: &Accepted) -> Vec<Step> {
         act(&r#return::SCRIPT, "4", &["1", "somebody"]),
         act(&release::SCRIPT, "5", &[]),
         act(&state::SCRIPT, "6", &["close"]),
+        restore,
         stop,
         refill,
         reopen,
@@ -214,10 +215,12 @@ fn steps(keys: &Keys, accepted: &Accepted) -> Vec<Step> {
     ]
 }
 
-/// The recovery of that coupon.
-fn recovery(all: [&str; 4], life: &str, epoch: &str) -> [Step; 3] {
+/// The recovery of that coupon, and before it a lost ticket for which no stock is withheld.
+fn recovery(all: [&str; 4], life: &str, epoch: &str) -> [Step; 4] {
     let [coupon, _, records, unpersisted] = all;
+    let restore = [life, epoch, "7", "token", "somebody", "1", "dry"];
     [
+        Step::script(&restore::SCRIPT, "refused", &all, &restore),
         Step::script(
             &recover::SCRIPT,
             "stopped",

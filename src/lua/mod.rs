@@ -14,6 +14,7 @@ pub mod refill;
 pub mod release;
 pub mod reopen;
 pub mod restock;
+pub mod restore;
 pub mod retire;
 pub mod r#return;
 pub mod state;

@@ -8,6 +8,7 @@ use std::time::Instant;
 use super::diverged::Diverged;
 use super::refusal::Refusal;
 use super::request::Request;
+use super::restored::ticket_of;
 use crate::domain::act::{Act, ActResult, Applied, Change, NewAct};
 use crate::domain::coupon::{Coupon, CouponId};
 use crate::domain::limits::GIVE_WAY;
@@ -91,6 +92,7 @@ impl Acts {
     pub(super) async fn give_way(&self, other: &Act) -> Result<(), Refusal> {
         match self.carry_out(other).await {
             Ok(_) | Err(Refusal::BelowIssued { .. } | Refusal::TotalTooLarge { .. }) => Ok(()),
+            Err(Refusal::NotRestored) => Ok(()),
             // `ActInProgress`: other processes finished it and went on.
             Err(Refusal::AlreadyClosed | Refusal::Superseded | Refusal::ActInProgress) => Ok(()),
             Err(refusal) => Err(refusal),
@@ -174,6 +176,12 @@ impl Acts {
             Change::Resume => change_state(redis, args, StateChange::Resume).await?,
             Change::Close => change_state(redis, args, StateChange::Close).await?,
             Change::Release => lua::release::release(redis, args).await?,
+            Change::Restore { .. } => {
+                let ticket = ticket_of(&act.coupon_id, &act.change);
+                let ticket = &ticket.ok_or(Refusal::TicketNotFound)?;
+                let args = lua::restore::Args { act: args, ticket };
+                lua::restore::restore(redis, &args).await?
+            }
             Change::Return { returns } => {
                 let args = lua::r#return::Args { act: args, returns };
                 lua::r#return::return_tickets(redis, &args).await?

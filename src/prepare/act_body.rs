@@ -39,6 +39,7 @@ enum ChangeBody {
     Restock { delta: i64 },
     Window { opens_at: Option<UnixMs>, closes_at: Option<UnixMs>, per_user_limit: u8 },
     Return { serials: Vec<Serial> },
+    Restore { serial: u64, user_id: String, claim: u8 },
     OfState {},
 }
 
@@ -85,6 +86,9 @@ impl ChangeBody {
             },
             Change::Return { returns } => {
                 Self::Return { serials: returns.iter().map(|one| one.serial()).collect() }
+            }
+            Change::Restore { serial, user_id, claim, .. } => {
+                Self::Restore { serial: *serial, user_id: user_id.clone(), claim: *claim }
             }
             Change::Preload | Change::Pause | Change::Resume | Change::Close | Change::Release => {
                 Self::OfState {}

@@ -10,6 +10,8 @@ mod gathering;
 mod refusal;
 mod relay;
 mod request;
+mod restore;
+mod restored;
 
 use std::sync::Arc;
 
@@ -32,6 +34,7 @@ use first::Stops;
 pub use refusal::Refusal;
 pub use relay::Relay;
 pub use request::{Patch, Request};
+pub use restore::ReceivedTicket;
 
 /// Creates and changes coupons; cheap to clone.
 #[derive(Clone)]
@@ -242,6 +245,15 @@ impl Preparer {
     /// of an act.
     pub async fn cancel(&self, id: &TicketId, who: Who) -> Result<(), Refusal> {
         self.cancels.cancel(id, who).await
+    }
+
+    /// Gives a user a lost ticket again that the user shows, from the withheld stock.
+    ///
+    /// # Errors
+    /// [`Refusal::TicketNotFound`] when its receipt does not prove it, [`Refusal::NotRestored`],
+    /// and those of an act.
+    pub async fn restore(&self, received: &ReceivedTicket, who: Who) -> Result<TicketId, Refusal> {
+        restore::restore(&self.acts, &self.keys, received, who).await
     }
 
     /// Checks every coupon once for acts that the database lost; they are reported in the relay's

@@ -49,6 +49,9 @@ pub enum Refusal {
     TotalTooLarge { total: u64 },
     #[error("the coupon is closed, which cannot be undone")]
     AlreadyClosed,
+    /// A ticket that a user shows cannot be given again.
+    #[error("no stock of the coupon is withheld, or the user has a ticket of this claim")]
+    NotRestored,
     /// A pause went to Redis before its row, and may be later than this resume: it stays in force.
     #[error("the coupon was paused meanwhile; resume it again if you still want that")]
     Superseded,
@@ -96,6 +99,7 @@ impl From<ActRefusal> for Refusal {
             ActRefusal::BelowIssued { out } => Self::BelowIssued { out },
             ActRefusal::TotalTooLarge { total } => Self::TotalTooLarge { total },
             ActRefusal::AlreadyClosed => Self::AlreadyClosed,
+            ActRefusal::NotRestored => Self::NotRestored,
             ActRefusal::Superseded => Self::Superseded,
         }
     }

@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 use super::error::{Error, Result};
 use super::plan::{Known, Told, plan};
 use super::union::Left;
-use crate::domain::act::Act;
+use crate::domain::act::{Act, Change};
 use crate::domain::coupon::{CouponId, Shard};
 use crate::domain::limits::PAGE_MAX_ROWS;
-use crate::domain::ticket::{Serial, Status};
+use crate::domain::ticket::{Serial, Status, TicketId};
 use crate::domain::time::UnixMs;
 use crate::domain::user::holder_field;
 use crate::lua::recover::Stopped;
@@ -55,7 +55,10 @@ impl Refill<'_> {
         if (counts.rows, counts.cancelled) != (held.rows, held.cancelled) {
             return Err(Error::Moved);
         }
-        let told = self.told(id, first, of_epoch).await?;
+        let told = Told {
+            is_restored: self.is_restored(id, acts.last()).await?,
+            ..self.told(id, first, of_epoch).await?
+        };
         let known = Known { coupon, acts, start, counts, told, stopped, now: self.now };
         let plan = plan(known, self.left.accepted.epoch).ok_or(Error::LacksAct)?;
         self.left.lease.renew().await?;
@@ -89,7 +92,18 @@ impl Refill<'_> {
         }
         let mark = self.left.store.greatest_mark(id).await?;
         let issued = mark.map_or(0, |last| (last.0 + 1).saturating_sub(first.0));
-        Ok(Told { is_unknown: self.is_unknown, lost: issued.saturating_sub(rows) })
+        let lost = issued.saturating_sub(rows);
+        Ok(Told { is_unknown: self.is_unknown, lost, ..Told::default() })
+    }
+
+    /// Whether the ticket of this act, if it is a restore, is a row.
+    async fn is_restored(&self, id: &CouponId, last: Option<&Act>) -> Result<bool> {
+        let Some(Change::Restore { serial, user_id, .. }) = last.map(|act| &act.change) else {
+            return Ok(false);
+        };
+        let ticket_id = TicketId { coupon_id: id.clone(), serial: Serial(*serial) };
+        let row = self.left.store.find_ticket(&ticket_id).await?;
+        Ok(row.is_some_and(|row| row.ticket.user_id.as_str() == user_id))
     }
 
     /// Puts all rows into Redis as held tickets, and counts them, and those from this serial on;

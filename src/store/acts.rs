@@ -197,10 +197,16 @@ async fn record<D: Dialect>(database: &D, act: &Act, result: &ActResult) -> Resu
         return recorded_before::<D>(&mut transaction, act).await.map(|()| false);
     }
     if let (Some(coupon), ActResult::Applied(applied)) = (coupon, result) {
+        let is_changed = applied.version > coupon.version;
         let after = decide::after(coupon, &act.change, applied);
         coupons::update::<D>(&mut transaction, &after).await?;
-        if act.change == Change::Release {
-            recoveries::release::<D>(&mut transaction, &act.coupon_id, act.act_no).await?;
+        let id = &act.coupon_id;
+        match act.change {
+            Change::Release => recoveries::release::<D>(&mut transaction, id, act.act_no).await?,
+            Change::Restore { .. } if is_changed => {
+                recoveries::restore::<D>(&mut transaction, id, act.act_no).await?;
+            }
+            _ => {}
         }
     }
     transaction.commit().await?;

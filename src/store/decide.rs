@@ -108,7 +108,8 @@ pub fn after(mut coupon: Coupon, change: &Change, applied: &Applied) -> Coupon {
     coupon.version = applied.version;
     coupon.definition.total = applied.total;
     match change {
-        Change::Preload | Change::Restock { .. } | Change::Return { .. } | Change::Release => {}
+        Change::Preload | Change::Restock { .. } | Change::Return { .. } => {}
+        Change::Release | Change::Restore { .. } => {}
         Change::Window { opens_at_ms, closes_at_ms, per_user_limit } => {
             coupon.definition.opens_at = opens_at_ms.map(UnixMs);
             coupon.definition.closes_at = closes_at_ms.map(UnixMs);

@@ -50,6 +50,19 @@ pub(super) async fn release<D: Dialect>(
     Ok(())
 }
 
+/// Notes in a transaction that a unit of the stock which was withheld before this act is a ticket.
+pub(super) async fn restore<D: Dialect>(
+    transaction: &mut Transaction<D>,
+    id: &CouponId,
+    act_no: u64,
+) -> Result<()> {
+    let sql = "UPDATE epochs SET stock = stock + 1, withheld = withheld - 1
+               WHERE coupon_id = $1 AND act_no < $2 AND withheld > 0";
+    let statement = Statement::new(sql).bind(id.as_str()).bind(stored::<_, i64>(act_no)?);
+    D::write_in(transaction, &statement).await?;
+    Ok(())
+}
+
 #[async_trait]
 impl<D: Dialect> Recoveries for D {
     async fn lead_recovery(&self, recoverer: &str, lease: Duration) -> Result<bool> {

@@ -34,6 +34,8 @@ pub(super) struct Told {
     pub(super) is_unknown: bool,
     /// How many tickets of the last epoch were told for certain.
     pub(super) lost: u64,
+    /// Whether the ticket of the last act, a restore, is a row.
+    pub(super) is_restored: bool,
 }
 
 /// What Redis gets.
@@ -55,8 +57,10 @@ pub(super) fn plan(known: Known<'_>, epoch: u32) -> Option<Plan> {
     let ceiling = start.ceiling(&acts).max(Serial(counts.last_serial));
     let last = acts.last().filter(|act| act.act_no == coupon.act_no)?;
     let out = (counts.rows + counts.contested).saturating_sub(counts.cancelled);
-    let result =
-        last.result.clone().unwrap_or_else(|| decided(&coupon, last, out, start.withheld, stopped));
+    let result = last
+        .result
+        .clone()
+        .unwrap_or_else(|| decided(&coupon, last, out, (start.withheld, told), stopped));
     let coupon = match &result {
         ActResult::Applied(applied) if last.result.is_none() => {
             store::after(coupon, &last.change, applied)
@@ -65,8 +69,12 @@ pub(super) fn plan(known: Known<'_>, epoch: u32) -> Option<Plan> {
     };
     // Tickets that are out are never given again (I1).
     let left = coupon.definition.total.saturating_sub(out);
-    // A release that is recorded is in the row of the epoch already.
-    let kept = if last.change == Change::Release { 0 } else { start.withheld };
+    // What is recorded is in the row of the epoch already.
+    let kept = match (&last.change, &last.result) {
+        (Change::Release, _) => 0,
+        (Change::Restore { .. }, None) if told.is_restored => start.withheld.saturating_sub(1),
+        _ => start.withheld,
+    };
     let withheld = match told.is_unknown && may_have_issued(&coupon, &counts, last, now) {
         true => left,
         false => left.min(kept + told.lost),
@@ -124,7 +132,13 @@ fn state(row: State, unwritten: &str) -> &'static str {
 }
 
 /// The result of an intended act, as its script would decide.
-fn decided(coupon: &Coupon, act: &Act, out: u64, withheld: u64, stopped: &Stopped) -> ActResult {
+fn decided(
+    coupon: &Coupon,
+    act: &Act,
+    out: u64,
+    (withheld, told): (u64, Told),
+    stopped: &Stopped,
+) -> ActResult {
     let is_closed = coupon.state == State::Closed;
     let (is_marked, target) = match &act.change {
         Change::Pause => (stopped.unwritten.contains("pause"), Some(State::Paused)),
@@ -149,6 +163,9 @@ fn decided(coupon: &Coupon, act: &Act, out: u64, withheld: u64, stopped: &Stoppe
         }
         Change::Resume if !stopped.unwritten.is_empty() => {
             return ActResult::Refused(ActRefusal::Superseded);
+        }
+        Change::Restore { .. } if !told.is_restored => {
+            return ActResult::Refused(ActRefusal::NotRestored);
         }
         Change::Release if withheld == 0 => version = coupon.version,
         _ if !is_marked && target == Some(coupon.state) => version = coupon.version,

@@ -155,20 +155,33 @@ fn withheld(coupon: Coupon, acts: Vec<Act>, kept: u64, told: Told) -> (u64, u64)
 #[test]
 fn what_may_have_been_told_is_withheld_and_no_unit_more_i1() {
     let of = |kept, told| withheld(coupon(), vec![preload()], kept, told);
-    let lost = |lost| Told { is_unknown: false, lost };
+    let lost = |lost| Told { lost, ..Told::default() };
     assert_eq!(of(0, Told::default()), (65, 0));
     assert_eq!(of(0, lost(7)), (58, 7));
     assert_eq!(of(20, lost(7)), (38, 27));
     assert_eq!(of(20, lost(50)), (0, 65));
-    assert_eq!(of(0, Told { is_unknown: true, lost: 7 }), (0, 65));
+    assert_eq!(of(0, Told { is_unknown: true, lost: 7, ..Told::default() }), (0, 65));
     // A release that Redis may have had is in force.
     let released = vec![preload(), act(2, Change::Release, None)];
     assert_eq!(withheld(coupon(), released, 20, lost(7)), (58, 7));
+    // A restored ticket that is a row took a unit; one that is no row is restored again.
+    let restore = Change::Restore {
+        epoch: 1,
+        serial: 7,
+        user_id: "ada".to_owned(),
+        claim: 1,
+        issued_at_ms: 7,
+    };
+    for (is_restored, kept) in [(true, 19), (false, 20)] {
+        let restored = vec![preload(), act(2, restore.clone(), None)];
+        let told = Told { is_restored, ..Told::default() };
+        assert_eq!(withheld(coupon(), restored, 20, told), (65 - kept, kept));
+    }
 }
 
 #[test]
 fn nothing_is_withheld_of_a_coupon_that_never_was_open_i1() {
-    let told = Told { is_unknown: true, lost: 0 };
+    let told = Told { is_unknown: true, ..Told::default() };
     let opening = |at| {
         let mut coupon = coupon();
         coupon.definition.opens_at = Some(UnixMs(at));

@@ -7,7 +7,7 @@ use crate::support::server::command;
 use super::{done, run, run_with};
 
 /// Every verb but those that serve.
-const VERBS: [&str; 21] = [
+const VERBS: [&str; 22] = [
     "",
     "audit",
     "coupon",
@@ -29,6 +29,7 @@ const VERBS: [&str; 21] = [
     "migrate",
     "ticket",
     "ticket cancel",
+    "ticket restore",
 ];
 
 #[test]

@@ -22,7 +22,7 @@ const PUBLIC_PATHS: [(&str, &str); 9] = [
     ("/docs/errors", SHOWS),
     ("/", SHOWS),
 ];
-const ADMIN_PATHS: [(&str, &str); 17] = [
+const ADMIN_PATHS: [(&str, &str); 18] = [
     ("/admin/coupons", "GET, HEAD, POST, OPTIONS"),
     ("/admin/coupons/summer", "GET, HEAD, PATCH, DELETE, OPTIONS"),
     ("/admin/coupons/summer/preload", DOES),
@@ -35,6 +35,7 @@ const ADMIN_PATHS: [(&str, &str); 17] = [
     ("/admin/coupons/summer/stats", SHOWS),
     ("/admin/coupons/summer/winners", SHOWS),
     ("/admin/tickets/summer.1/cancel", DOES),
+    ("/admin/tickets/restore", DOES),
     ("/metrics", SHOWS),
     ("/healthz", SHOWS),
     ("/readyz", SHOWS),

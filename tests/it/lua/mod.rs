@@ -14,6 +14,7 @@ mod refill;
 mod release;
 mod reopen;
 mod restock;
+mod restore;
 mod retire;
 mod r#return;
 mod state;

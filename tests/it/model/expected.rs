@@ -194,6 +194,7 @@ impl Coupon {
                 }
             }
             Change::Preload | Change::Release => {}
+            Change::Restore { .. } => return Err("not_restored".to_owned()),
         }
         Ok(())
     }

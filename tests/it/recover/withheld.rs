@@ -61,6 +61,43 @@ async fn at_always_what_a_dead_server_may_have_told_is_withheld_until_it_is_rele
 }
 
 #[tokio::test]
+async fn a_user_with_a_receipt_gets_the_same_ticket_again_from_the_withheld_stock_i1_i2_i3_i10() {
+    let place = Place::around(PlainRedis::start(&[]).await).await;
+    let mut told = told_and_gone(&place).await;
+    let server = place.listening(&[]).await;
+    recovered(&server, "summer").await;
+    assert_eq!(server.issue("summer", "u20").await.code(), "sold_out");
+    let restore = async |body: &str| {
+        let ticket: serde_json::Value = serde_json::from_str(body).unwrap();
+        let path = "/admin/tickets/restore";
+        server.send_as_admin(reqwest::Method::POST, path, &ticket["ticket"]).await
+    };
+    for user in ["u20", "u21"] {
+        let answer = restore(&told[user]).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+        assert_eq!(restore(&told[user]).await.code(), "not_restored", "a second time");
+    }
+    for forged in [told["u22"].replace("u22", "eve"), told["u22"].replace("summer", "winter")] {
+        let answer = restore(&forged).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{}", answer.body);
+    }
+    is_withheld(&server, 28).await;
+    let is_replayed = async || server.issue("summer", "u20").await.body == told["u20"];
+    eventually_holds("the same ticket", is_replayed).await;
+    assert_persisted(&server, "summer", 22).await;
+
+    // The next recovery knows of them, and of what is still withheld.
+    let () = place.redis.ask("FLUSHALL").await;
+    recovered(&server, "summer").await;
+    is_withheld(&server, 28).await;
+    server.post_as_admin("/admin/coupons/summer/release").await;
+    let is_open = async || server.issue("summer", "u22").await.status == StatusCode::OK;
+    eventually_holds("the end of the embargo", is_open).await;
+    told.retain(|user, _| user[1..].parse::<u64>().unwrap() < 22);
+    assert_gives_the_rest(&server, "summer", 50, &mut told).await;
+}
+
+#[tokio::test]
 async fn after_a_clean_end_nothing_is_withheld_and_all_that_was_told_is_known_i1_i3_i10() {
     let place = Place::around(PlainRedis::start(&[]).await).await;
     let no_persister = [("FIRSTCOME_PERSISTER", "off")];

@@ -120,7 +120,8 @@ pub async fn repeated(act: impl AsyncFn(&Stage, ActArgs<'_>) -> Result<ActReply>
     let balance = stage.balance().await;
     let told = format!("applied 2 {} {}", balance.total, balance.remaining);
     assert_eq!((&first, balance.version, balance.act_no), (&told, 2, 2));
-    assert_eq!(balance.total, balance.remaining + balance.issued - balance.returned);
+    let there = balance.remaining + balance.withheld + balance.issued;
+    assert_eq!(balance.total, there - balance.returned);
 
     let before = stage.world().await;
     assert_eq!(said(&act, &stage, stage.act(2)).await, first);
