@@ -4,6 +4,7 @@ mod backlog;
 mod full;
 mod hung;
 mod in_the_clear;
+mod ladder;
 mod list;
 mod page;
 mod standby;
