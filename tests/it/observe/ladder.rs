@@ -1,5 +1,4 @@
-//! What still works when a part is gone, from the least loss to the greatest: the database slow, the
-//! database gone, Redis gone.
+//! What still works when a part is gone: the database slow, the database gone, Redis gone.
 
 use reqwest::{Method, StatusCode};
 
