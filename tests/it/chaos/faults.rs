@@ -98,9 +98,18 @@ impl Faults {
     pub async fn run(&mut self, lasts: Duration) {
         let end = Instant::now() + lasts;
         while Instant::now() < end {
-            self.step().await;
+            let fault = self.part.choose(&mut self.random);
+            self.step(fault).await;
             let calm_ms = 500 + self.random.below(2_500);
             let_pass(Duration::from_millis(calm_ms)).await;
+        }
+    }
+
+    /// Each fault of the part once.
+    pub async fn run_each(&mut self) {
+        for (fault, _) in self.part.faults() {
+            self.step(fault).await;
+            let_pass(Duration::from_millis(500)).await;
         }
     }
 
@@ -112,11 +121,10 @@ impl Faults {
         }
     }
 
-    async fn step(&mut self) {
+    async fn step(&mut self, fault: Fault) {
         let number = self.random.below(SERVERS as u64) as usize;
         let short_ms = 300 + self.random.below(3_000);
         let long_ms = 300 + self.random.below(8_000);
-        let fault = self.part.choose(&mut self.random);
         match fault {
             Fault::RedisStopped => self.stop_redis(short_ms).await,
             Fault::RedisKilled => self.redis.crash_and_restart().await,

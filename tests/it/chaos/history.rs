@@ -1,7 +1,5 @@
 //! What users and admins asked and were told: one line per call, in the order of the answers.
 
-use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -137,34 +135,5 @@ impl History {
     /// All calls that ended.
     pub fn calls(&self) -> Vec<Call> {
         self.lines().calls.clone()
-    }
-}
-
-/// The counts that a document may quote, in one line.
-impl fmt::Display for History {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines = self.lines();
-        let mut answers: BTreeMap<&str, u64> = BTreeMap::new();
-        let (mut longest, mut last) = (Duration::ZERO, Duration::ZERO);
-        for call in &lines.calls {
-            let word = match &call.told {
-                Told::Done => "done",
-                Told::Ticket(_) => "ticket",
-                Told::Refused(_, code) => code,
-                Told::Unknown => "unknown",
-            };
-            *answers.entry(word).or_default() += 1;
-            // Any answer but 503 shows that the service decides.
-            let is_decided = match &call.told {
-                Told::Refused(status, _) => *status != StatusCode::SERVICE_UNAVAILABLE,
-                told => *told != Told::Unknown,
-            };
-            if is_decided {
-                longest = longest.max(call.answered.saturating_sub(last));
-                last = last.max(call.answered);
-            }
-        }
-        write!(formatter, "{} users, answers {answers:?}, ", lines.users.len())?;
-        write!(formatter, "longest time without a decision {} ms", longest.as_millis())
     }
 }

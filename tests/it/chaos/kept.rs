@@ -25,6 +25,8 @@ pub struct Kept {
     pub total: u64,
     pub issued: u64,
     pub returned: u64,
+    /// Stock that nobody gets, because a server that died may have given it.
+    pub withheld: u64,
 }
 
 impl Kept {
@@ -62,6 +64,8 @@ impl Kept {
             total: number("total"),
             issued: number("issued"),
             returned: number("returned"),
+            // A server that does not know the word withholds nothing.
+            withheld: stats["withheld"].as_u64().unwrap_or(0),
         }
     }
 }

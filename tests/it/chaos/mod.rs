@@ -3,12 +3,14 @@
 //!
 //! Afterwards nothing told is lost, doubled, over-issued or contested. It runs for a short while
 //! among the other tests, and for as long as FIRSTCOME_CHAOS_SECONDS says (`make chaos`: four
-//! minutes). FIRSTCOME_CHAOS_SEED repeats the sequence of its faults, and FIRSTCOME_CHAOS_PART
-//! takes those of one part only. What was asked and told is written down ([`history`]), and then
-//! compared with both stores ([`checker`]).
+//! minutes). FIRSTCOME_CHAOS_SEED repeats the sequence of its faults, FIRSTCOME_CHAOS_PART takes
+//! those of one part only, and FIRSTCOME_CHAOS_RESULTS names a file for its [`counts`]. Another
+//! test of each part has each of its faults once ([`short`]). What was asked and told is written
+//! down ([`history`]), and then compared with both stores ([`checker`]).
 
 mod admins;
 mod checker;
+mod counts;
 mod crowd;
 mod faults;
 mod history;
@@ -16,13 +18,16 @@ mod kept;
 mod part;
 mod planted;
 mod random;
+mod short;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use admins::Admins;
+use counts::Counts;
 use crowd::Crowd;
 use faults::Faults;
 use history::{History, Told};
@@ -43,10 +48,15 @@ fn number_from(name: &str) -> Option<u64> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kills_stops_cuts_and_restocks_on_three_servers_break_no_promise_i1_i2_i3_i5_i9_i10() {
-    let lasts = Duration::from_secs(number_from("FIRSTCOME_CHAOS_SECONDS").unwrap_or(30));
+    let lasts = Duration::from_secs(number_from("FIRSTCOME_CHAOS_SECONDS").unwrap_or(20));
     let seed = number_from("FIRSTCOME_CHAOS_SEED").unwrap_or_else(random::seed);
     let part = std::env::var("FIRSTCOME_CHAOS_PART").ok();
     let part = Part::named(part.as_deref());
+    check(part, seed, async |faults| faults.run(lasts).await).await;
+}
+
+/// A crowd and admins ask while these faults happen; afterwards every promise was kept.
+async fn check(part: Part, seed: u64, happen: impl AsyncFnOnce(&mut Faults)) {
     println!("FIRSTCOME_CHAOS_SEED={seed} {part:?}");
     let mut faults = Faults::start(part, Random::new(seed)).await;
     faults.any_server().prepare(COUPON, TOTAL).await;
@@ -62,16 +72,30 @@ async fn kills_stops_cuts_and_restocks_on_three_servers_break_no_promise_i1_i2_i
     let admins = Admins::new(faults.addresses(), history.clone(), Random::new(seed ^ 0xad));
     tasks.push(tokio::spawn(admins.run(end.clone())));
 
-    faults.run(lasts).await;
+    happen(&mut faults).await;
     end.cancel();
     for task in tasks {
         task.await.unwrap();
     }
+    let lasted = history.now();
     faults.all_well().await;
-    println!("{history}; faults: {:?}", faults.done());
     let kept = Kept::read(faults.any_server(), faults.redis(), COUPON, TOTAL).await;
     let calls = history.calls();
     let broken = checker::broken(&calls, &kept);
+    let counts = Counts {
+        seed,
+        part,
+        lasted,
+        faults: faults.done(),
+        calls: &calls,
+        broken: &broken,
+        withheld: kept.withheld,
+    };
+    println!("{counts}");
+    if let Some(file) = std::env::var_os("FIRSTCOME_CHAOS_RESULTS").filter(|file| !file.is_empty())
+    {
+        counts.keep(Path::new(&file));
+    }
     assert!(broken.is_empty(), "{} broken: {:#?}", broken.len(), &broken[..broken.len().min(20)]);
     assert!(calls.iter().any(|call| matches!(call.told, Told::Ticket(_))), "nobody won anything");
 }

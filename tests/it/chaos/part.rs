@@ -68,14 +68,19 @@ impl Part {
         }
     }
 
+    /// Its faults, and how likely each is.
+    pub fn faults(self) -> impl Iterator<Item = (Fault, u64)> {
+        let is_own = move |part| part == self || (self == Self::All && part != Self::Recovery);
+        let own = FAULTS.iter().filter(move |(part, ..)| is_own(*part));
+        own.map(|(_, fault, weight)| (*fault, *weight))
+    }
+
     /// The next fault.
     pub fn choose(self, random: &mut Random) -> Fault {
-        let is_own = |part| part == self || (self == Self::All && part != Self::Recovery);
-        let own = || FAULTS.iter().filter(|(part, ..)| is_own(*part));
-        let mut left = random.below(own().map(|(.., weight)| weight).sum());
-        for (_, fault, weight) in own() {
-            if left < *weight {
-                return *fault;
+        let mut left = random.below(self.faults().map(|(_, weight)| weight).sum());
+        for (fault, weight) in self.faults() {
+            if left < weight {
+                return fault;
             }
             left -= weight;
         }

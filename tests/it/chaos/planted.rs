@@ -93,6 +93,7 @@ fn kept() -> Kept {
         total: 3,
         issued: 4,
         returned: 1,
+        withheld: 0,
     }
 }
 
