@@ -15,7 +15,7 @@ use crate::telemetry::health::{Health, Part, Report};
 use crate::telemetry::metrics;
 
 enum Answer {
-    Told(Facts, Depth),
+    Told(Box<Facts>, Depth),
     /// It answers, and refuses our questions: the reason.
     Refused(String),
 }
@@ -43,7 +43,7 @@ impl RedisGauge {
         let look = || async move {
             match look(&redis).await {
                 Err(error) if error.is_reply() => Ok(Answer::Refused(error.to_string())),
-                looked => looked.map(|(facts, depth)| Answer::Told(facts, depth)),
+                looked => looked.map(|(facts, depth)| Answer::Told(Box::new(facts), depth)),
             }
         };
         let answer = self.question.ask(|| look().boxed()).await;
