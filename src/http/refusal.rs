@@ -64,6 +64,7 @@ impl From<settle::Error> for Problem {
         let detail = error.to_string();
         match error {
             settle::Error::NotFound => Self::new(Code::TicketNotFound, detail),
+            settle::Error::Recovering => Self::new(Code::Outcome(OutcomeWord::Recovering), detail),
             settle::Error::MissingKey(_) => {
                 tracing::error!(%detail, "a ticket cannot be shown");
                 Self::new(

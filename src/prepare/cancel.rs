@@ -10,11 +10,11 @@ use tokio::sync::oneshot::error::TryRecvError;
 use super::act::Acts;
 use super::gathering::Gatherings;
 use super::refusal::Refusal;
-use crate::domain::coupon::CouponId;
+use crate::domain::coupon::{CouponId, State};
 use crate::domain::limits::GIVE_WAY;
 use crate::domain::ticket::{Serial, TicketId};
 use crate::domain::who::Who;
-use crate::redis::holders;
+use crate::redis::{holders, presence};
 use crate::store::Cancelled;
 
 /// Cancels tickets; cheap to clone.
@@ -90,12 +90,27 @@ impl Cancels {
         Err(Refusal::ActInProgress)
     }
 
-    /// A serial that Redis gave will have a row soon; any other serial has no ticket.
+    /// A serial that Redis gave will have a row soon, and so may any serial while Redis lacks
+    /// tickets; any other serial has no ticket.
     async fn why_no_row(&self, id: &TicketId) -> Refusal {
-        match holders::last_serial(&self.acts.redis, &id.coupon_id).await {
-            Ok(Some(last)) if id.serial <= last => Refusal::InProgress,
-            Ok(_) => Refusal::TicketNotFound,
-            Err(error) => error.into(),
+        match self.has_ticket(id).await {
+            Ok(true) => Refusal::InProgress,
+            Ok(false) => Refusal::TicketNotFound,
+            Err(refusal) => refusal,
         }
+    }
+
+    async fn has_ticket(&self, id: &TicketId) -> Result<bool, Refusal> {
+        let Acts { redis, store, .. } = &self.acts;
+        if holders::last_serial(redis, &id.coupon_id).await?.is_some_and(|last| id.serial <= last) {
+            return Ok(true);
+        }
+        let coupon = store.find_coupon(&id.coupon_id).await?;
+        let is_preloaded = coupon.is_some_and(|coupon| coupon.state != State::Draft);
+        if is_preloaded && presence::may_lack_tickets(redis, &id.coupon_id).await? {
+            return Err(Refusal::Recovering("the coupon waits for its recovery"));
+        }
+        // A recovery may have ended since the row was looked for.
+        Ok(store.find_ticket(id).await?.is_some())
     }
 }

@@ -20,7 +20,8 @@ impl Mandate {
         match self {
             Self::None => false,
             Self::Safe => doubt.may_be_recovered(),
-            Self::Accept => doubt.may_be_accepted(),
+            // A command judges nothing, and perhaps no server runs.
+            Self::Accept => doubt.may_be_accepted() || *doubt == Doubt::Judging,
         }
     }
 }

@@ -151,6 +151,10 @@ impl Recoverer {
                     return Ok(Stepped::Idle);
                 }
                 self.recovery = self.fence().begin_life().await?;
+                if self.recovery.is_some() {
+                    // They are in it.
+                    self.ordered.clear();
+                }
                 return Ok(Stepped::Idle);
             }
             Life::Doubtful(_) => return Ok(Stepped::Idle),
@@ -188,6 +192,10 @@ impl Recoverer {
     /// Looks at the next page of coupons. When none of all pages lacks anything, processes that
     /// ended are forgotten.
     async fn look_for_lacking(&mut self, accepted: &Accepted) -> Result<()> {
+        let is_asked = self.mandate == Mandate::None;
+        if is_asked && gone::silent(&*self.store).await?.is_empty() {
+            return Ok(());
+        }
         let lacking = self.search.next(&self.redis, &*self.store).await?;
         if self.search.is_through() && self.search.has_found_none() {
             gone::forget(&self.redis, &*self.store).await?;
@@ -195,7 +203,7 @@ impl Recoverer {
         if self.search.is_through() {
             self.withheld = self.store.withheld(PAGE_MAX_ROWS).await?;
         }
-        if !lacking.is_empty() && self.mandate != Mandate::None {
+        if !lacking.is_empty() && !is_asked {
             self.recovery = self.fence().begin_lacking(accepted, lacking).await?;
         }
         Ok(())

@@ -83,6 +83,16 @@ fn is_stock(reply: &Value) -> bool {
     text(reply).and_then(Stock::parse).is_some()
 }
 
+/// Whether Redis may lack tickets of this preloaded coupon: its life is not proven, or the coupon is
+/// being recovered.
+///
+/// # Errors
+/// Those of any call.
+pub async fn may_lack_tickets(redis: &Redis, id: &CouponId) -> Result<bool> {
+    let is_proven = redis.generation().proven().is_ok();
+    Ok(!is_proven || !without_their_keys(redis, std::slice::from_ref(id)).await?.is_empty())
+}
+
 /// Whether a recovery has stopped this coupon.
 ///
 /// # Errors

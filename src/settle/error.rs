@@ -8,6 +8,9 @@ pub enum Error {
     /// There is no such ticket, or it is another user's.
     #[error("there is no such ticket")]
     NotFound,
+    /// Redis lacks tickets of the coupon.
+    #[error("the coupon waits for its recovery")]
+    Recovering,
     /// This server does not have the code key of the ticket's coupon.
     #[error("the code key {0} is missing")]
     MissingKey(String),

@@ -6,12 +6,12 @@ mod export;
 use std::sync::Arc;
 
 use crate::domain::code::CodeKeys;
-use crate::domain::coupon::Coupon;
+use crate::domain::coupon::{Coupon, State};
 use crate::domain::issued_ticket::IssuedTicket;
 use crate::domain::ticket::{Serial, Status, Ticket, TicketId};
 use crate::domain::time::UnixMs;
 use crate::domain::user::{Claim, UserId};
-use crate::redis::{Redis, holders};
+use crate::redis::{Redis, holders, presence};
 use crate::store::{Store, TicketRow};
 
 pub use crate::store::UserCursor;
@@ -116,7 +116,16 @@ impl Settler {
         let found = claims.iter().zip(held_tickets).find_map(|(claim, held)| {
             held.filter(|held| held.serial == id.serial).map(|held| (*claim, held))
         });
-        let (claim, held) = found.ok_or(Error::NotFound)?;
+        let Some((claim, held)) = found else {
+            let is_preloaded = coupon.state != State::Draft;
+            if is_preloaded && presence::may_lack_tickets(&self.redis, &id.coupon_id).await? {
+                return Err(Error::Recovering);
+            }
+            // A recovery may have ended since the row was looked for.
+            let row = self.store.find_ticket(id).await?;
+            let row = row.filter(|row| row.ticket.user_id == *user_id).ok_or(Error::NotFound)?;
+            return self.show(row, coupon);
+        };
         // The row may have been written between the looks at the database and at Redis.
         if let Some(row) = self.store.find_ticket(id).await? {
             return self.show(row, coupon);

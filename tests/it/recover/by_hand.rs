@@ -132,20 +132,27 @@ async fn a_redis_that_may_be_another_one_is_taken_over_only_by_the_operators_wor
         told.contains("master_link_status:up")
     };
     eventually_holds("the replica's data", is_synced).await;
+    // The link is cut, and the replica lacks what is told from now on.
+    let () = replica.ask("REPLICAOF 127.0.0.1 1").await;
+    issue_to(&server, "summer", 12..15, &mut told).await;
+    assert_persisted(&server, "summer", 15).await;
     server.terminate();
     server.ended().await;
     let () = replica.ask("REPLICAOF NO ONE").await;
     place.redis = replica;
 
+    let server = place.listening(&[]).await;
+    let is_refused = async || server.get("/readyz").await.body.contains("may have been promoted");
+    eventually_holds("the refusal", is_refused).await;
     let (output, _) = reconcile(&place, "--apply").await;
     let (code_of_apply, said) = code(&output);
     assert_eq!(code_of_apply, Some(1), "{said}");
     assert!(said.contains("`firstcome reconcile --accept-generation` recovers"), "{said}");
-    let server = place.listening(&[]).await;
     assert_eq!(server.issue("summer", "u0").await.code(), "recovering");
 
     let (output, lines) = reconcile(&place, "--accept-generation").await;
-    assert_eq!((code(&output).0, lines), (Some(0), Vec::new()), "{output:?}");
+    let lacking = found(&[("summer", "MISSING_IN_REDIS", 3)]);
+    assert_eq!((code(&output).0, lines), (Some(0), lacking), "before it, and nothing after it");
     recovered(&server, "summer").await;
     assert_gives_the_rest(&server, "summer", 30, &mut told).await;
 }

@@ -1,13 +1,13 @@
 //! A Redis whose life is in doubt, and that is not recovered: its records become rows, and a coupon
 //! can be stopped, if it has the id of our installation.
 
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 
 use super::by_hand::reconcile;
 use super::{Place, Told, assert_gives_the_rest, assert_persisted, issue_to};
 use crate::support::eventually::eventually_holds;
 use crate::support::plain_redis::PlainRedis;
-use crate::support::server::Server;
+use crate::support::server::{Server, send};
 
 const ASK: (&str, &str) = ("FIRSTCOME_RECOVERY", "ask");
 
@@ -82,4 +82,18 @@ async fn a_doubtful_redis_without_the_id_of_our_installation_is_touched_by_nothi
         eventually_holds("more looks", async || steps().await >= enough).await;
         assert_eq!(contents(&place.redis).await, before, "{without_our_id}");
     }
+}
+
+#[tokio::test]
+async fn a_told_ticket_that_redis_forgot_and_no_row_has_yet_is_never_called_unknown_i3_i10() {
+    let place = Place::around(PlainRedis::start(&[]).await).await;
+    let server = place.server(&[ASK, ("FIRSTCOME_PERSISTER", "off")]).await;
+    server.prepare("summer", 30).await;
+    issue_to(&server, "summer", 0..1, &mut Told::new()).await;
+    let () = place.redis.ask("FLUSHALL").await;
+    let look_up = server.ask(Method::GET, "/tickets/summer.1").header("X-User-Id", "u0");
+    let found = send(look_up).await.unwrap();
+    assert_eq!(found.code(), "recovering", "{}", found.body);
+    let cancelled = server.post_as_admin("/admin/tickets/summer.1/cancel").await;
+    assert_eq!(cancelled.code(), "recovering", "{}", cancelled.body);
 }

@@ -129,7 +129,7 @@ async fn a_replicated_redis_that_writes_without_a_replica_is_refused_i3() {
 #[test]
 fn an_address_of_another_form_is_refused_with_the_forms_that_exist() {
     for url in [
-        "redis+sentinel://127.0.0.1:26379/mymaster",
+        "redis+sentinel://127.0.0.1:26379",
         "redis-sentinel://127.0.0.1:26379",
         "redis+cluster://127.0.0.1:6379",
         "redis://127.0.0.1:6379,127.0.0.1:6380",
