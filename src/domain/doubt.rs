@@ -22,6 +22,9 @@ pub enum Doubt {
     #[error("Redis is still loading its data")]
     Loading,
 
+    /// Its data came from the accepted one; every server first says what it told.
+    #[error("it is checked whether this Redis has all that users were told")]
+    Judging,
     /// Another server appended its generation first.
     #[error("another server is proving this life of Redis")]
     Overtaken,
@@ -116,6 +119,9 @@ pub enum Doubt {
          is set; put the old primary back, with its append-only file"
     )]
     Promoted,
+    /// A promoted replica that was judged.
+    #[error("a replica was promoted, and it may lack tickets that users were told of")]
+    LacksPrefix,
     /// The process of Redis is new, and its data came from another process by a file.
     #[error(
         "a replica may have been promoted, or Redis loaded an RDB file only: it is a new process, \
@@ -161,6 +167,7 @@ impl Doubt {
                 | Self::OlderAccepted
                 | Self::Flushed
                 | Self::LacksTickets
+                | Self::LacksPrefix
                 | Self::Snapshot
                 | Self::Restarted
         )

@@ -31,6 +31,13 @@ impl Durability {
 /// The reason for a generation that begins a recovery: it may lack data of the one before.
 pub const RECOVERY: &str = "recovery";
 
+/// The reason for a row that accepts nothing yet: it is judged whether this Redis has all that was
+/// told. Nobody issues meanwhile.
+pub const JUDGING: &str = "judging";
+
+/// The reason for a generation whose data is a prefix of the data before, with all that was told.
+pub const PREFIX: &str = "prefix";
+
 /// A life of Redis that was proven and has a row. The rows are append-only; the last one is valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Generation {
@@ -45,7 +52,7 @@ pub struct Generation {
     /// The level in force when it was proven.
     pub durability: Durability,
     /// Why it was accepted: `first`, `empty`, `restart`, `replica_attached`, `durability_changed`,
-    /// `recovery`.
+    /// `prefix`, `recovery`; or `judging`, which accepts nothing.
     pub reason: String,
     /// The heartbeat that it was accepted with.
     pub accepted_heartbeat: u64,

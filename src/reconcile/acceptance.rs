@@ -2,15 +2,17 @@
 //! directory are put together and judged, and the result is written down (P2 steps 4-8).
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::counted::{Counted, Said};
-use super::judge::{Evidence, Judgement, Topology, judge};
+use super::judge::{Evidence, Judgement, Prefix, Topology, judge};
 use super::kept;
+use super::prefix::prefix;
 use super::serials::serials_reach;
 use super::unproven::Unproven;
 use crate::domain::doubt::Doubt;
-use crate::domain::generation::Generation;
-use crate::domain::limits::PAGE_MAX_ROWS;
+use crate::domain::generation::{Generation, JUDGING};
+use crate::domain::limits::{COUNT_SILENCE, PAGE_MAX_ROWS};
 use crate::domain::time::UnixMs;
 use crate::redis::Redis;
 use crate::redis::facts;
@@ -41,6 +43,8 @@ pub(super) struct Acceptance {
     pub(super) kept: kept::Reader,
     /// The name of a process that issues: it has a row before it does.
     pub(super) process: Option<String>,
+    /// The last generation, its count, and since when this process sees this count.
+    pub(super) count: Option<((u64, u64), Instant)>,
 }
 
 impl Acceptance {
@@ -63,6 +67,7 @@ impl Acceptance {
         }
         let evidence = Evidence {
             is_older,
+            is_silent: self.is_silent(last.as_ref()),
             kept_unread: kept.err(),
             started_at: UnixMs(at.0.saturating_sub_unsigned(facts.uptime_s.saturating_mul(1_000))),
             ..self.evidence(facts, last.as_ref()).await?
@@ -79,6 +84,10 @@ impl Acceptance {
             Judgement::Refused(doubt) => {
                 self.remember(last.as_ref(), &facts.run_id).await?;
                 return Err(Unproven::Doubtful(doubt));
+            }
+            Judgement::Fence => {
+                self.fence(facts, last.as_ref()).await?;
+                return Err(Unproven::Doubtful(Doubt::Judging));
             }
             Judgement::Same => None,
             Judgement::Next(reason) => Some(reason),
@@ -144,6 +153,40 @@ impl Acceptance {
         }
     }
 
+    /// Whether nobody has counted this generation for a while.
+    fn is_silent(&mut self, last: Option<&Generation>) -> bool {
+        let Some(count) = last.map(|last| (last.generation_no, last.heartbeat)) else {
+            return false;
+        };
+        match self.count {
+            Some((known, since)) if known == count => since.elapsed() >= COUNT_SILENCE,
+            _ => {
+                self.count = Some((count, Instant::now()));
+                false
+            }
+        }
+    }
+
+    /// Stops every server until this life is judged: it is the last row, and accepts nothing. The
+    /// rest of the row stays that of the generation before.
+    async fn fence(&self, facts: &Facts, last: Option<&Generation>) -> Result<(), Unproven> {
+        let Some(last) = last.filter(|_| self.standing == Standing::Resident) else {
+            return Ok(());
+        };
+        let fence = Generation {
+            generation_no: last.generation_no + 1,
+            run_id: facts.run_id.clone(),
+            replid: facts.replid.clone(),
+            reason: JUDGING.to_owned(),
+            refused_run_id: None,
+            ..last.clone()
+        };
+        if self.store.append_generation(&fence).await? {
+            tracing::warn!(generation = fence.generation_no, "a replica is judged");
+        }
+        Ok(())
+    }
+
     async fn evidence(
         &self,
         facts: &Facts,
@@ -157,6 +200,11 @@ impl Acceptance {
             was_preloaded,
             has_coupon: was_preloaded || holders::has_coupon(&self.redis).await?,
             heartbeat: facts::heartbeat(&self.redis).await?,
+            is_silent: false,
+            prefix: match last.filter(|last| is_same && last.reason == JUDGING) {
+                Some(fence) => prefix(&self.redis, &*self.store, fence.generation_no).await?,
+                None => Prefix::Open,
+            },
             serials_reach: is_same || serials_reach(&self.redis, &*self.store).await?,
             now: (self.now)(),
             started_at: UnixMs(0),

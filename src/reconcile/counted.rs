@@ -1,7 +1,7 @@
 //! A count of the seconds of a life of Redis, and what it shows after other lives were accepted.
 
 use super::judge::EMPTY;
-use crate::domain::generation::{Generation, RECOVERY};
+use crate::domain::generation::{Generation, JUDGING, PREFIX, RECOVERY};
 use crate::domain::time::UnixMs;
 
 /// A count, the life of Redis that it belongs to, and when it was made.
@@ -41,7 +41,11 @@ impl Counted {
             return Said::Nothing;
         }
         for next in later {
-            if next.reason == EMPTY || next.reason == RECOVERY {
+            // It accepts nothing.
+            if next.reason == JUDGING {
+                continue;
+            }
+            if [EMPTY, RECOVERY, PREFIX].contains(&next.reason.as_str()) {
                 return Said::Nothing;
             }
             if next.run_id != self.run_id {

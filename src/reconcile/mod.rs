@@ -11,6 +11,7 @@ mod judge;
 mod kept;
 mod lost;
 mod notes;
+mod prefix;
 mod prover;
 mod rowless;
 mod serials;

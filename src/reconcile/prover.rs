@@ -52,6 +52,7 @@ impl Prover {
             now,
             kept: kept::Reader::new(None),
             process: None,
+            count: None,
         };
         Self {
             dry_runs: DryRuns::new(redis.clone()),

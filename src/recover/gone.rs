@@ -39,11 +39,17 @@ pub(super) async fn have_confirmed(store: &dyn Store, recovery: &Recovery) -> Re
     Ok(!rows.iter().any(is_waited_for))
 }
 
+/// The processes that ended, or are silent, for a while.
+pub(super) async fn silent(store: &dyn Store) -> Result<Vec<SeenProcess>> {
+    let mut rows = store.processes(PAGE_MAX_ROWS).await?;
+    rows.retain(|row| row.silent_for >= PROCESS_GONE);
+    Ok(rows)
+}
+
 /// Forgets processes that ended or are silent, as soon as all that they told is in rows. The caller
 /// knows that no coupon is being recovered.
 pub(super) async fn forget(redis: &Redis, store: &dyn Store) -> Result<()> {
-    let mut rows = store.processes(PAGE_MAX_ROWS).await?;
-    rows.retain(|row| row.silent_for >= PROCESS_GONE);
+    let rows = silent(store).await?;
     let Some(last) = store.last_generation().await?.filter(|_| !rows.is_empty()) else {
         return Ok(());
     };

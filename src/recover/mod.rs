@@ -157,6 +157,9 @@ impl Recoverer {
     /// Looks at the next page of coupons. When none of all pages lacks anything, processes that
     /// ended are forgotten.
     async fn look_for_lacking(&mut self, accepted: &Accepted) -> Result<()> {
+        if !self.is_unasked && gone::silent(&*self.store).await?.is_empty() {
+            return Ok(());
+        }
         let after = self.after.take();
         self.is_whole |= after.is_none();
         let (lacking, next) = lacking(&self.redis, &*self.store, after.as_ref()).await?;

@@ -26,6 +26,8 @@ pub struct ProcessRow {
     process: String,
     /// All that was told in earlier generations is in rows; `None` before the first proof.
     confirmed: Option<u64>,
+    /// The generation in its row.
+    written: u64,
     /// Marks that are not written yet.
     marks: Vec<Mark>,
     seen_at: Option<Instant>,
@@ -40,7 +42,16 @@ impl ProcessRow {
         process: String,
     ) -> Self {
         let redis = redis.clone();
-        Self { redis, store, witnesses, process, confirmed: None, marks: Vec::new(), seen_at: None }
+        Self {
+            redis,
+            store,
+            witnesses,
+            process,
+            confirmed: None,
+            written: 0,
+            marks: Vec::new(),
+            seen_at: None,
+        }
     }
 
     /// Says once a second that the process lives, and what it told since. After a recovery began,
@@ -122,6 +133,7 @@ impl ProcessRow {
             let rows = self.store.processes(PAGE_MAX_ROWS).await?;
             let own = rows.into_iter().find(|row| row.process == self.process);
             self.confirmed = own.map(|row| row.generation_no);
+            self.written = self.confirmed.unwrap_or_default();
         }
         Ok(self.confirmed)
     }
@@ -130,7 +142,11 @@ impl ProcessRow {
         self.marks.extend(self.witnesses.take_marks());
         loop {
             let some = self.marks.len().min(MARKS_MAX);
-            self.store.see_process(&self.process, confirmed, &self.marks[..some]).await?;
+            // All marks come before what they confirm.
+            let is_last = some == self.marks.len();
+            let generation_no = if is_last { confirmed } else { self.written.min(confirmed) };
+            self.store.see_process(&self.process, generation_no, &self.marks[..some]).await?;
+            self.written = generation_no;
             self.seen_at = Some(Instant::now());
             self.marks.drain(..some);
             if self.marks.is_empty() {

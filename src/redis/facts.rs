@@ -24,8 +24,8 @@ pub struct Facts {
     pub run_id: String,
     /// `master_replid`: a new one for every start and promotion.
     pub replid: String,
-    /// Whether `master_replid2` is all zero: the data was never another master's.
-    pub replid2_is_zero: bool,
+    /// `master_replid2`: whose data it had before; all zero when it was never another master's.
+    pub replid2: String,
     /// How long this process has been running, in whole seconds.
     pub uptime_s: u64,
     pub connected_replicas: u64,
@@ -57,6 +57,11 @@ impl Facts {
     /// Whether it is the process of this generation, with the same data.
     pub fn is_life(&self, generation: &Generation) -> bool {
         (&self.run_id, &self.replid) == (&generation.run_id, &generation.replid)
+    }
+
+    /// Whether the data was never another master's.
+    pub fn replid2_is_zero(&self) -> bool {
+        self.replid2.bytes().all(|byte| byte == b'0')
     }
 
     /// The durability level in force. `before` is the level that was in force in the same life;
@@ -194,7 +199,7 @@ pub async fn read(redis: &Redis) -> Result<Facts> {
         run_id: line("run_id")?.to_owned(),
         replid: of_data("master_replid")?.to_owned(),
         uptime_s: uptime_s.map_err(|_| Error::Malformed("uptime_in_seconds"))?,
-        replid2_is_zero: of_data("master_replid2")?.bytes().all(|byte| byte == b'0'),
+        replid2: of_data("master_replid2")?.to_owned(),
         // This line exists only if `min-replicas-to-write` and `min-replicas-max-lag` are set.
         waits_for_replicas: line("min_slaves_good_slaves").is_ok(),
         is_master: of_data("role")? == "master",

@@ -15,7 +15,7 @@ use crate::telemetry::health::{Health, Part, Report};
 use crate::telemetry::metrics;
 
 enum Answer {
-    Told(Facts, Depth),
+    Told(Box<Facts>, Depth),
     /// It answers, and refuses our questions: the reason.
     Refused(String),
 }
@@ -43,7 +43,7 @@ impl RedisGauge {
         let look = || async move {
             match look(&redis).await {
                 Err(error) if error.is_reply() => Ok(Answer::Refused(error.to_string())),
-                looked => looked.map(|(facts, depth)| Answer::Told(facts, depth)),
+                looked => looked.map(|(facts, depth)| Answer::Told(Box::new(facts), depth)),
             }
         };
         let answer = self.question.ask(|| look().boxed()).await;
@@ -56,7 +56,7 @@ impl RedisGauge {
                 warnings.extend(password_in_the_clear("Redis", host, "rediss://"));
                 self.health.report(Part::Redis, Report { reasons, warnings });
                 self.report_depth(&depth);
-                self.seen = Some((facts, depth));
+                self.seen = Some((*facts, depth));
             }
             Some(Answer::Refused(sentence)) => self.report_away(sentence),
             None => self.question.silence().into_iter().for_each(|told| self.report_away(told)),

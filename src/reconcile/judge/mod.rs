@@ -2,7 +2,7 @@
 //! 4-7).
 
 use crate::domain::doubt::Doubt;
-use crate::domain::generation::{Durability, Generation};
+use crate::domain::generation::{Durability, Generation, JUDGING, PREFIX};
 use crate::domain::limits::{BENIGN_PROBE_MAX_AGE, CLOCK_SKEW_MAX};
 use crate::domain::time::UnixMs;
 use crate::redis::facts::Facts;
@@ -33,6 +33,10 @@ pub(super) struct Evidence {
     pub(super) heartbeat: u64,
     /// Whether every coupon's last serial in Redis is at least the one in the database.
     pub(super) serials_reach: bool,
+    /// Whether nobody has counted the last generation for a while.
+    pub(super) is_silent: bool,
+    /// Whether it has all that was told; only while it is judged.
+    pub(super) prefix: Prefix,
     /// Whether this process counted more in an earlier life than a later one had when it was
     /// accepted.
     pub(super) is_older: bool,
@@ -51,6 +55,17 @@ impl Evidence {
     }
 }
 
+/// Whether a Redis whose data is a prefix of the accepted one's has all that was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Prefix {
+    /// A server that lives has not said what it told.
+    Open,
+    /// Nothing that was told is missing.
+    Whole,
+    /// Something is missing, or a server is gone and nobody knows what it told last.
+    Lacking,
+}
+
 /// What may be done with this life of Redis.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Judgement {
@@ -58,6 +73,8 @@ pub(super) enum Judgement {
     Same,
     /// It is a new generation of the same data, for this reason.
     Next(&'static str),
+    /// Its data is a prefix of the last generation's: nobody may issue until it is judged.
+    Fence,
     /// It may have forgotten something: it needs a recovery.
     Doubtful(Doubt),
     /// Doubtful, and all other servers must learn it: they may not see the evidence, or not for
@@ -80,18 +97,23 @@ pub(super) fn judge(facts: &Facts, last: Option<&Generation>, evidence: &Evidenc
             false => Judgement::Next(EMPTY),
         };
     }
+    let is_judged = last.reason == JUDGING;
     let judgement = match (is_same, facts.run_id == last.run_id) {
         _ if evidence.is_older => Judgement::Refused(Doubt::OlderAccepted),
+        (true, _) if is_judged => judge_prefix(last, evidence),
         (true, _) if evidence.heartbeat < last.heartbeat => Judgement::Doubtful(Doubt::Flushed),
         (true, _) => judge_level(facts, last),
         (false, true) => judge_new_replid(facts, last, evidence),
+        (false, false) if facts.replid2 == last.replid && evidence.is_silent => Judgement::Fence,
         (false, false) => judge_new_process(facts, last, evidence),
     };
     match judgement {
         judgement if last.refused_run_id.as_ref() != Some(&facts.run_id) => judgement,
         // The refusal is written down already.
         Judgement::Doubtful(doubt) | Judgement::Refused(doubt) => Judgement::Doubtful(doubt),
-        Judgement::Same | Judgement::Next(_) => Judgement::Doubtful(Doubt::RefusedBefore),
+        Judgement::Same | Judgement::Next(_) | Judgement::Fence => {
+            Judgement::Doubtful(Doubt::RefusedBefore)
+        }
     }
 }
 
@@ -109,7 +131,7 @@ fn judge_level(facts: &Facts, last: &Generation) -> Judgement {
 /// The same process has a new replid: it got its first replica, or it was one.
 fn judge_new_replid(facts: &Facts, last: &Generation, evidence: &Evidence) -> Judgement {
     // Redis forgets the master that it followed when it has had no replica for a while.
-    if !facts.replid2_is_zero {
+    if !facts.replid2_is_zero() {
         return Judgement::Refused(Doubt::Replaced);
     }
     let age_ms = evidence.now.0.saturating_sub(last.seen_at.0);
@@ -128,16 +150,17 @@ fn judge_new_replid(facts: &Facts, last: &Generation, evidence: &Evidence) -> Ju
 
 /// Another process is there: the last one restarted, or it is another server.
 fn judge_new_process(facts: &Facts, last: &Generation, evidence: &Evidence) -> Judgement {
+    if facts.replid2 == last.replid {
+        // Soon nobody counts it, and it is judged.
+        return Judgement::Doubtful(Doubt::Judging);
+    }
     if evidence.topology == Topology::Replicated {
         return Judgement::Doubtful(Doubt::FailedOver);
     }
     // Redis forgets the master that it once followed when it loads its append-only file, and
     // remembers it when it loads an RDB file: neither is a plain restart at `always`. It forgets it
     // as well when it has had no replica for a while.
-    let skew_ms = CLOCK_SKEW_MAX.as_millis() as i64;
-    let is_known = evidence.topology == Topology::Private;
-    let ran_before = !is_known && evidence.started_at.0.saturating_add(skew_ms) < last.seen_at.0;
-    match (facts.replid2_is_zero, ran_before) {
+    match (facts.replid2_is_zero(), ran_before(last, evidence)) {
         (true, false) => {}
         (true, true) => return Judgement::Doubtful(Doubt::RanBefore),
         (false, true) => return Judgement::Refused(Doubt::Promoted),
@@ -154,6 +177,24 @@ fn judge_new_process(facts: &Facts, last: &Generation, evidence: &Evidence) -> J
         (None, false) => Judgement::Doubtful(Doubt::LacksTickets),
         (None, true) => Judgement::Next("restart"),
     }
+}
+
+/// Its data came from the last generation that was accepted, when the fence was written.
+fn judge_prefix(last: &Generation, evidence: &Evidence) -> Judgement {
+    match (evidence.prefix, evidence.topology) {
+        (Prefix::Open, _) => Judgement::Doubtful(Doubt::Judging),
+        (Prefix::Whole, _) => Judgement::Next(PREFIX),
+        (Prefix::Lacking, Topology::Replicated) => Judgement::Doubtful(Doubt::LacksPrefix),
+        (Prefix::Lacking, _) if ran_before(last, evidence) => Judgement::Refused(Doubt::Promoted),
+        (Prefix::Lacking, _) => Judgement::Refused(Doubt::Snapshot),
+    }
+}
+
+/// Whether this process of Redis already ran when the last generation was counted.
+fn ran_before(last: &Generation, evidence: &Evidence) -> bool {
+    let skew_ms = CLOCK_SKEW_MAX.as_millis() as i64;
+    let is_known = evidence.topology == Topology::Private;
+    !is_known && evidence.started_at.0.saturating_add(skew_ms) < last.seen_at.0
 }
 
 #[cfg(test)]

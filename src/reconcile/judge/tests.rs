@@ -9,7 +9,7 @@ fn facts(run_id: &str, replid: &str) -> Facts {
         mode: "standalone".to_owned(),
         run_id: run_id.to_owned(),
         replid: replid.to_owned(),
-        replid2_is_zero: true,
+        replid2: "0".repeat(40),
         waits_for_replicas: false,
         is_master: true,
         is_loading: false,
@@ -49,6 +49,8 @@ fn evidence() -> Evidence {
         has_coupon: true,
         heartbeat: 100,
         serials_reach: true,
+        is_silent: false,
+        prefix: Prefix::Open,
         is_older: false,
         kept_unread: None,
         now: UnixMs(1_060_000),
@@ -95,7 +97,7 @@ fn a_first_replica_is_benign_only_while_the_last_proof_is_recent() {
     assert_eq!(judgement, Judgement::Next("replica_attached"));
     let late = Evidence { now: UnixMs(1_000_000 + 30 * 60 * 1_000), ..evidence() };
     assert!(is_doubtful(&judge(&attached, Some(&last()), &late)));
-    let promoted = Facts { replid2_is_zero: false, ..attached };
+    let promoted = Facts { replid2: "other".to_owned(), ..attached };
     assert!(is_refused(&judge(&promoted, Some(&last()), &evidence())));
 }
 
@@ -162,7 +164,7 @@ fn a_restart_that_may_have_forgotten_a_ticket_is_doubtful() {
     assert!(is_doubtful(&judge(&everysec, Some(&last()), &evidence())));
     let before = Generation { durability: Durability::Everysec, ..last() };
     assert!(is_doubtful(&judge(&restarted, Some(&before), &evidence())));
-    let promoted = Facts { replid2_is_zero: false, ..restarted.clone() };
+    let promoted = Facts { replid2: "other".to_owned(), ..restarted.clone() };
     assert!(is_refused(&judge(&promoted, Some(&last()), &evidence())));
     let not_on_disk = Facts { is_rewriting: true, has_whole_file: false, ..restarted };
     assert!(is_doubtful(&judge(&not_on_disk, Some(&last()), &evidence())));
@@ -250,4 +252,39 @@ fn what_stops_tickets_is_a_fault_and_what_a_crash_could_lose_is_an_unsafe_settin
         told(|facts| (facts.memory_percent, facts.last_snapshot_ok) = (90, false));
     assert_eq!(strains.len(), 2, "{strains:?}");
     assert!(told(|facts| facts.memory_percent = 89)[2].is_empty());
+}
+
+#[test]
+fn a_replica_of_the_accepted_redis_is_judged_when_nobody_counts_and_has_said_what_it_told() {
+    let replica = Facts { replid2: "repl".to_owned(), ..facts("new", "other") };
+    for topology in [Topology::Single, Topology::Replicated] {
+        let evidence = Evidence { topology, heartbeat: 98, ..evidence() };
+        let judged = judge(&replica, Some(&last()), &evidence);
+        assert_eq!(judged, Judgement::Doubtful(Doubt::Judging), "somebody still counts");
+        let silent = Evidence { is_silent: true, ..evidence.clone() };
+        assert_eq!(judge(&replica, Some(&last()), &silent), Judgement::Fence);
+        let refused = Generation { refused_run_id: Some("new".to_owned()), ..last() };
+        let judged = judge(&replica, Some(&refused), &silent);
+        assert_eq!(judged, Judgement::Doubtful(Doubt::RefusedBefore));
+
+        let fence = Generation {
+            run_id: "new".to_owned(),
+            replid: "other".to_owned(),
+            reason: JUDGING.to_owned(),
+            ..last()
+        };
+        // Redis forgets soon whose data it had.
+        let replica = Facts { replid2: "0".repeat(40), ..replica.clone() };
+        let judged =
+            |prefix| judge(&replica, Some(&fence), &Evidence { prefix, ..evidence.clone() });
+        assert_eq!(judged(Prefix::Open), Judgement::Doubtful(Doubt::Judging));
+        assert_eq!(judged(Prefix::Whole), Judgement::Next(PREFIX));
+        let lacking = match topology {
+            Topology::Replicated => Judgement::Doubtful(Doubt::LacksPrefix),
+            _ => Judgement::Refused(Doubt::Snapshot),
+        };
+        assert_eq!(judged(Prefix::Lacking), lacking);
+        // The one before comes back: it is not the one that is judged.
+        assert!(is_doubtful(&judge(&facts("run", "repl"), Some(&fence), &evidence)));
+    }
 }

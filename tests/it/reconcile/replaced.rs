@@ -160,7 +160,8 @@ async fn a_restart_on_its_own_data_goes_on_in_every_server_i2_i3_i5() {
 }
 
 #[tokio::test]
-async fn a_restart_on_an_rdb_file_only_is_refused_and_not_called_a_promotion_i1_i3() {
+async fn a_restart_on_an_rdb_file_that_lacks_a_ticket_is_refused_and_not_called_a_promotion_i1_i3()
+{
     const LEVEL: &str = "Redis restarted, and appendfsync was or is not always";
     const RDB_ONLY: &str = "a replica may have been promoted, or Redis loaded an RDB file only";
     for had_replica in [false, true] {
@@ -178,7 +179,9 @@ async fn a_restart_on_an_rdb_file_only_is_refused_and_not_called_a_promotion_i1_
         let variables = [("REDIS_URL", url.as_str())];
         let server = Server::start(dir.path(), &variables).await.ready().await;
         tell_a_ticket(&server).await;
-        redis.restart().await;
+        let () = redis.ask("SAVE").await;
+        assert_eq!(server.issue("summer", "bob").await.status, StatusCode::OK);
+        redis.crash(|_| ()).await;
         let is_second = info_of(&redis.url, "master_replid2").await != "0".repeat(40);
         assert!(is_second || !had_replica);
         let sentence = if is_second { RDB_ONLY } else { LEVEL };
