@@ -83,7 +83,7 @@ fn is_stock(reply: &Value) -> bool {
     text(reply).and_then(Stock::parse).is_some()
 }
 
-/// Whether Redis may lack tickets of this preloaded coupon: its life is not proven, or the coupon is
+/// Whether Redis may lack tickets of this preloaded coupon: its life is not proven, or the coupon
 /// being recovered.
 ///
 /// # Errors

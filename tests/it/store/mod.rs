@@ -13,6 +13,7 @@ mod persisting;
 mod pooled;
 mod processes;
 mod reading;
+mod recoveries;
 mod rehearsal;
 mod retried;
 mod runaway;
