@@ -20,6 +20,10 @@ pub struct Counts<'a> {
     pub faults: &'a BTreeMap<Fault, u64>,
     pub calls: &'a [Call],
     pub broken: &'a [(Broken, String)],
+    /// Replies to users that were cut.
+    pub cut_replies: u64,
+    /// Replies of Redis and of the database that were cut.
+    pub cut_behind: u64,
     pub withheld: u64,
 }
 
@@ -67,6 +71,18 @@ impl Counts<'_> {
     }
 }
 
+/// Whether the user does not know if there is a ticket: no answer, or one that says so.
+fn is_unknown(told: &Told) -> bool {
+    match told {
+        Told::Refused(_, code) => code == "outcome_unknown",
+        told => *told == Told::Unknown,
+    }
+}
+
+fn is_refused(told: &Told) -> bool {
+    matches!(told, Told::Refused(..)) && !is_unknown(told)
+}
+
 fn is_decided(told: &Told) -> bool {
     match told {
         Told::Refused(status, _) => *status != StatusCode::SERVICE_UNAVAILABLE,
@@ -86,10 +102,12 @@ impl fmt::Display for Counts<'_> {
             ("redis_losses", self.faults(&[Fault::RedisFlushed, Fault::CouponDeleted])),
             ("server_kills", self.faults(&[Fault::ServerKilled])),
             ("database_outages", self.faults(&[Fault::DatabaseStopped, Fault::DatabaseKilled])),
+            ("cut_replies", self.cut_replies),
+            ("cut_behind", self.cut_behind),
             ("users", self.users(|_| true) as u64),
             ("told", self.users(is_told) as u64),
-            ("refused", self.answers(|told| matches!(told, Told::Refused(..))) as u64),
-            ("unknown", self.answers(|told| *told == Told::Unknown) as u64),
+            ("refused", self.answers(is_refused) as u64),
+            ("unknown", self.answers(is_unknown) as u64),
             ("lost", self.broken(&[Broken::Lost, Broken::Forgotten]) as u64),
             ("doubled", self.broken(&[Broken::Doubled, Broken::Changed]) as u64),
             ("over_issued", self.broken(&[Broken::OverIssued]) as u64),
@@ -112,11 +130,12 @@ fn the_line_counts_faults_answers_and_the_longest_time_without_a_decision() {
         answered: Duration::from_millis(answered_ms),
         told,
     };
-    let away = Told::Refused(StatusCode::SERVICE_UNAVAILABLE, "recovering".to_owned());
+    let away = |code: &str| Told::Refused(StatusCode::SERVICE_UNAVAILABLE, code.to_owned());
     let sold_out = Told::Refused(StatusCode::CONFLICT, "sold_out".to_owned());
     let calls = [
         call(0, 10, Told::Ticket(serde_json::Value::Null)),
-        call(20, 400, away),
+        call(20, 400, away("recovering")),
+        call(25, 450, away("outcome_unknown")),
         call(30, 500, Told::Unknown),
         call(40, 710, sold_out),
         call(50, 800, Told::Unknown),
@@ -131,10 +150,13 @@ fn the_line_counts_faults_answers_and_the_longest_time_without_a_decision() {
         faults: &faults,
         calls: &calls,
         broken: &broken,
+        cut_replies: 3,
+        cut_behind: 4,
         withheld: 9,
     };
     let line = "part=Redis seed=5 seconds=7 redis_kills=3 redis_stops=0 redis_restarts=3 \
-                redis_losses=0 server_kills=0 database_outages=0 users=5 told=1 refused=2 \
-                unknown=2 lost=1 doubled=0 over_issued=1 withheld=9 unavailable_ms=700";
+                redis_losses=0 server_kills=0 database_outages=0 cut_replies=3 cut_behind=4 \
+                users=6 told=1 refused=2 unknown=3 lost=1 doubled=0 over_issued=1 withheld=9 \
+                unavailable_ms=700";
     assert_eq!(counts.to_string(), line);
 }

@@ -22,13 +22,15 @@ pub struct Crowd {
     history: Arc<History>,
     random: Random,
     client: Client,
+    /// The user whose last question got no answer: the next question is the same one.
+    unanswered: Option<String>,
 }
 
 impl Crowd {
     /// A client of these servers.
     pub fn new(addresses: Addresses, history: Arc<History>, random: Random) -> Self {
         let client = Client::builder().timeout(PATIENCE).build().unwrap();
-        Self { addresses, history, random, client }
+        Self { addresses, history, random, client, unanswered: None }
     }
 
     /// Asks until the end.
@@ -38,18 +40,19 @@ impl Crowd {
         }
     }
 
-    /// One question: of a new user, or of one who asked before.
+    /// One question: of one who got no answer, of a new user, or of one who asked before.
     async fn step(&mut self) {
         let again = self.random.is(45).then(|| self.random.below(u64::MAX));
-        let user = again.and_then(|number| self.history.user_again(number));
-        let user = user.unwrap_or_else(|| self.history.new_user());
+        let again = again.and_then(|number| self.history.user_again(number));
+        let user = self.unanswered.take().or(again).unwrap_or_else(|| self.history.new_user());
         let address = self.addresses.any(&mut self.random);
         let request = self.client.get(format!("{address}/coupons/{COUPON}/issue"));
         let sent = self.history.now();
         let answer = send(request.header("X-User-Id", &user)).await;
-        let asked = Asked::Issue { user };
+        let asked = Asked::Issue { user: user.clone() };
         self.history.add(asked, sent, answer.as_ref().ok());
         if answer.is_err() {
+            self.unanswered = Some(user);
             // Nobody is there: the next one looks elsewhere, and does not hammer.
             let_pass(Duration::from_millis(20)).await;
         }

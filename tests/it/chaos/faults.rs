@@ -12,13 +12,19 @@ use sqlx::{Connection as _, PgConnection};
 use super::COUPON;
 use super::part::{Fault, Part};
 use super::random::Random;
+use super::wires::Wires;
 use crate::support::eventually::{eventually_holds, let_pass};
 use crate::support::postgres::OwnPostgres;
 use crate::support::processes;
+use crate::support::proxy::Mode;
 use crate::support::redis::PrivateRedis;
 use crate::support::server::Server;
 
 const SERVERS: usize = 3;
+/// A connection of a user is cut before so many bytes: an answer has about 600.
+const USERS_CUT_BYTES: u64 = 2_000;
+/// Longer, so that a server can also begin connections and use them.
+const SERVERS_CUT_BYTES: u64 = 6_000;
 
 /// Where the servers listen right now: (users, admins).
 #[derive(Clone, Default)]
@@ -42,6 +48,7 @@ impl Addresses {
 pub struct Faults {
     redis: PrivateRedis,
     postgres: OwnPostgres,
+    wires: Wires,
     servers: Vec<Server>,
     dirs: Vec<tempfile::TempDir>,
     addresses: Addresses,
@@ -53,9 +60,11 @@ pub struct Faults {
 impl Faults {
     /// Starts everything.
     pub async fn start(part: Part, random: Random) -> Self {
+        let (redis, postgres) = (PrivateRedis::start().await, OwnPostgres::start().await);
         let mut faults = Self {
-            redis: PrivateRedis::start().await,
-            postgres: OwnPostgres::start().await,
+            wires: Wires::before(&redis, &postgres),
+            redis,
+            postgres,
             servers: Vec::new(),
             dirs: (0..SERVERS).map(|_| tempfile::tempdir().unwrap()).collect(),
             addresses: Addresses::default(),
@@ -65,6 +74,7 @@ impl Faults {
         };
         for number in 0..SERVERS {
             let server = faults.new_server(number).await;
+            faults.wires.lead_to(number, &server);
             faults.servers.push(server);
         }
         faults.tell_addresses();
@@ -87,6 +97,11 @@ impl Faults {
     /// The Redis of all servers.
     pub fn redis(&self) -> &PrivateRedis {
         &self.redis
+    }
+
+    /// What is between users, servers, Redis and the database.
+    pub fn wires(&self) -> &Wires {
+        &self.wires
     }
 
     /// How often each fault was done.
@@ -125,6 +140,7 @@ impl Faults {
         let number = self.random.below(SERVERS as u64) as usize;
         let short_ms = 300 + self.random.below(3_000);
         let long_ms = 300 + self.random.below(8_000);
+        let [short, long] = [short_ms, long_ms].map(Duration::from_millis);
         match fault {
             Fault::RedisStopped => self.stop_redis(short_ms).await,
             Fault::RedisKilled => self.redis.crash_and_restart().await,
@@ -139,6 +155,19 @@ impl Faults {
                 self.tell_redis(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]).await;
             }
             Fault::DatabaseConnectionsCut => self.cut_from_postgres().await,
+            Fault::RepliesCut => self.wires.of_users(Mode::Cut(USERS_CUT_BYTES), long).await,
+            Fault::RedisRepliesCut => {
+                self.wires.to_redis(Mode::Cut(SERVERS_CUT_BYTES), short).await;
+            }
+            Fault::DatabaseRepliesCut => {
+                self.wires.to_database(Mode::Cut(SERVERS_CUT_BYTES), short).await;
+            }
+            Fault::RepliesDelayed => {
+                let later = Mode::Delayed(Duration::from_millis(self.random.below(300)));
+                self.wires.of_any(later, short, &mut self.random).await;
+            }
+            Fault::HalfOpen => self.wires.of_any(Mode::HalfOpen, short, &mut self.random).await,
+            Fault::BlackHole => self.wires.of_any(Mode::BlackHole, short, &mut self.random).await,
             Fault::RedisFlushed => self.lose(Self::flush).await,
             Fault::RedisEmptied => self.lose(Self::empty).await,
             Fault::CouponDeleted => self.lose(Self::delete_coupon).await,
@@ -232,14 +261,15 @@ impl Faults {
 
     async fn replace(&mut self, number: usize) {
         let server = self.new_server(number).await;
+        self.wires.lead_to(number, &server);
         self.servers[number] = server;
         self.tell_addresses();
     }
 
     async fn new_server(&self, number: usize) -> Server {
-        let url = self.postgres.url();
+        let url = self.wires.database_url();
         let variables = [
-            ("REDIS_URL", self.redis.url()),
+            ("REDIS_URL", self.wires.redis_url()),
             ("DATABASE_URL", url.as_str()),
             ("FIRSTCOME_RECOVERY", "auto"),
         ];
@@ -249,7 +279,8 @@ impl Faults {
     }
 
     fn tell_addresses(&self) {
-        let told = self.servers.iter().map(|server| (server.public.clone(), server.admin.clone()));
+        let admins = self.servers.iter().map(|server| server.admin.clone());
+        let told = self.wires.addresses().zip(admins);
         *self.addresses.0.lock().unwrap() = told.collect();
     }
 }

@@ -19,6 +19,7 @@ mod part;
 mod planted;
 mod random;
 mod short;
+mod wires;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -89,6 +90,8 @@ async fn check(part: Part, seed: u64, happen: impl AsyncFnOnce(&mut Faults)) {
         faults: faults.done(),
         calls: &calls,
         broken: &broken,
+        cut_replies: faults.wires().cut_replies(),
+        cut_behind: faults.wires().cut_behind(),
         withheld: kept.withheld,
     };
     println!("{counts}");

@@ -15,6 +15,15 @@ pub enum Fault {
     DatabaseStopped,
     DatabaseKilled,
     DatabaseConnectionsCut,
+    /// Replies to users end in the middle.
+    RepliesCut,
+    RedisRepliesCut,
+    DatabaseRepliesCut,
+    RepliesDelayed,
+    /// Connections of which only the client's half ended.
+    HalfOpen,
+    /// Connections on which nothing passes.
+    BlackHole,
     /// Everything in Redis is deleted.
     RedisFlushed,
     /// Redis is killed, and starts without its data.
@@ -37,7 +46,7 @@ pub enum Part {
 }
 
 /// How likely each fault is, among those of its part.
-const FAULTS: [(Part, Fault, u64); 14] = [
+const FAULTS: [(Part, Fault, u64); 20] = [
     (Part::Redis, Fault::RedisStopped, 9),
     (Part::Redis, Fault::RedisKilled, 3),
     (Part::Redis, Fault::ScriptsFlushed, 3),
@@ -49,6 +58,12 @@ const FAULTS: [(Part, Fault, u64); 14] = [
     (Part::Database, Fault::DatabaseKilled, 2),
     (Part::Network, Fault::RedisConnectionsCut, 3),
     (Part::Network, Fault::DatabaseConnectionsCut, 2),
+    (Part::Network, Fault::RepliesCut, 4),
+    (Part::Network, Fault::RedisRepliesCut, 3),
+    (Part::Network, Fault::DatabaseRepliesCut, 2),
+    (Part::Network, Fault::RepliesDelayed, 2),
+    (Part::Network, Fault::HalfOpen, 2),
+    (Part::Network, Fault::BlackHole, 2),
     (Part::Recovery, Fault::RedisFlushed, 1),
     (Part::Recovery, Fault::RedisEmptied, 1),
     (Part::Recovery, Fault::CouponDeleted, 1),

@@ -8,7 +8,7 @@ use firstcome::domain::limits::LEASE_MAX_MS;
 use crate::issue::verdict::later;
 use crate::support::eventually::{eventually, eventually_holds};
 use crate::support::line::Line;
-use crate::support::proxy::Proxy;
+use crate::support::proxy::{Mode, Proxy};
 use crate::support::server::Server;
 use crate::support::site::{Dialect, Site};
 
@@ -42,7 +42,7 @@ async fn a_reply_that_comes_late_is_no_lease_and_a_winner_is_believed_i8_i10() {
         until_a_filter_is_in_force(&far, "summer").await;
         later(LEASE_MAX_MS + 10).await;
         let mut stranger = Line::open(&far.public).await.unwrap();
-        proxy.hold_replies();
+        proxy.set(Mode::Held);
         stranger.ask("summer", "stranger").await.unwrap();
         eventually_holds("the question is answered", async || proxy.holds_a_reply()).await;
         let restocked = near.restock("summer", 1, &format!("round-{round}")).await;
@@ -53,7 +53,7 @@ async fn a_reply_that_comes_late_is_no_lease_and_a_winner_is_believed_i8_i10() {
             (told.status == StatusCode::OK).then_some(told)
         })
         .await;
-        proxy.release_replies();
+        proxy.set(Mode::Open);
         assert_eq!(stranger.answer().await.unwrap().code(), "sold_out");
         let again = far.issue("summer", &winner).await;
         assert_eq!(again.body, won.body, "{winner}: the lease was over when it came (I10)");
