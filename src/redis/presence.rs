@@ -84,7 +84,7 @@ fn is_stock(reply: &Value) -> bool {
 }
 
 /// Whether Redis may lack tickets of this preloaded coupon: its life is not proven, or the coupon
-/// being recovered.
+/// is being recovered.
 ///
 /// # Errors
 /// Those of any call.
