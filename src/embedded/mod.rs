@@ -103,8 +103,24 @@ impl LocalRedis {
     }
 }
 
-/// Starts one run of Redis: takes its lock, starts it and waits for its first answer.
+/// What Redis says when it ends because the file before the newest one ends with half a
+/// transaction: it died during the rewrite that began after a power cut (P2 step 6).
+const CUT: &str = "the truncated file is not the last file";
+
+/// Starts one run of Redis. The half transaction is cut off by the run that complains about it, so
+/// the next run reads the file.
 async fn begin(place: &Place, executable: &Path) -> Result<Child, Error> {
+    match begin_once(place, executable).await {
+        Err(Error::Ended { last_line, .. }) if last_line.ends_with(CUT) => {
+            tracing::warn!(last_line, "redis-server ended while it started, and starts again");
+            begin_once(place, executable).await
+        }
+        begun => begun,
+    }
+}
+
+/// Takes the lock of Redis, starts it and waits for its first answer.
+async fn begin_once(place: &Place, executable: &Path) -> Result<Child, Error> {
     let lock = lock::lock_for_redis(place).await?;
     let mut child = Child::spawn(place, executable, lock)?;
     child.answering(place).await?;

@@ -15,6 +15,7 @@ use crate::domain::generation::{Generation, JUDGING};
 use crate::domain::limits::{COUNT_SILENCE, PAGE_MAX_ROWS};
 use crate::domain::time::UnixMs;
 use crate::redis::Redis;
+use crate::redis::append_only;
 use crate::redis::facts;
 use crate::redis::facts::Facts;
 use crate::redis::generation::Accepted;
@@ -95,6 +96,9 @@ impl Acceptance {
             Judgement::Same => None,
             Judgement::Next(reason) => Some(reason),
         };
+        if let Some(last) = last.as_ref().filter(|_| self.standing != Standing::Onlooker) {
+            append_only::renew(&self.redis, facts, last).await;
+        }
         let life = self.life(facts, last.as_ref(), &evidence, reason);
         let is_written = match reason {
             None => true,
@@ -198,6 +202,7 @@ impl Acceptance {
         let Some(last) = last.filter(|_| self.standing == Standing::Resident) else {
             return Ok(());
         };
+        append_only::renew(&self.redis, facts, last).await;
         let fence = Generation {
             generation_no: last.generation_no + 1,
             run_id: facts.run_id.clone(),

@@ -11,6 +11,7 @@ use crate::domain::generation::{Durability, Generation, RECOVERY};
 use crate::domain::limits::PAGE_MAX_ROWS;
 use crate::domain::time::UnixMs;
 use crate::redis::Redis;
+use crate::redis::append_only;
 use crate::redis::facts;
 use crate::redis::generation::Accepted;
 use crate::store::Store;
@@ -34,6 +35,7 @@ impl Fence<'_> {
             return Ok(None);
         }
         self.lease.renew().await?;
+        append_only::renew(self.redis, &facts, &last).await;
         let must_keep = self.must_keep(&last).await?;
         let epoch = last.epoch + 1;
         let mut left = stop_all(self.redis, self.store, &facts.replid, epoch).await?;

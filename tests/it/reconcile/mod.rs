@@ -9,6 +9,7 @@ mod promoted;
 mod prover;
 mod replaced;
 mod sweep;
+mod torn;
 
 use reqwest::StatusCode;
 use serde_json::Value;
