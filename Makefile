@@ -21,9 +21,9 @@ lint: ## check the formatting and the lints
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
 
-chaos: ## kill, stop and disconnect everything for four minutes, and check the promises (SECONDS=240 PART=redis|server|database|network|recovery SEED=1 RESULTS=counts.txt)
+chaos: ## kill, stop and disconnect everything for four minutes, and check the promises (SECONDS=240 PART=redis|server|database|network|recovery SEED=1 RESULTS=counts.txt, or PART=aof CUTS=2048)
 	@.make/ensure cargo redis postgres
-	FIRSTCOME_CHAOS_SECONDS=$(or $(SECONDS),240) FIRSTCOME_CHAOS_PART=$(PART) FIRSTCOME_CHAOS_SEED=$(SEED) FIRSTCOME_CHAOS_RESULTS=$(abspath $(RESULTS)) cargo test --locked --test it -- --nocapture chaos:: --skip chaos::short
+	FIRSTCOME_CHAOS_SECONDS=$(or $(SECONDS),240) FIRSTCOME_CHAOS_PART=$(PART) FIRSTCOME_CHAOS_SEED=$(SEED) FIRSTCOME_CHAOS_RESULTS=$(abspath $(RESULTS)) FIRSTCOME_CHAOS_CUTS=$(CUTS) cargo test --locked --test it -- --nocapture $(if $(filter aof,$(PART)),chaos::aof,chaos:: --skip chaos::short --skip chaos::aof)
 
 compat: ## run the tests against Redis 8.2, Valkey 8 and 9 and PgBouncer 1.24 (ARGS="valkey-9" runs one)
 	@.make/ensure cargo redis postgres

@@ -224,7 +224,7 @@ impl Context {
 
     /// A prover for a process that issues.
     pub(super) fn issuing_prover(&self) -> Prover {
-        self.prover().for_process(self.process.clone())
+        self.prover().for_process(self.process.clone(), self.witnesses.clone())
     }
 
     /// The row of this process, which issues.

@@ -114,7 +114,7 @@ pub enum Doubt {
     Flushed,
     #[error("the data of Redis was replaced while it ran")]
     Replaced,
-    #[error("Redis lacks tickets that the database has")]
+    #[error("Redis lacks tickets that the database has, or that this server told")]
     LacksTickets,
     /// Another Redis process answers, and it may be another server.
     #[error("Redis restarted or failed over, and its topology is replicated")]

@@ -96,6 +96,15 @@ impl Witnesses {
         marks.into_iter().map(mark).collect()
     }
 
+    /// The greatest serial of each coupon among them.
+    pub fn last_serials(&self) -> HashMap<CouponId, Serial> {
+        let told = self.told();
+        let mut last = Marks::new();
+        let records = told.issued.records.iter().chain(&told.replayed.records);
+        records.for_each(|record| mark(&mut last, record));
+        last
+    }
+
     fn told(&self) -> MutexGuard<'_, Told> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -8,12 +8,13 @@ use super::counted::{Counted, Said};
 use super::judge::{Evidence, Judgement, Prefix, Topology, judge};
 use super::kept;
 use super::prefix::prefix;
-use super::serials::serials_reach;
+use super::serials::{serials_reach, told_reaches};
 use super::unproven::Unproven;
 use crate::domain::doubt::Doubt;
-use crate::domain::generation::{Generation, JUDGING};
+use crate::domain::generation::{Generation, JUDGING, RECOVERY};
 use crate::domain::limits::{COUNT_SILENCE, PAGE_MAX_ROWS};
 use crate::domain::time::UnixMs;
+use crate::domain::witnesses::Witnesses;
 use crate::redis::Redis;
 use crate::redis::append_only;
 use crate::redis::facts;
@@ -44,6 +45,8 @@ pub(super) struct Acceptance {
     pub(super) kept: kept::Reader,
     /// The name of a process that issues: it has a row before it does.
     pub(super) process: Option<String>,
+    /// What this process told its users.
+    pub(super) told: Witnesses,
     /// The last generation, its count, and since when this process sees this count.
     pub(super) count: Option<((u64, u64), Instant)>,
 }
@@ -96,7 +99,7 @@ impl Acceptance {
             Judgement::Same => None,
             Judgement::Next(reason) => Some(reason),
         };
-        if let Some(last) = last.as_ref().filter(|_| self.standing != Standing::Onlooker) {
+        if let (Some(last), true) = (&last, self.standing != Standing::Onlooker) {
             append_only::renew(&self.redis, facts, last).await;
         }
         let life = self.life(facts, last.as_ref(), &evidence, reason);
@@ -235,7 +238,11 @@ impl Acceptance {
                 Some(fence) => prefix(&self.redis, &*self.store, fence.generation_no).await?,
                 None => Prefix::Open,
             },
-            serials_reach: is_same || serials_reach(&self.redis, &*self.store).await?,
+            serials_reach: match last {
+                Some(last) if is_same && last.reason == RECOVERY => true,
+                _ if !told_reaches(&self.redis, &self.told).await? => false,
+                _ => is_same || serials_reach(&self.redis, &*self.store).await?,
+            },
             now: (self.now)(),
             started_at: UnixMs(0),
             is_older: false,

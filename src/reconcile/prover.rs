@@ -14,6 +14,7 @@ use super::notes::{HeartbeatFile, HeartbeatRow};
 use super::unproven::Unproven;
 use crate::domain::doubt::Doubt;
 use crate::domain::time::UnixMs;
+use crate::domain::witnesses::Witnesses;
 use crate::lua::dry_run::Outcome;
 use crate::redis::Redis;
 use crate::redis::facts;
@@ -56,6 +57,7 @@ impl Prover {
             now,
             kept: kept::Reader::new(None),
             process: None,
+            told: Witnesses::default(),
             count: None,
         };
         Self {
@@ -78,10 +80,12 @@ impl Prover {
         Self { data_dir: Some(data_dir), acceptance, ..self }
     }
 
-    /// For a process that issues, by its name: it has a row before it issues anything.
+    /// For a process that issues, by its name: it has a row before it issues anything, and accepts
+    /// no Redis that lacks what it told.
     #[must_use]
-    pub fn for_process(self, process: String) -> Self {
-        Self { acceptance: Acceptance { process: Some(process), ..self.acceptance }, ..self }
+    pub fn for_process(self, process: String, told: Witnesses) -> Self {
+        let acceptance = Acceptance { process: Some(process), told, ..self.acceptance };
+        Self { acceptance, ..self }
     }
 
     /// For a process that runs only briefly: it may lack the counts of a server, so it accepts no

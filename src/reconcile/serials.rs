@@ -1,7 +1,8 @@
-//! Does Redis have every ticket that the database has?
+//! Does Redis have every ticket that the database has, and that this process told?
 
 use super::unproven::Unproven;
 use crate::domain::limits::PAGE_MAX_ROWS;
+use crate::domain::witnesses::Witnesses;
 use crate::redis::Redis;
 use crate::redis::holders;
 use crate::store::Store;
@@ -20,4 +21,15 @@ pub(super) async fn serials_reach(redis: &Redis, store: &dyn Store) -> Result<bo
         }
         after = Some(last_id);
     }
+}
+
+/// Whether Redis has what this process told of the coupons that it has. Redis can lose that at
+/// `always` too, with a disk that confirmed what it did not keep.
+pub(super) async fn told_reaches(redis: &Redis, told: &Witnesses) -> Result<bool, Unproven> {
+    for (id, told) in told.last_serials() {
+        if holders::last_serial(redis, &id).await?.is_some_and(|in_redis| in_redis < told) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }

@@ -31,7 +31,9 @@ pub(super) struct Evidence {
     pub(super) has_coupon: bool,
     /// The heartbeat that Redis has.
     pub(super) heartbeat: u64,
-    /// Whether every coupon's last serial in Redis is at least the one in the database.
+    /// Whether every coupon's last serial in Redis is at least the one in the database, which is
+    /// not asked of the same life, and at least what this process told; nothing is asked while
+    /// coupons are recovered, because Redis may not have them yet.
     pub(super) serials_reach: bool,
     /// Whether nobody has counted the last generation for a while.
     pub(super) is_silent: bool,
@@ -102,6 +104,8 @@ pub(super) fn judge(facts: &Facts, last: Option<&Generation>, evidence: &Evidenc
         _ if evidence.is_older => Judgement::Refused(Doubt::OlderAccepted),
         (true, _) if is_judged => judge_prefix(last, evidence),
         (true, _) if evidence.heartbeat < last.heartbeat => Judgement::Doubtful(Doubt::Flushed),
+        // Another server accepted it, and did not tell what this one told.
+        (true, _) if !evidence.serials_reach => Judgement::Refused(Doubt::LacksTickets),
         (true, _) => judge_level(facts, last),
         (false, true) => judge_new_replid(facts, last, evidence),
         (false, false) if facts.replid2 == last.replid && evidence.is_silent => Judgement::Fence,

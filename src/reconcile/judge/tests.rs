@@ -114,6 +114,13 @@ fn a_first_replica_excuses_no_data_that_were_lost_i3_i5() {
 }
 
 #[test]
+fn a_life_that_another_server_accepted_is_refused_if_it_lacks_what_this_one_told_i3_i5() {
+    let lacking = Evidence { serials_reach: false, ..evidence() };
+    let judgement = judge(&facts("run", "repl"), Some(&last()), &lacking);
+    assert_eq!(judgement, Judgement::Refused(Doubt::LacksTickets));
+}
+
+#[test]
 fn a_process_that_ran_before_the_other_one_was_counted_last_is_another_server_i3_i5() {
     let started = |at| Evidence { started_at: UnixMs(at), ..evidence() };
     let restarted = facts("new", "new");

@@ -6,7 +6,7 @@ use firstcome::domain::coupon::CouponId;
 use firstcome::redis::holders::HeldTicket;
 use serde_json::Value;
 
-use crate::support::eventually::eventually_holds;
+use crate::support::eventually::eventually_ok;
 use crate::support::exact::winners;
 use crate::support::redis::{PrivateRedis, connect};
 use crate::support::server::Server;
@@ -37,9 +37,10 @@ impl Kept {
         coupon: &str,
         total_at_first: u64,
     ) -> Self {
-        eventually_holds("every record is persisted", async || {
+        eventually_ok("every record is persisted", async || {
             let stats = server.stats(coupon).await;
-            stats["backlog"] == 0 && stats["shard_records"] == 0
+            let is_done = stats["backlog"] == 0 && stats["shard_records"] == 0;
+            if is_done { Ok(()) } else { Err(stats) }
         })
         .await;
         let stats = server.stats(coupon).await;

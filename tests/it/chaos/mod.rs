@@ -9,6 +9,7 @@
 //! down ([`history`]), and then compared with both stores ([`checker`]).
 
 mod admins;
+mod aof;
 mod checker;
 mod counts;
 mod crowd;

@@ -1,13 +1,14 @@
 //! A power cut that leaves half a call at the end of the append-only file (P2 step 6).
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use firstcome::domain::coupon::CouponId;
 use firstcome::redis::keys::Keys;
 
 use crate::support::crowd::Crowd;
 use crate::support::exact::assert_exactly;
+use crate::support::redis::newest_file;
 use crate::support::site::{Dialect, Site};
 
 #[tokio::test]
@@ -17,7 +18,7 @@ async fn half_a_call_at_the_end_of_the_file_never_runs_i2_i3_i9() {
     server.prepare("summer", 20).await;
     let crowd = Crowd::new(&[&server.public], "summer");
     crowd.rush(0..5).await;
-    site.redis.crash_and_restart_with(|files| append(&newest(files), &half_a_call())).await;
+    site.redis.crash_and_restart_with(|files| append(&newest_file(files), &half_a_call())).await;
     let server = server.ready().await;
     // These get the serials of the half, and complete it in a file that is not a new one.
     crowd.rush(5..10).await;
@@ -43,13 +44,4 @@ fn half_a_call() -> Vec<u8> {
 
 fn append(file: &Path, bytes: &[u8]) {
     std::fs::File::options().append(true).open(file).unwrap().write_all(bytes).unwrap();
-}
-
-/// The file that Redis appends to: `appendonly.aof.<number>.incr.aof`.
-fn newest(files: &Path) -> PathBuf {
-    let number = |path: &PathBuf| -> Option<u64> {
-        path.to_str()?.strip_suffix(".incr.aof")?.rsplit('.').next()?.parse().ok()
-    };
-    let paths = std::fs::read_dir(files).unwrap().map(|entry| entry.unwrap().path());
-    paths.filter(|path| number(path).is_some()).max_by_key(number).unwrap()
 }

@@ -21,6 +21,8 @@ pub enum Mode {
     Open,
     /// Replies wait until the mode changes, and are passed on then.
     Held,
+    /// Requests pass, replies do not; the connections end when the mode changes.
+    Lost,
     /// Each piece of a reply is passed on this much later.
     Delayed(Duration),
     /// A connection ends in the middle of a reply, after fewer bytes of replies than this.
@@ -203,8 +205,8 @@ impl Flow {
                     let _ = mode.wait_for(|mode| *mode != Mode::Held).await;
                 }
                 Mode::Delayed(by) => tokio::time::sleep(by).await,
-                Mode::BlackHole => {
-                    let _ = mode.wait_for(|mode| *mode != Mode::BlackHole).await;
+                Mode::Lost | Mode::BlackHole => {
+                    let _ = mode.wait_for(|mode| *mode != now).await;
                     break;
                 }
                 Mode::Cut(most) => {

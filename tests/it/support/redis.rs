@@ -119,6 +119,15 @@ impl PrivateRedis {
     }
 }
 
+/// The file of this folder to which Redis appends: `appendonly.aof.<number>.incr.aof`.
+pub fn newest_file(files: &Path) -> PathBuf {
+    let number = |path: &PathBuf| -> Option<u64> {
+        path.to_str()?.strip_suffix(".incr.aof")?.rsplit('.').next()?.parse().ok()
+    };
+    let paths = std::fs::read_dir(files).unwrap().map(|entry| entry.unwrap().path());
+    paths.filter(|path| number(path).is_some()).max_by_key(number).unwrap()
+}
+
 /// A key's value as Redis serialises it; for a hash its sorted fields, because reading a hash can
 /// move them.
 pub fn serialised(key: &str) -> Cmd {

@@ -155,8 +155,13 @@ impl Server {
 
     /// As [`Server::issue`], if the server may have ended.
     pub async fn try_issue(&self, coupon: &str, user: &str) -> reqwest::Result<Answer> {
+        send(self.ask_to_issue(coupon, user)).await
+    }
+
+    /// The question of [`Server::issue`], which the test sends by itself.
+    pub fn ask_to_issue(&self, coupon: &str, user: &str) -> RequestBuilder {
         let path = format!("/coupons/{coupon}/issue");
-        send(self.ask(Method::GET, &path).header("X-User-Id", user)).await
+        self.ask(Method::GET, &path).header("X-User-Id", user)
     }
 
     /// Creates a coupon and preloads it.
