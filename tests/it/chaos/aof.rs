@@ -10,10 +10,10 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use tokio::task::JoinSet;
 
-use super::history::{Asked, Call, History, Told};
+use super::history::{Asked, History};
 use super::kept::Kept;
 use super::random::{self, Random};
-use super::{checker, number_from};
+use super::{judge, number_from};
 use crate::support::eventually::{eventually, eventually_holds, let_pass};
 use crate::support::proxy::{Mode, Proxy};
 use crate::support::redis::newest_file;
@@ -144,20 +144,8 @@ impl Cutting {
 
     /// Compares what was told with both stores.
     async fn judge(&self) -> Kept {
-        let kept = Kept::read(&self.server, &self.site.redis, COUPON, TOTAL).await;
-        let calls = self.history.calls();
-        let broken = checker::broken(&calls, &kept);
-        let tickets = calls.iter().filter(|Call { told, .. }| matches!(told, Told::Ticket(_)));
-        println!(
-            "part=Aof seed={} seconds={} cuts={} bytes_cut={} answers={} broken={}",
-            self.seed,
-            self.history.now().as_secs(),
-            self.cuts,
-            self.bytes_cut,
-            tickets.count(),
-            broken.len()
-        );
-        assert!(broken.is_empty(), "{} broken: {broken:#?}", broken.len());
-        kept
+        let Self { history, server, site, seed, cuts, bytes_cut, .. } = self;
+        let line = format!("part=Aof seed={seed} cuts={cuts} bytes_cut={bytes_cut}");
+        judge(&line, history, server, &site.redis, (COUPON, TOTAL)).await
     }
 }

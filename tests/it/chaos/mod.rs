@@ -17,8 +17,11 @@ mod faults;
 mod history;
 mod kept;
 mod part;
+mod persister;
 mod planted;
+mod points;
 mod random;
+mod recoverer;
 mod short;
 mod wires;
 
@@ -36,6 +39,9 @@ use history::{History, Told};
 use kept::Kept;
 use part::Part;
 use random::Random;
+
+use crate::support::redis::PrivateRedis;
+use crate::support::server::Server;
 
 /// The coupon that everybody wants.
 const COUPON: &str = "summer";
@@ -102,4 +108,24 @@ async fn check(part: Part, seed: u64, happen: impl AsyncFnOnce(&mut Faults)) {
     }
     assert!(broken.is_empty(), "{} broken: {:#?}", broken.len(), &broken[..broken.len().min(20)]);
     assert!(calls.iter().any(|call| matches!(call.told, Told::Ticket(_))), "nobody won anything");
+}
+
+/// Compares what users of this coupon, with its total at first, were told with both stores. The
+/// line of counts begins with these words.
+async fn judge(
+    line: &str,
+    history: &History,
+    server: &Server,
+    redis: &PrivateRedis,
+    (coupon, total): (&str, u64),
+) -> Kept {
+    let kept = Kept::read(server, redis, coupon, total).await;
+    let calls = history.calls();
+    let broken = checker::broken(&calls, &kept);
+    let told = calls.iter().filter(|call| matches!(call.told, Told::Ticket(_))).count();
+    let (seconds, rows) = (history.now().as_secs(), kept.rows.len());
+    println!("{line} seconds={seconds} told={told} rows={rows} broken={}", broken.len());
+    assert!(broken.is_empty(), "{} broken: {:#?}", broken.len(), &broken[..broken.len().min(20)]);
+    assert!(told > 0, "nobody won anything");
+    kept
 }

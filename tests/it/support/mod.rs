@@ -17,6 +17,7 @@ pub mod proxy;
 pub mod raw;
 pub mod records;
 pub mod redis;
+pub mod script;
 pub mod sentinel;
 pub mod server;
 pub mod site;

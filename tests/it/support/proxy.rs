@@ -4,7 +4,7 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -34,6 +34,15 @@ pub enum Mode {
     HalfOpen,
 }
 
+/// At which moment of a request a trap springs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// The far end never sees the request.
+    Before,
+    /// The far end does what it says, and the reply never comes.
+    After,
+}
+
 /// Where it passes everything on to.
 #[derive(Debug, Clone)]
 pub enum Far {
@@ -52,6 +61,8 @@ pub struct Proxy {
 
 struct Flow {
     mode: watch::Sender<Mode>,
+    /// The words of a request, until it is seen.
+    trap: std::sync::Mutex<Option<(Vec<u8>, Moment)>>,
     held_bytes: AtomicUsize,
     cut_replies: AtomicU64,
     /// Connections whose replies have been counted down to a cut.
@@ -75,6 +86,7 @@ impl Proxy {
         let url = format!("redis://{}", listener.local_addr().unwrap());
         let flow = Arc::new(Flow {
             mode: watch::Sender::new(Mode::Open),
+            trap: std::sync::Mutex::default(),
             held_bytes: AtomicUsize::new(0),
             cut_replies: AtomicU64::new(0),
             budgets: AtomicU64::new(0),
@@ -106,6 +118,16 @@ impl Proxy {
     pub fn set(&self, mode: Mode) {
         self.flow.held_bytes.store(0, Ordering::SeqCst);
         self.flow.mode.send_replace(mode);
+    }
+
+    /// Stops the first connection on which a request has these words, until its client hangs up.
+    pub fn trap(&self, words: &str, moment: Moment) {
+        *self.flow.trap.lock().unwrap() = Some((words.into(), moment));
+    }
+
+    /// Whether the trap has sprung.
+    pub fn has_sprung(&self) -> bool {
+        self.flow.trap.lock().unwrap().is_none()
     }
 
     /// Whether a reply is being held back.
@@ -152,12 +174,13 @@ impl Flow {
     ) -> io::Result<()> {
         let (mut from_far, mut to_far) = tokio::io::split(far);
         let (from_near, to_near) = near.into_split();
+        let is_trapped = AtomicBool::new(false);
         let mut mode = self.mode.subscribe();
         mode.mark_unchanged();
         // Either end that hangs up ends both.
         tokio::select! {
-            ended = self.requests(from_near, &mut to_far) => return ended,
-            ended = self.replies(&mut from_far, to_near) => return ended,
+            ended = self.requests(from_near, &mut to_far, &is_trapped) => return ended,
+            ended = self.replies(&mut from_far, to_near, &is_trapped) => return ended,
             // What has begun before the halves part.
             _ = async {
                 while mode.changed().await.is_ok() {
@@ -176,11 +199,20 @@ impl Flow {
         &self,
         mut from: impl AsyncRead + Unpin + Send,
         to: &mut (impl AsyncWrite + Unpin + Send),
+        is_trapped: &AtomicBool,
     ) -> io::Result<()> {
         let (mut chunk, mut mode) = ([0; CHUNK_BYTES], self.mode.subscribe());
+        let mut seen = Vec::new();
         while let bytes @ 1.. = from.read(&mut chunk).await? {
             if *mode.borrow_and_update() == Mode::BlackHole {
                 let _ = mode.wait_for(|mode| *mode != Mode::BlackHole).await;
+                break;
+            }
+            if let Some(moment) = self.springs(&mut seen, &chunk[..bytes], is_trapped) {
+                if moment == Moment::After {
+                    to.write_all(&chunk[..bytes]).await?;
+                }
+                while from.read(&mut chunk).await? > 0 {}
                 break;
             }
             self.wait_for_turn(bytes).await;
@@ -193,10 +225,14 @@ impl Flow {
         &self,
         from: &mut (impl AsyncRead + Unpin + Send),
         mut to: impl AsyncWrite + Unpin + Send,
+        is_trapped: &AtomicBool,
     ) -> io::Result<()> {
         let (mut chunk, mut mode) = ([0; CHUNK_BYTES], self.mode.subscribe());
         let mut budget = None;
         while let bytes @ 1.. = from.read(&mut chunk).await? {
+            if is_trapped.load(Ordering::SeqCst) {
+                return std::future::pending().await;
+            }
             let now = *mode.borrow_and_update();
             match now {
                 Mode::Open | Mode::HalfOpen => {}
@@ -221,6 +257,21 @@ impl Flow {
             to.write_all(&chunk[..bytes]).await?;
         }
         Ok(())
+    }
+
+    /// Whether the words of the trap are in what this connection said last.
+    fn springs(&self, seen: &mut Vec<u8>, chunk: &[u8], is_trapped: &AtomicBool) -> Option<Moment> {
+        let mut trap = self.trap.lock().unwrap();
+        let (words, moment) = trap.clone()?;
+        // The words may be in two chunks.
+        seen.extend_from_slice(chunk);
+        if seen.windows(words.len()).any(|some| some == words) {
+            is_trapped.store(true, Ordering::SeqCst);
+            *trap = None;
+            return Some(moment);
+        }
+        seen.drain(..seen.len().saturating_sub(words.len()));
+        None
     }
 
     /// The bytes of replies that a connection gets before it is cut: well mixed, and repeatable.

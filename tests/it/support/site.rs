@@ -90,6 +90,12 @@ impl Worker {
         self.child.id()
     }
 
+    /// SIGKILL, and waits for the end.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// SIGTERM, and waits for the end.
     pub async fn terminate(&mut self) -> ExitStatus {
         processes::signal(self.child.id(), Signal::TERM);
