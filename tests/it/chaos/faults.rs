@@ -115,7 +115,7 @@ impl Faults {
         while Instant::now() < end {
             let fault = self.part.choose(&mut self.random);
             self.step(fault).await;
-            let calm_ms = 500 + self.random.below(2_500);
+            let calm_ms = 100 + self.random.below(900);
             let_pass(Duration::from_millis(calm_ms)).await;
         }
     }

@@ -47,13 +47,13 @@ pub enum Part {
 
 /// How likely each fault is, among those of its part.
 const FAULTS: [(Part, Fault, u64); 20] = [
-    (Part::Redis, Fault::RedisStopped, 9),
-    (Part::Redis, Fault::RedisKilled, 3),
-    (Part::Redis, Fault::ScriptsFlushed, 3),
+    (Part::Redis, Fault::RedisStopped, 3),
+    (Part::Redis, Fault::RedisKilled, 12),
+    (Part::Redis, Fault::ScriptsFlushed, 2),
     (Part::Redis, Fault::FileRewritten, 2),
-    (Part::Server, Fault::ServerStopped, 4),
-    (Part::Server, Fault::ServerKilled, 3),
-    (Part::Server, Fault::ServerEnded, 3),
+    (Part::Server, Fault::ServerStopped, 3),
+    (Part::Server, Fault::ServerKilled, 6),
+    (Part::Server, Fault::ServerEnded, 2),
     (Part::Database, Fault::DatabaseStopped, 3),
     (Part::Database, Fault::DatabaseKilled, 2),
     (Part::Network, Fault::RedisConnectionsCut, 3),
