@@ -2,6 +2,7 @@
 
 mod balance;
 mod contested;
+mod dead_letters;
 mod differences;
 mod encryption;
 mod error;
@@ -100,8 +101,11 @@ impl Observer {
         let balance = balance(&self.redis, id).await?;
         let epochs = self.store.epochs(id, PAGE_DEFAULT_ROWS).await?;
         let contested = self.store.contested(id).await?;
-        let mut audit = Audit::of(id, &balance, before.persisted).with(&epochs, contested);
-        audit.add(Rows::around(&*self.store, before, &balance).await?.faults(&balance));
+        let persisted = before.persisted;
+        let rows = Rows::around(&*self.store, before, &balance).await?;
+        let audit = Audit::of(id, &balance, persisted);
+        let mut audit = audit.with(&epochs, contested, rows.parked);
+        audit.add(rows.faults(&balance));
         Ok(audit)
     }
 
@@ -121,8 +125,7 @@ impl Observer {
     pub async fn without_row_at_most(&self, id: &CouponId) -> Result<u64, Error> {
         let coupon = preloaded(&*self.store, id).await?;
         let counts = self.store.counts(id).await?;
-        let out = (counts.rows + counts.contested).saturating_sub(counts.cancelled);
-        Ok(coupon.definition.total.saturating_sub(out))
+        Ok(coupon.definition.total.saturating_sub(counts.out()))
     }
 
     /// Why this life of Redis is not proven; `None` when it is.
@@ -159,7 +162,7 @@ impl Observer {
         let balance = balance(&self.redis, id).await?;
         let epochs = self.store.epochs(id, PAGE_DEFAULT_ROWS).await?;
         let audit = Audit::of(id, &balance, coupon.persisted);
-        let mut audit = audit.with(&epochs, counts.contested);
+        let mut audit = audit.with(&epochs, counts.contested, counts.parked);
         audit.compare_rows(&counts);
         let rows = Rows::around(&*self.store, before, &balance).await?;
         audit.add(rows.faults(&balance));

@@ -43,11 +43,6 @@ impl Consumer {
         &self.readable
     }
 
-    /// Whether the stream of this shard exists and cannot be read.
-    pub(super) fn is_unreadable(&self, shard: Shard) -> bool {
-        self.unreadable.contains_key(&shard)
-    }
-
     /// One sentence for each shard that cannot be read.
     pub(super) fn sentences(&self) -> impl Iterator<Item = &String> {
         self.unreadable.values()

@@ -7,7 +7,6 @@ mod consumer;
 mod contested;
 mod pace;
 mod pending;
-mod poison;
 mod write;
 
 use std::sync::Arc;
@@ -118,14 +117,12 @@ impl Persister {
 
     async fn step_with(&mut self, block: bool) -> Step {
         let step = self.try_step(block).await;
-        self.pending.poison.log();
         self.report();
         step
     }
 
     fn report(&self) {
         let mut warnings: Vec<String> = self.consumer.sentences().cloned().collect();
-        warnings.extend(self.pending.poison.sentence());
         warnings.extend(self.writer.sentences());
         self.health.report(Part::Persister, Report { reasons: Vec::new(), warnings });
     }
@@ -164,7 +161,7 @@ impl Persister {
             if self.consumer.look_around(accepted).await? {
                 self.pending.read_again();
             }
-            self.pending.begin_due_pass(&self.consumer);
+            self.pending.begin_due_pass();
         }
         if block && self.consumer.readable().is_empty() {
             tokio::time::sleep(self.bounds.take_over_every).await;

@@ -3,7 +3,6 @@
 
 use super::bounds::Bounds;
 use super::consumer::Consumer;
-use super::poison::Poison;
 use crate::domain::coupon::Shard;
 use crate::domain::limits::{READ_FIRST_RECORDS, READ_MAX_RECORDS};
 use crate::redis;
@@ -25,10 +24,9 @@ pub(super) struct Pending {
     pending_after: Option<Ids>,
     /// The id in each shard after which the last read began.
     read_after: Ids,
-    /// Whether pending entries wait that are no poison: taken over, not acknowledged, or not
-    /// written. They are read again after the next look at the shards, so that they delay nobody.
+    /// Whether pending entries wait: taken over, not acknowledged, or not written. They are read
+    /// again after the next look at the shards, so that they delay nobody.
     is_pass_due: bool,
-    pub(super) poison: Poison,
 }
 
 impl Pending {
@@ -40,7 +38,6 @@ impl Pending {
             pending_after: Some(from_the_beginning()),
             read_after: from_the_beginning(),
             is_pass_due: false,
-            poison: Poison::new(bounds.refused_retry),
         }
     }
 
@@ -59,7 +56,7 @@ impl Pending {
         self.is_pass_due = true;
     }
 
-    /// Whether pending entries wait that are no poison.
+    /// Whether pending entries wait.
     pub(super) fn is_pass_due(&self) -> bool {
         self.is_pass_due
     }
@@ -71,9 +68,8 @@ impl Pending {
 
     /// Called after each look at the shards: begins a pass over the pending entries when one is
     /// due.
-    pub(super) fn begin_due_pass(&mut self, consumer: &Consumer) {
-        let is_due = self.is_pass_due || self.poison.is_due(|shard| consumer.is_unreadable(shard));
-        if self.pending_after.is_none() && is_due {
+    pub(super) fn begin_due_pass(&mut self) {
+        if self.pending_after.is_none() && self.is_pass_due {
             self.is_pass_due = false;
             self.begin_anew();
         }
@@ -89,19 +85,14 @@ impl Pending {
         block: bool,
     ) -> redis::Result<Vec<Entry>> {
         let shards = consumer.readable();
-        while let Some(after) = self.pending_after.clone() {
+        if let Some(after) = self.pending_after.clone() {
             let entries = self.gather(accepted, shards, &after, batch_tickets, false).await?;
-            if entries.is_empty() {
-                self.pending_after = None;
-                self.poison.forget_the_gone(|shard| consumer.is_unreadable(shard));
-                break;
+            if !entries.is_empty() {
+                self.pending_after = Some(advanced(after.clone(), &entries));
+                self.read_after = after;
+                return Ok(entries);
             }
-            self.pending_after = Some(advanced(after.clone(), &entries));
-            self.read_after = after;
-            let due = self.poison.due(entries);
-            if !due.is_empty() {
-                return Ok(due);
-            }
+            self.pending_after = None;
         }
         self.read_after = from_the_beginning();
         let new = vec![NEW.to_owned(); Shard::all().count()];

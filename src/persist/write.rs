@@ -7,7 +7,7 @@ use super::consumer::Consumer;
 use super::contested::Contested;
 use super::pending::Pending;
 use crate::domain::coupon::Shard;
-use crate::domain::record::Record;
+use crate::domain::record::{Record, Undecodable};
 use crate::lua::acknowledge::{self, Args, RECORDS_MAX, Reply};
 use crate::redis::Redis;
 use crate::redis::generation::Accepted;
@@ -43,8 +43,8 @@ impl Writer {
         self.contested.sentence().into_iter().chain(away)
     }
 
-    /// Persists a batch and returns how many tickets it acknowledged. If the database refuses the
-    /// batch, its records are tried one by one, so that a bad record delays no other.
+    /// Persists a batch and returns how many tickets it acknowledged. What can be no row is a dead
+    /// letter then, so it delays no other.
     pub(super) async fn write(
         &mut self,
         accepted: &Accepted,
@@ -52,43 +52,10 @@ impl Writer {
         consumer: &Consumer,
         pending: &mut Pending,
     ) -> Result<usize, Away> {
-        let mut good = Vec::with_capacity(batch.len());
-        for entry in batch {
-            match &entry.record {
-                Ok(_) => good.push(entry),
-                Err(malformed) => pending.poison.add(&entry, &malformed.to_string()),
-            }
+        match self.commit(&batch, consumer).await {
+            Ok(()) => Ok(self.acknowledge(accepted, &batch, pending).await),
+            Err(error) => Err(self.away(&error)),
         }
-        if good.is_empty() {
-            return Ok(0);
-        }
-        match self.commit(&good, consumer).await {
-            Ok(()) => Ok(self.acknowledge(accepted, &good, pending).await),
-            Err(error) if error.is_away() => Err(self.away(&error)),
-            Err(error) => {
-                metrics::persist_failed("data");
-                tracing::debug!(%error, records = good.len(), "a batch is tried record by record");
-                self.write_one_by_one(accepted, good, consumer, pending).await
-            }
-        }
-    }
-
-    async fn write_one_by_one(
-        &mut self,
-        accepted: &Accepted,
-        entries: Vec<Entry>,
-        consumer: &Consumer,
-        pending: &mut Pending,
-    ) -> Result<usize, Away> {
-        let mut persisted = 0;
-        for entry in entries {
-            match self.commit(std::slice::from_ref(&entry), consumer).await {
-                Ok(()) => persisted += self.acknowledge(accepted, &[entry], pending).await,
-                Err(error) if error.is_away() => return Err(self.away(&error)),
-                Err(error) => pending.poison.add(&entry, &error.to_string()),
-            }
-        }
-        Ok(persisted)
     }
 
     /// Runs one transaction. An interrupted commit counts as failed: writing again changes nothing
@@ -97,7 +64,10 @@ impl Writer {
         let records: Vec<Record> =
             entries.iter().filter_map(|entry| entry.record.as_ref().ok()).cloned().collect();
         let since = Instant::now();
-        let persisted = consumer.seen_while(self.store.persist(&records)).await?;
+        let undecodable: Vec<Undecodable> =
+            entries.iter().filter_map(|entry| entry.record.as_ref().err()).cloned().collect();
+        let written = self.store.persist_or_park(&records, &undecodable);
+        let persisted = consumer.seen_while(written).await?;
         let committed_at_ms = (self.now_ms)();
         self.away_since = None;
         metrics::persisted(entries.iter().map(Entry::tickets).sum(), since.elapsed());
@@ -112,6 +82,9 @@ impl Writer {
             self.contested.add(&persisted.contested);
         }
         metrics::contested(persisted.contested.len());
+        if !persisted.parked.is_empty() {
+            metrics::persist_failed("data");
+        }
         Ok(())
     }
 
@@ -142,9 +115,6 @@ impl Writer {
                     }
                 }
             }
-        }
-        for entry in entries {
-            pending.poison.remove(entry);
         }
         acknowledged
     }

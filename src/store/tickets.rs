@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 
+use super::dead_letters::DeadLetters;
 use super::dialect::{Dialect, Statement, Transaction, only};
 use super::error::{Error, Result};
 use super::rows::{StoredTicket, TicketRow, all, natural, stored};
@@ -17,9 +18,23 @@ use crate::domain::user::{Claim, UserId};
 pub struct Counts {
     pub rows: u64,
     pub cancelled: u64,
-    /// The greatest serial, 0 without rows.
+    /// The greatest serial, also of a parked ticket; 0 without tickets.
     pub last_serial: u64,
     pub contested: u64,
+    /// Tickets that are parked: undecided dead letters without a row.
+    pub parked: u64,
+}
+
+impl Counts {
+    /// Tickets that were issued, as far as the database knows.
+    pub fn issued(&self) -> u64 {
+        self.rows + self.contested + self.parked
+    }
+
+    /// Tickets whose stock was not returned; it is never given again (I1).
+    pub fn out(&self) -> u64 {
+        self.issued().saturating_sub(self.cancelled)
+    }
 }
 
 /// Where the next page of a user's tickets begins: after this coupon and claim.
@@ -31,7 +46,7 @@ pub struct UserCursor {
 
 /// The rows of tickets, as they are read.
 #[async_trait]
-pub trait Tickets: Send + Sync {
+pub trait Tickets: DeadLetters {
     async fn find_ticket(&self, id: &TicketId) -> Result<Option<TicketRow>>;
 
     /// A user's rows in the order of (coupon, claim), after the cursor.
@@ -99,6 +114,9 @@ pub trait Tickets: Send + Sync {
                 }
             }
             counts.contested = self.contested(coupon_id).await?;
+            let (parked, last) = self.count_parked(coupon_id).await?;
+            counts.parked = parked;
+            counts.last_serial = counts.last_serial.max(last.0);
             Ok(counts)
         };
         tokio::time::timeout(COUNT_WAIT, counted).await.unwrap_or_else(|_| Err(Error::late()))
@@ -204,7 +222,7 @@ impl<D: Dialect> Tickets for D {
             rows: natural(rows, "count")?,
             cancelled: natural(cancelled, "count")?,
             last_serial: natural(last_serial, "serial")?,
-            contested: 0,
+            ..Counts::default()
         })
     }
 

@@ -44,7 +44,6 @@ const BOUNDS: Bounds = Bounds {
     take_over_idle: Duration::from_millis(100),
     take_over_every: Duration::from_millis(50),
     gone_after: Duration::from_millis(500),
-    refused_retry: Duration::from_millis(100),
 };
 
 /// A Redis and a database with the coupon `summer`, and no process: persisters run in the test.
