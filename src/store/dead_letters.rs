@@ -1,15 +1,14 @@
 //! Dead letters, one by one and in pages.
 
 use async_trait::async_trait;
-use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
 
 use super::dialect::{Dialect, Statement, only};
-use super::error::{Error, Result};
-use super::rows::{all, natural, word};
+use super::error::Result;
+use super::letter_row::{LETTER_COLUMNS, StoredLetter};
+use super::rows::{all, natural};
 use crate::domain::coupon::CouponId;
-use crate::domain::dead_letter::{DeadLetter, Decision};
-use crate::domain::ticket::{Serial, TicketId};
-use crate::domain::time::UnixMs;
+use crate::domain::dead_letter::DeadLetter;
+use crate::domain::ticket::Serial;
 
 /// Tickets that could not be written, and records that could not be decoded.
 #[async_trait]
@@ -43,9 +42,6 @@ pub trait DeadLetters: Send + Sync {
     async fn count_parked(&self, coupon_id: &CouponId) -> Result<(u64, Serial)>;
 }
 
-const COLUMNS: &str = "id, coupon_id, serial, raw, class, reason, parked_at_ms, decision, \
-     decided_because, decided_by, decided_at_ms";
-
 /// The parked tickets of a coupon.
 const PARKED: &str = "FROM dead_letters AS letter
      WHERE coupon_id = $1 AND decision IS NULL
@@ -62,7 +58,7 @@ const PARKED: &str = "FROM dead_letters AS letter
 #[async_trait]
 impl<D: Dialect> DeadLetters for D {
     async fn find_dead_letter(&self, id: &str) -> Result<Option<DeadLetter>> {
-        let sql = format!("SELECT {COLUMNS} FROM dead_letters WHERE id = $1");
+        let sql = format!("SELECT {LETTER_COLUMNS} FROM dead_letters WHERE id = $1");
         let rows: Vec<StoredLetter> = self.read(&Statement::new(sql).bind(id)).await?;
         rows.into_iter().next().map(DeadLetter::try_from).transpose()
     }
@@ -74,8 +70,9 @@ impl<D: Dialect> DeadLetters for D {
         limit_rows: u32,
     ) -> Result<Vec<DeadLetter>> {
         let which = if also_decided { "" } else { " AND decision IS NULL" };
-        let sql =
-            format!("SELECT {COLUMNS} FROM dead_letters WHERE id > $1{which} ORDER BY id LIMIT $2");
+        let sql = format!(
+            "SELECT {LETTER_COLUMNS} FROM dead_letters WHERE id > $1{which} ORDER BY id LIMIT $2"
+        );
         let statement = Statement::new(sql).bind(after).bind(i64::from(limit_rows));
         all::<StoredLetter, _>(self.read(&statement).await?)
     }
@@ -92,7 +89,7 @@ impl<D: Dialect> DeadLetters for D {
         after: &str,
         limit_rows: u32,
     ) -> Result<Vec<DeadLetter>> {
-        let sql = format!("SELECT {COLUMNS} {PARKED} AND id > $2 ORDER BY id LIMIT $3");
+        let sql = format!("SELECT {LETTER_COLUMNS} {PARKED} AND id > $2 ORDER BY id LIMIT $3");
         let statement =
             Statement::new(sql).bind(coupon_id.as_str()).bind(after).bind(i64::from(limit_rows));
         all::<StoredLetter, _>(self.read(&statement).await?)
@@ -103,77 +100,5 @@ impl<D: Dialect> DeadLetters for D {
         let statement = Statement::new(sql).bind(coupon_id.as_str());
         let (tickets, last): (i64, i64) = only(self.read(&statement).await?)?;
         Ok((natural(tickets, "count")?, Serial(natural(last, "serial")?)))
-    }
-}
-
-/// A row of `dead_letters`.
-struct StoredLetter {
-    id: String,
-    coupon_id: Option<String>,
-    serial: Option<i64>,
-    raw: Vec<u8>,
-    class: String,
-    reason: String,
-    parked_at_ms: i64,
-    decision: Option<String>,
-    decided_because: Option<String>,
-    decided_by: Option<String>,
-    decided_at_ms: Option<i64>,
-}
-
-impl<'r, R> FromRow<'r, R> for StoredLetter
-where
-    R: Row,
-    &'static str: ColumnIndex<R>,
-    String: Decode<'r, R::Database> + Type<R::Database>,
-    Vec<u8>: Decode<'r, R::Database> + Type<R::Database>,
-    i64: Decode<'r, R::Database> + Type<R::Database>,
-{
-    fn from_row(row: &'r R) -> sqlx::Result<Self> {
-        Ok(Self {
-            id: row.try_get("id")?,
-            coupon_id: row.try_get("coupon_id")?,
-            serial: row.try_get("serial")?,
-            raw: row.try_get("raw")?,
-            class: row.try_get("class")?,
-            reason: row.try_get("reason")?,
-            parked_at_ms: row.try_get("parked_at_ms")?,
-            decision: row.try_get("decision")?,
-            decided_because: row.try_get("decided_because")?,
-            decided_by: row.try_get("decided_by")?,
-            decided_at_ms: row.try_get("decided_at_ms")?,
-        })
-    }
-}
-
-impl TryFrom<StoredLetter> for DeadLetter {
-    type Error = Error;
-
-    fn try_from(row: StoredLetter) -> Result<Self> {
-        let ticket_id = match (row.coupon_id, row.serial) {
-            (Some(coupon_id), Some(serial)) => Some(TicketId {
-                coupon_id: CouponId::parse(&coupon_id).ok_or(Error::Corrupt("coupon id"))?,
-                serial: Serial(natural(serial, "serial")?),
-            }),
-            _ => None,
-        };
-        let decision = match (row.decision, row.decided_by, row.decided_at_ms) {
-            (Some(decision), Some(who), Some(at_ms)) => Some(Decision {
-                decision: word(&decision, "decision")?,
-                because: row.decided_because,
-                who: word(&who, "who")?,
-                decided_at: UnixMs(at_ms),
-            }),
-            _ => None,
-        };
-        Ok(Self {
-            id: row.id,
-            ticket_id,
-            raw: row.raw,
-            class: row.class,
-            reason: row.reason,
-            parked_at: UnixMs(row.parked_at_ms),
-            decision,
-        })
     }
 }

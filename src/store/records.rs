@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::batch::{self, Persisted};
-use super::dialect::Dialect;
+use super::dialect::{Dialect, Transaction};
 use super::error::Result;
 use super::inserting::insert_and_compare;
 use super::parking;
@@ -61,14 +61,23 @@ async fn persist<D: Dialect>(database: &D, records: &[Record]) -> Result<Persist
     if records.is_empty() {
         return Ok(Persisted::default());
     }
-    let tickets = batch::tickets_of(records)?;
     let mut transaction = database.begin().await?;
-    let (grown, contested) = insert_and_compare::<D>(&mut transaction, &tickets).await?;
-    D::insert_records(&mut transaction, records).await?;
-    D::insert_contested(&mut transaction, &contested).await?;
-    // Last, because all persisters need these few rows.
-    D::grow_persisted(&mut transaction, &grown).await?;
+    let persisted = write_in::<D>(&mut transaction, records).await?;
     transaction.commit().await?;
+    Ok(persisted)
+}
+
+/// Writes records within a transaction.
+pub(super) async fn write_in<D: Dialect>(
+    transaction: &mut Transaction<D>,
+    records: &[Record],
+) -> Result<Persisted> {
+    let tickets = batch::tickets_of(records)?;
+    let (grown, contested) = insert_and_compare::<D>(transaction, &tickets).await?;
+    D::insert_records(transaction, records).await?;
+    D::insert_contested(transaction, &contested).await?;
+    // Last, because all persisters need these few rows.
+    D::grow_persisted(transaction, &grown).await?;
     let inserted = grown.iter().map(|(_, rows)| rows).sum();
     Ok(batch::account(records, inserted, &contested))
 }
