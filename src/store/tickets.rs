@@ -73,9 +73,9 @@ pub trait Tickets: DeadLetters {
         serials: &[Serial],
     ) -> Result<Vec<TicketRow>>;
 
-    /// Coupons that Redis must have, with the greatest serial of their rows, in the order of their
-    /// ids after this one (P2 step 6): no drafts, and none without a row whose preload is only
-    /// intended.
+    /// Coupons that Redis must have, with the greatest serial of their rows and dead letters, in
+    /// the order of their ids after this one (P2 step 6): no drafts, and none without a row whose
+    /// preload is only intended.
     async fn last_serials(
         &self,
         after: Option<&CouponId>,
@@ -185,14 +185,18 @@ impl<D: Dialect> Tickets for D {
         after: Option<&CouponId>,
         limit_rows: u32,
     ) -> Result<Vec<(CouponId, Serial)>> {
-        let statement = Statement::new(
-            "SELECT id, COALESCE((SELECT MAX(serial) FROM tickets WHERE coupon_id = id), 0)
+        let greatest = D::GREATEST;
+        let statement = Statement::new(format!(
+            "SELECT id, {greatest}(
+                 COALESCE((SELECT MAX(serial) FROM tickets WHERE coupon_id = coupons.id), 0),
+                 COALESCE((SELECT MAX(serial) FROM dead_letters
+                     WHERE coupon_id = coupons.id), 0))
              FROM coupons WHERE state <> 'draft' AND id > $1
                  AND (EXISTS (SELECT 1 FROM tickets WHERE coupon_id = id)
                      OR NOT EXISTS (SELECT 1 FROM acts
                          WHERE coupon_id = id AND act_no = 1 AND state = 'intended'))
-             ORDER BY id LIMIT $2",
-        )
+             ORDER BY id LIMIT $2"
+        ))
         .bind(after.map_or("", CouponId::as_str))
         .bind(i64::from(limit_rows));
         let pair = |(id, serial): (String, i64)| {
