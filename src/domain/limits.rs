@@ -102,8 +102,6 @@ pub const READ_FIRST_RECORDS: usize = 2;
 pub const READ_MAX_RECORDS: usize = 512;
 /// Characters of a reason that a dead letter keeps.
 pub const REASON_MAX_CHARS: usize = 500;
-/// Contested tickets that a persister remembers.
-pub const CONTESTED_MAX: usize = 1_000;
 /// Returns of tickets that one act may carry.
 pub const RETURNS_PER_ACT: usize = 500;
 /// Cancelled tickets of one coupon that may wait for their act; beyond it the answer is

@@ -1,8 +1,6 @@
 //! What is true now: of one coupon, and of the whole service.
 
 mod balance;
-mod contested;
-mod dead_letters;
 mod differences;
 mod encryption;
 mod error;
@@ -14,6 +12,7 @@ mod rows;
 mod serials;
 mod state;
 mod stuck;
+mod undecided;
 
 use std::sync::Arc;
 
@@ -22,7 +21,7 @@ use serde::Serialize;
 use crate::domain::coupon::{Coupon, CouponId, State};
 use crate::domain::limits::PAGE_DEFAULT_ROWS;
 use crate::redis::Redis;
-use crate::store::{self, Counts, Store};
+use crate::store::{Counts, Store};
 use crate::telemetry::health::Health;
 
 pub use balance::Audit;
@@ -191,14 +190,6 @@ impl Observer {
     /// of its parts. Waits for nobody.
     pub fn readiness(&self) -> Readiness {
         Readiness::of(self.health.told(), self.redis.generation().current())
-    }
-
-    /// A sentence about contested tickets, if there are any; counted coupon by coupon.
-    ///
-    /// # Errors
-    /// Those of any call to the database.
-    pub async fn contested(&self) -> store::Result<Option<String>> {
-        contested::sentence(&*self.store).await
     }
 
     /// A sentence about records that stay without rows, if there are any or if that cannot be

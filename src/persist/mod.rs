@@ -4,7 +4,6 @@
 
 mod bounds;
 mod consumer;
-mod contested;
 mod pace;
 mod pending;
 mod write;
@@ -123,7 +122,7 @@ impl Persister {
 
     fn report(&self) {
         let mut warnings: Vec<String> = self.consumer.sentences().cloned().collect();
-        warnings.extend(self.writer.sentences());
+        warnings.extend(self.writer.sentence());
         self.health.report(Part::Persister, Report { reasons: Vec::new(), warnings });
     }
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::consumer::Consumer;
-use super::contested::Contested;
 use super::pending::Pending;
 use crate::domain::coupon::Shard;
 use crate::domain::record::{Record, Undecodable};
@@ -24,7 +23,6 @@ pub(super) struct Writer {
     redis: Redis,
     store: Arc<dyn Store>,
     now_ms: fn() -> i64,
-    contested: Contested,
     /// Since when no transaction succeeded, and why the last one failed.
     away_since: Option<(Instant, String)>,
 }
@@ -32,15 +30,14 @@ pub(super) struct Writer {
 impl Writer {
     /// `now_ms` is the clock of the lag.
     pub(super) fn new(redis: Redis, store: Arc<dyn Store>, now_ms: fn() -> i64) -> Self {
-        Self { redis, store, now_ms, contested: Contested::default(), away_since: None }
+        Self { redis, store, now_ms, away_since: None }
     }
 
-    /// What an operator should know, one sentence each.
-    pub(super) fn sentences(&self) -> impl Iterator<Item = String> {
-        let away = self.away_since.as_ref().map(|(since, error)| {
+    /// What an operator should know.
+    pub(super) fn sentence(&self) -> Option<String> {
+        self.away_since.as_ref().map(|(since, error)| {
             format!("no row could be written for {} s: {error}", since.elapsed().as_secs())
-        });
-        self.contested.sentence().into_iter().chain(away)
+        })
     }
 
     /// Persists a batch and returns how many tickets it acknowledged. What can be no row is a dead
@@ -79,7 +76,6 @@ impl Writer {
         if let Some(id) = persisted.contested.first() {
             let tickets = persisted.contested.len();
             tracing::error!(tickets, ticket.id = %id, "contested: other tickets have their rows");
-            self.contested.add(&persisted.contested);
         }
         metrics::contested(persisted.contested.len());
         if !persisted.parked.is_empty() {

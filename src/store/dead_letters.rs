@@ -3,12 +3,12 @@
 use async_trait::async_trait;
 
 use super::dialect::{Dialect, Statement, only};
-use super::error::Result;
+use super::error::{Error, Result};
 use super::letter_row::{LETTER_COLUMNS, StoredLetter};
 use super::rows::{all, natural};
 use crate::domain::coupon::CouponId;
 use crate::domain::dead_letter::DeadLetter;
-use crate::domain::ticket::Serial;
+use crate::domain::ticket::{Serial, TicketId};
 
 /// Tickets that could not be written, and records that could not be decoded.
 #[async_trait]
@@ -27,6 +27,9 @@ pub trait DeadLetters: Send + Sync {
 
     /// How many dead letters nobody has decided.
     async fn count_dead_letters(&self) -> Result<u64>;
+
+    /// How many tickets of all coupons are contested, and the first of them; `None` without any.
+    async fn all_contested(&self) -> Result<Option<(u64, TicketId)>>;
 
     /// The parked tickets of a coupon, in the order of their ids after this one (empty: from the
     /// beginning): undecided dead letters without a row of their serial or holder, one for each
@@ -81,6 +84,18 @@ impl<D: Dialect> DeadLetters for D {
         let sql = "SELECT COUNT(*) FROM dead_letters WHERE decision IS NULL";
         let (letters,): (i64,) = only(self.read(&Statement::new(sql)).await?)?;
         natural(letters, "count")
+    }
+
+    async fn all_contested(&self) -> Result<Option<(u64, TicketId)>> {
+        let statement = Statement::new(
+            "SELECT coupon_id, serial, (SELECT COUNT(*) FROM contested) FROM contested
+             ORDER BY coupon_id, epoch, serial LIMIT 1",
+        );
+        let first: Option<(String, i64, i64)> = self.read(&statement).await?.into_iter().next();
+        let Some((coupon_id, serial, tickets)) = first else { return Ok(None) };
+        let coupon_id = CouponId::parse(&coupon_id).ok_or(Error::Corrupt("coupon id"))?;
+        let serial = Serial(natural(serial, "serial")?);
+        Ok(Some((natural(tickets, "count")?, TicketId { coupon_id, serial })))
     }
 
     async fn parked_tickets(

@@ -7,8 +7,9 @@ use futures_util::FutureExt as _;
 
 use super::question::Question;
 use crate::domain::code::CodeKeys;
-use crate::observe::dead_letters;
+use crate::domain::ticket::TicketId;
 use crate::observe::encryption::password_in_the_clear;
+use crate::observe::undecided::{of_contested, of_dead_letters};
 use crate::store::{self, Store};
 use crate::telemetry::health::{Health, Part, Report};
 use crate::telemetry::metrics;
@@ -24,6 +25,7 @@ struct Everything {
     /// Why it accepts no rows.
     refusal: Option<String>,
     dead_letters: u64,
+    contested: Option<(u64, TicketId)>,
 }
 
 enum Answer {
@@ -95,10 +97,11 @@ impl DatabaseGauge {
         let is_missing = |id: &&String| self.keys.find(id).is_none();
         let sentence = |id| format!("the code key {id} is not in FIRSTCOME_CODE_KEYS");
         metrics::dead_letters(everything.dead_letters);
-        let parked = dead_letters::sentence(everything.dead_letters);
+        let parked = of_dead_letters(everything.dead_letters);
+        let contested = everything.contested.as_ref().map(of_contested);
         self.known = Report {
             reasons: everything.key_ids.iter().filter(is_missing).map(sentence).collect(),
-            warnings: [everything.refusal, parked]
+            warnings: [everything.refusal, contested, parked]
                 .into_iter()
                 .flatten()
                 .chain(everything.unsafe_settings)
@@ -127,5 +130,6 @@ async fn everything(store: &dyn Store) -> store::Result<Everything> {
             Err(error) => Some(format!("the database takes no rows: {error}")),
         },
         dead_letters: store.count_dead_letters().await?,
+        contested: store.all_contested().await?,
     })
 }

@@ -159,7 +159,7 @@ async fn the_doctor_counts_contested_tickets_as_long_as_they_stand_in_their_tabl
     let ended = doctor_in(site.data_dir(), &site, &[]);
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.out.contains("unsafe: 1 ticket is contested"), "{ended:?}");
-    assert!(ended.out.contains("the first one is of coupon winter"), "{ended:?}");
+    assert!(ended.out.contains("the first one is winter.1"), "{ended:?}");
     sqlx::raw_sql("DELETE FROM contested").execute(&mut database).await.unwrap();
     assert_eq!(doctor_in(site.data_dir(), &site, &[]).code, Some(0));
     database.close().await.unwrap();

@@ -148,6 +148,10 @@ async fn a_ticket_whose_place_is_taken_ends_as_contested_and_is_not_dropped_i5_i
     assert_eq!(server.stats("summer").await["contested"], 0);
     assert_eq!(replay(&server, &id).await.status, 200);
     assert_eq!(server.stats("summer").await["contested"], 1);
+    let sentence = "1 ticket is contested: the row of another ticket exists instead; the first one \
+                    is summer.2";
+    let is_told = async || server.get("/readyz").await.body.contains(sentence);
+    eventually_holds("the warning", is_told).await;
 }
 
 #[tokio::test]
