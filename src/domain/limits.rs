@@ -100,6 +100,10 @@ pub const BATCH_MAX_TICKETS: usize = 8_192;
 pub const READ_FIRST_RECORDS: usize = 2;
 /// Records of one further read of the persister, over all shards: at most 36 MiB.
 pub const READ_MAX_RECORDS: usize = 512;
+/// A record that so many persisters did not survive is read and written alone.
+pub const SUSPECT_DEATHS: u64 = 2;
+/// A record that so many persisters did not survive is parked.
+pub const DEADLY_DEATHS: u64 = 3;
 /// Characters of a reason that a dead letter keeps.
 pub const REASON_MAX_CHARS: usize = 500;
 /// Returns of tickets that one act may carry.

@@ -6,6 +6,7 @@ use super::consumer::Consumer;
 use crate::domain::coupon::Shard;
 use crate::domain::limits::{READ_FIRST_RECORDS, READ_MAX_RECORDS};
 use crate::redis;
+use crate::redis::deaths::Suspect;
 use crate::redis::generation::Accepted;
 use crate::redis::stream::{Entry, Reader};
 
@@ -107,6 +108,18 @@ impl Pending {
         Ok(entries)
     }
 
+    /// Reads a pending entry and no other; `None` when it is pending no more.
+    pub(super) async fn read_alone(
+        &mut self,
+        accepted: &Accepted,
+        suspect: &Suspect,
+    ) -> redis::Result<Option<Entry>> {
+        let before = id_before(&suspect.id);
+        let from = [(suspect.shard, before.as_str())];
+        let read = self.reader.read(accepted, &from, 1, false).await?;
+        Ok(read.into_iter().find(|entry| entry.id == suspect.id))
+    }
+
     /// Reads a few entries of every shard, and then more of the shards that have more: as many as
     /// fit into a batch if all are as large as the largest so far. If records suddenly grow, they
     /// are more than a batch, but never more than [`READ_MAX_RECORDS`] are requested at once.
@@ -145,6 +158,16 @@ impl Pending {
             count = (room / largest / shards.len()).clamp(1, most.max(1));
         }
         Ok(entries)
+    }
+}
+
+/// The greatest id that is smaller.
+fn id_before(id: &str) -> String {
+    let (ms, last) = id.split_once('-').unwrap_or((id, "0"));
+    let number = |text: &str| text.parse::<u64>().unwrap_or_default();
+    match (number(ms), number(last)) {
+        (ms, 0) => format!("{}-{}", ms.saturating_sub(1), u64::MAX),
+        (ms, last) => format!("{ms}-{}", last - 1),
     }
 }
 

@@ -55,6 +55,24 @@ impl Writer {
         }
     }
 
+    /// Parks a record that persisters did not survive, and returns how many tickets it
+    /// acknowledged.
+    pub(super) async fn park(
+        &mut self,
+        accepted: &Accepted,
+        entry: Entry,
+        consumer: &Consumer,
+        pending: &mut Pending,
+    ) -> Result<usize, Away> {
+        let Ok(record) = &entry.record else {
+            return self.write(accepted, vec![entry], consumer, pending).await;
+        };
+        match consumer.seen_while(self.store.park(record)).await {
+            Ok(_) => Ok(self.acknowledge(accepted, &[entry], pending).await),
+            Err(error) => Err(self.away(&error)),
+        }
+    }
+
     /// Runs one transaction. An interrupted commit counts as failed: writing again changes nothing
     /// (I9).
     async fn commit(&mut self, entries: &[Entry], consumer: &Consumer) -> store::Result<()> {

@@ -1,5 +1,6 @@
 //! The only way to Redis: connections, keys, and what is known about the life of its data.
 
+pub mod deaths;
 pub mod depth;
 pub mod error;
 pub mod facts;

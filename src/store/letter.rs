@@ -33,10 +33,19 @@ impl<'a> NewLetter<'a> {
     /// A ticket that the database refuses. If it is so wrong that no record can have it, it has no
     /// ticket either: it can never become one again.
     pub(super) fn refused(ticket: NewTicket<'a>, error: &Error) -> Self {
+        Self::of_ticket(ticket, &error.class(), &error.to_string())
+    }
+
+    /// A ticket of a record that persisters did not survive.
+    pub(super) fn deadly(ticket: NewTicket<'a>) -> Self {
+        Self::of_ticket(ticket, "deadly", "each persister that wrote its record died")
+    }
+
+    fn of_ticket(ticket: NewTicket<'a>, class: &str, reason: &str) -> Self {
         let raw = ticket.record().encode();
         let is_whole = Record::decode(&raw).is_ok();
         let ticket = is_whole.then_some(ticket);
-        Self::new("", ticket, raw.into_bytes(), &error.class(), &error.to_string())
+        Self::new("", ticket, raw.into_bytes(), class, reason)
     }
 
     fn new(

@@ -24,12 +24,31 @@ pub(super) async fn persist_or_park<D: Dialect>(
     let tickets = batch::tickets_of(&records)?;
     let mut letters: Vec<NewLetter<'_>> = undecodable.iter().map(NewLetter::undecodable).collect();
     letters.extend(unfit.iter().map(NewLetter::unfit));
-    write_all(database, &records, &tickets, letters).await.map_err(|error| match error {
+    write_all(database, &records, &tickets, letters).await.map_err(outage)
+}
+
+/// Parks every ticket of a record, in one transaction.
+///
+/// # Errors
+/// Only outages.
+pub(super) async fn park<D: Dialect>(database: &D, record: &Record) -> Result<Persisted> {
+    if !batch::fits(record) {
+        return persist_or_park(database, std::slice::from_ref(record), &[]).await;
+    }
+    let records = std::slice::from_ref(record);
+    let tickets = batch::tickets_of(records)?;
+    let letters = tickets.iter().map(|ticket| NewLetter::deadly(*ticket)).collect();
+    write_all(database, records, &[], letters).await.map_err(outage)
+}
+
+/// A database that cannot store a dead letter is away.
+fn outage(error: Error) -> Error {
+    match error {
         Error::Data(_) | Error::Corrupt(_) => {
             Error::away(&format!("it stores no dead letter: {error}"))
         }
         error => error,
-    })
+    }
 }
 
 async fn write_all<'a, D: Dialect>(

@@ -27,6 +27,9 @@ pub trait Records: Send + Sync {
         records: &[Record],
         undecodable: &[Undecodable],
     ) -> Result<Persisted>;
+
+    /// Parks every ticket of a record that persisters did not survive (P5 step 4).
+    async fn park(&self, record: &Record) -> Result<Persisted>;
 }
 
 #[async_trait]
@@ -54,6 +57,10 @@ impl<D: Dialect> Records for D {
         let persisted = self.call(call).await?;
         self.last_commit().is_now();
         Ok(persisted)
+    }
+
+    async fn park(&self, record: &Record) -> Result<Persisted> {
+        self.call(|| parking::park(self, record)).await
     }
 }
 

@@ -4,6 +4,7 @@ mod acknowledged;
 mod bad_records;
 mod bounded;
 mod crash;
+mod deaths;
 mod first_look;
 mod foreign;
 mod lag;
