@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use firstcome::lua::take_over::{Args, take_over};
+use firstcome::persist::Step;
 use firstcome::redis::keys::GROUP;
 use firstcome::redis::stream::Reader;
 use redis::{Value, cmd};
@@ -11,7 +12,7 @@ use redis::{Value, cmd};
 use super::{BOUNDS, Ground, stream, summer, until_empty};
 use crate::support::eventually::eventually_holds;
 use crate::support::site::Dialect;
-use crate::support::store::execute;
+use crate::support::store::{accept, execute, refuse};
 
 /// A persister that takes over everything, reads the records after this id, and dies.
 async fn dies_with(ground: &Ground, name: &str, after: &str, count: usize) {
@@ -103,5 +104,21 @@ async fn one_death_isolates_nothing_and_reads_alone_are_no_deaths_i3() {
     assert_eq!(deliveries(&ground).await[&ids[0]], 6);
     let mut persister = ground.persister("second");
     until_empty(&ground, &mut persister).await;
+    ground.assert_rows(10).await;
+}
+
+#[tokio::test]
+async fn a_suspect_is_acquitted_when_only_the_database_was_away_i3() {
+    let ground = Ground::start(Dialect::Sqlite).await;
+    let ids = ten_records(&ground).await;
+    dies_with(&ground, "second", "0", 100).await;
+    let url = &ground.site.database_url;
+    refuse(url, "tickets", "user_id = 'u0'").await;
+    refuse(url, "dead_letters", "id <> ''").await;
+    let mut third = ground.persister("third");
+    eventually_holds("the try", async || third.step().await == Step::Waited).await;
+    assert_eq!(deliveries(&ground).await[&ids[0]], 2_000_000, "a death now would not count");
+    accept(url, "tickets").await;
+    until_empty(&ground, &mut third).await;
     ground.assert_rows(10).await;
 }
