@@ -57,9 +57,8 @@ impl Examination {
         // In a life of Redis that is not proven any coupon may be missing, and the readiness says
         // so.
         let is_known = context.redis.generation().proven().is_ok();
-        let (stuck, contested, lost) = tokio::join!(
+        let (stuck, lost) = tokio::join!(
             when(redis.is_ok(), in_time(until, "refused records", stuck_records(context))),
-            when(database.is_ok(), in_time(until, "contested tickets", contested(context))),
             when(
                 redis.is_ok() && database.is_ok() && is_known,
                 in_time(until, "lost keys and lost acts", lost_parts(context))
@@ -67,7 +66,7 @@ impl Examination {
         );
         let mut readiness = context.observer.readiness();
         let mut unseen = Vec::new();
-        for look in [stuck, contested, lost] {
+        for look in [stuck, lost] {
             match look {
                 Ok(found) => readiness.warnings.extend(found),
                 Err(sentence) => unseen.push(sentence),
@@ -79,10 +78,6 @@ impl Examination {
 
 async fn stuck_records(context: &Context) -> Look {
     Ok(context.observer.stuck_records().await)
-}
-
-async fn contested(context: &Context) -> Look {
-    context.observer.contested().await.map_err(|error| error.to_string())
 }
 
 /// Checks every coupon, as sweep and relay of a server do in turn, and writes nothing. What they

@@ -5,6 +5,7 @@
 mod audit;
 mod confirm;
 mod coupon;
+mod dead_letters;
 mod doctor;
 mod layout;
 mod output;
@@ -68,6 +69,9 @@ enum Verb {
     /// Change tickets
     #[command(subcommand)]
     Ticket(TicketVerb),
+    /// Look at tickets that the database refused, replay or drop them
+    #[command(subcommand)]
+    DeadLetters(dead_letters::Verb),
     /// Check the balance of a coupon, or of all; exit code 1 when one is wrong
     Audit(audit::Audit),
     /// Compare each ticket in Redis with its row, and recover with --apply; exit code 1 when they
@@ -205,6 +209,13 @@ async fn perform(cli: Cli) -> Result<(), Failure> {
             let done = context.preparer.restore(&received, Who::Cli).await;
             context.close().await;
             say(format_args!("{} is restored", done?))
+        }
+        Verb::DeadLetters(verb) => {
+            verb.confirm()?;
+            let context = context_of(settings).await?;
+            let done = dead_letters::perform(&context, verb).await;
+            context.close().await;
+            done
         }
         Verb::Reconcile(reconcile) => {
             let context = context_of(settings).await?;

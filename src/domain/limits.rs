@@ -100,10 +100,12 @@ pub const BATCH_MAX_TICKETS: usize = 8_192;
 pub const READ_FIRST_RECORDS: usize = 2;
 /// Records of one further read of the persister, over all shards: at most 36 MiB.
 pub const READ_MAX_RECORDS: usize = 512;
-/// Poison records that a persister remembers: about 10 MB.
-pub const POISON_MAX_RECORDS: usize = 100_000;
-/// Contested tickets that a persister remembers.
-pub const CONTESTED_MAX: usize = 1_000;
+/// A record that so many persisters did not survive is read and written alone.
+pub const SUSPECT_DEATHS: u64 = 2;
+/// A record that so many persisters did not survive is parked.
+pub const DEADLY_DEATHS: u64 = 3;
+/// Characters of a reason that a dead letter keeps.
+pub const REASON_MAX_CHARS: usize = 500;
 /// Returns of tickets that one act may carry.
 pub const RETURNS_PER_ACT: usize = 500;
 /// Cancelled tickets of one coupon that may wait for their act; beyond it the answer is

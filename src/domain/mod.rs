@@ -7,6 +7,7 @@ pub mod blame;
 pub mod code;
 pub mod coupon;
 pub mod coupon_body;
+pub mod dead_letter;
 pub mod doubt;
 pub mod epoch;
 pub mod generation;

@@ -40,7 +40,35 @@ pub struct Record {
 #[error("the record's `{0}` is missing or malformed")]
 pub struct Malformed(pub &'static str);
 
+/// An entry that cannot be decoded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{malformed}")]
+pub struct Undecodable {
+    /// Its id and its shard, as words of a sentence.
+    pub place: String,
+    /// The value of [`FIELD`]; of an entry with other fields all names and values, one per line.
+    pub raw: Vec<u8>,
+    pub malformed: Malformed,
+}
+
 impl Record {
+    /// The value of [`FIELD`] as `issue.lua` writes it.
+    pub fn encode(&self) -> String {
+        let Self { coupon_id, epoch, first_serial, issued_at, source, .. } = self;
+        let is_first = |(_, claim): &(UserId, Claim)| *claim == Claim::FIRST;
+        let claims: Vec<String> = match self.holders.iter().all(is_first) {
+            true => Vec::new(),
+            false => self.holders.iter().map(|(_, claim)| claim.number().to_string()).collect(),
+        };
+        let users: Vec<&str> = self.holders.iter().map(|(user, _)| user.as_str()).collect();
+        format!(
+            "{VERSION} {coupon_id} {epoch} {first_serial} {} {source}\n{}\n{}",
+            issued_at.0,
+            claims.join(","),
+            users.join("\n")
+        )
+    }
+
     /// Decodes the value of [`FIELD`] strictly (P5 step 2).
     ///
     /// # Errors
@@ -97,6 +125,9 @@ mod tests {
         assert_eq!((record.coupon_id.as_str(), record.first_serial), ("summer", Serial(7)));
         let holder = |user, claim| (UserId::parse(user).unwrap(), Claim::new(claim).unwrap());
         assert_eq!(record.holders, [holder("u1", 1), holder("u2", 2)]);
+        assert_eq!(record.encode(), GOOD);
+        let firsts = GOOD.replace("1,2", "");
+        assert_eq!(Record::decode(&firsts).unwrap().encode(), firsts);
     }
 
     #[test]

@@ -16,6 +16,13 @@ pub(super) struct RestockBody {
     pub(super) delta: i64,
 }
 
+/// Why a dead letter is dropped.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DropBody {
+    pub(super) reason: String,
+}
+
 /// An absent field stays as it is; `null` removes an optional field.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

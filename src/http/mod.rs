@@ -9,6 +9,7 @@ mod acts;
 mod bodies;
 mod connection;
 mod coupons;
+mod dead_letters;
 mod edge;
 mod errors_page;
 mod export;

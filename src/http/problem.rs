@@ -53,6 +53,9 @@ pub(super) enum Code {
     Superseded,
     Diverged,
     ActInProgress,
+    DeadLetterNotFound,
+    AlreadyDecided,
+    StillRefused,
     InProgress,
     DatabaseUnavailable,
     RedisUnavailable,
@@ -112,6 +115,9 @@ impl Code {
             Self::Superseded => ("superseded", 409, "Paused meanwhile", None),
             Self::Diverged => ("diverged", 409, "Database and Redis differ", None),
             Self::ActInProgress => ("act_in_progress", 409, "Another change in progress", Some(1)),
+            Self::DeadLetterNotFound => ("dead_letter_not_found", 404, "No such dead letter", None),
+            Self::AlreadyDecided => ("already_decided", 409, "Already decided", None),
+            Self::StillRefused => ("still_refused", 409, "Still refused", None),
             Self::InProgress => ("in_progress", 409, "Ticket in progress", Some(1)),
             Self::DatabaseUnavailable => {
                 ("database_unavailable", 503, "Database unavailable", Some(2))

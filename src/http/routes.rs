@@ -3,7 +3,9 @@
 use actix_web::http::Method;
 
 use super::route::Route;
-use super::{acts, coupons, errors_page, export, health, issue, page, pages, tickets};
+use super::{
+    acts, coupons, dead_letters, errors_page, export, health, issue, page, pages, tickets,
+};
 
 /// The paths of the public listener.
 pub(super) fn public() -> Vec<Route> {
@@ -30,6 +32,19 @@ pub(super) fn public() -> Vec<Route> {
 
 /// The paths of the admin listener.
 pub(super) fn admin() -> Vec<Route> {
+    let mut routes = coupons_and_tickets();
+    routes.extend(of_dead_letters());
+    routes.extend([
+        Route::at("/metrics").shows("for Prometheus", health::metrics),
+        Route::at("/healthz").shows("the process answers", health::healthz),
+        Route::at("/readyz").shows("whether it can serve, and why not", health::readyz),
+        Route::at("/docs/errors").shows("what each error means, and what to do", errors_page::show),
+        Route::at("/").shows("this page", pages::show),
+    ]);
+    routes
+}
+
+fn coupons_and_tickets() -> Vec<Route> {
     vec![
         Route::at("/admin/coupons").shows("all coupons, in pages", coupons::list).with(
             &[Method::POST],
@@ -86,10 +101,23 @@ pub(super) fn admin() -> Vec<Route> {
             "gives a lost ticket to its user again; the body is the ticket as the user got it",
             tickets::restore,
         ),
-        Route::at("/metrics").shows("for Prometheus", health::metrics),
-        Route::at("/healthz").shows("the process answers", health::healthz),
-        Route::at("/readyz").shows("whether it can serve, and why not", health::readyz),
-        Route::at("/docs/errors").shows("what each error means, and what to do", errors_page::show),
-        Route::at("/").shows("this page", pages::show),
+    ]
+}
+
+fn of_dead_letters() -> Vec<Route> {
+    vec![
+        Route::at("/admin/dead-letters")
+            .shows("tickets that the database refused; all=true: also decided", dead_letters::list),
+        Route::at("/admin/dead-letters/{letter_id}").shows("one of them", dead_letters::find),
+        Route::at("/admin/dead-letters/{letter_id}/replay").with(
+            &[Method::POST],
+            "inserts its tickets again",
+            dead_letters::replay,
+        ),
+        Route::at("/admin/dead-letters/{letter_id}/drop").with(
+            &[Method::POST],
+            r#"cancels its ticket and returns the stock: {"reason":"a test"}"#,
+            dead_letters::drop,
+        ),
     ]
 }

@@ -30,6 +30,9 @@ pub struct Args<'a> {
     pub gone: Duration,
     /// Records to take over at most, 0..=512.
     pub records_max: usize,
+    /// Whether the consumer has just started, so that its own pending records are those of a
+    /// process that died.
+    pub is_start: bool,
 }
 
 /// What the script replies.
@@ -51,7 +54,7 @@ pub async fn take_over(redis: &Redis, args: &Args<'_>) -> Result<Reply> {
     let mut call = SCRIPT.call(&[redis.keys().records(args.shard)]);
     call.arg(&args.accepted.replid).arg(GROUP).arg(args.consumer);
     call.arg(args.silent.as_millis() as u64).arg(args.gone.as_millis() as u64);
-    call.arg(args.records_max);
+    call.arg(args.records_max).arg(u8::from(args.is_start));
     let mut connection = redis.pooled().await?;
     let Value::Array(reply) = SCRIPT.run(&mut connection, &call).await? else {
         return Err(Error::Malformed("take_over"));

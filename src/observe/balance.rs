@@ -36,9 +36,9 @@ pub struct Audit {
     pub last_serial: u64,
     /// Tickets that have rows.
     pub persisted: u64,
-    /// Tickets that have no rows yet.
+    /// Tickets that have no rows yet and are no dead letters.
     pub backlog: u64,
-    /// Tickets that could not be written and were listed instead.
+    /// Parked tickets: undecided dead letters, which have no rows.
     pub dead_letters: u64,
     /// Tickets instead of which the row of another ticket exists.
     pub contested: u64,
@@ -116,20 +116,26 @@ impl Audit {
                 counts.last_serial, self.last_serial
             ));
         }
-        if counts.rows + counts.contested > self.issued {
+        if counts.issued() > self.issued {
             self.faults.push(format!(
-                "{} rows and {} contested, but only {} issued (I1)",
-                counts.rows, counts.contested, self.issued
+                "{} rows, {} contested and {} parked, but only {} issued (I1)",
+                counts.rows, counts.contested, counts.parked, self.issued
             ));
         }
         self.ok = self.faults.is_empty();
     }
 
     /// Adds what recoveries and persisters wrote down about the coupon.
-    pub(super) fn with(self, epochs: &[EpochStart], contested: u64) -> Self {
+    pub(super) fn with(self, epochs: &[EpochStart], contested: u64, dead_letters: u64) -> Self {
         let epoch =
             |start: &EpochStart| Epoch { epoch: start.epoch, first_serial: start.first_serial };
-        Self { epochs: epochs.iter().map(epoch).collect(), contested, ..self }
+        Self {
+            epochs: epochs.iter().map(epoch).collect(),
+            backlog: self.backlog.saturating_sub(dead_letters),
+            dead_letters,
+            contested,
+            ..self
+        }
     }
 
     /// Adds other faults.

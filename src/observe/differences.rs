@@ -114,7 +114,8 @@ pub(super) async fn differences(
     let compared = Compared { redis, store, id, replid: &replid };
     let mut serials = Serials::up_to(balance.last_serial);
     // The records first: a ticket that is no longer in a record then has a row.
-    let waiting = compared.waiting(balance.last_serial).await?;
+    let mut waiting = compared.waiting(balance.last_serial).await?;
+    compared.parked(&mut waiting).await?;
     compared.holders(&waiting, &mut serials, &mut found).await?;
     compared.rows(&mut serials, &mut found).await?;
     let start = store.last_epoch(id).await?.filter(|start| start.epoch == balance.epoch);
@@ -143,9 +144,9 @@ fn add_balance(balance: &Balance, found: &mut Found<'_>) {
 /// Redis does not have the coupon: all of its rows and all of its stock are missing there.
 async fn missing(store: &dyn Store, row: &Coupon, found: &mut Found<'_>) -> Result<(), Error> {
     let counts = store.counts(&row.definition.id).await?;
-    found.add(Kind::MissingInRedis, counts.rows, || "Redis does not have the coupon".to_owned());
-    let out = (counts.rows + counts.contested).saturating_sub(counts.cancelled);
-    let stock = row.definition.total.saturating_sub(out);
+    let held = counts.rows + counts.parked;
+    found.add(Kind::MissingInRedis, held, || "Redis does not have the coupon".to_owned());
+    let stock = row.definition.total.saturating_sub(counts.out());
     found.add(Kind::StockMismatch, stock, || "Redis does not have the coupon".to_owned());
     Ok(())
 }
@@ -175,6 +176,18 @@ impl Compared<'_> {
                 let first = record.first_serial.0;
                 (first..first + record.holders.len() as u64).for_each(|serial| waiting.see(serial));
             }
+        }
+    }
+
+    /// Adds the serials that are dead letters.
+    async fn parked(&self, waiting: &mut Serials) -> Result<(), Error> {
+        let mut after = String::new();
+        loop {
+            let page = self.store.parked_tickets(self.id, &after, PAGE_MAX_ROWS).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after.clone_from(&last.id);
+            let ids = page.iter().filter_map(|letter| letter.ticket_id.as_ref());
+            ids.for_each(|id| waiting.see(id.serial.0));
         }
     }
 

@@ -1,7 +1,6 @@
 //! What is true now: of one coupon, and of the whole service.
 
 mod balance;
-mod contested;
 mod differences;
 mod encryption;
 mod error;
@@ -13,6 +12,7 @@ mod rows;
 mod serials;
 mod state;
 mod stuck;
+mod undecided;
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use serde::Serialize;
 use crate::domain::coupon::{Coupon, CouponId, State};
 use crate::domain::limits::PAGE_DEFAULT_ROWS;
 use crate::redis::Redis;
-use crate::store::{self, Counts, Store};
+use crate::store::{Counts, Store};
 use crate::telemetry::health::Health;
 
 pub use balance::Audit;
@@ -100,8 +100,11 @@ impl Observer {
         let balance = balance(&self.redis, id).await?;
         let epochs = self.store.epochs(id, PAGE_DEFAULT_ROWS).await?;
         let contested = self.store.contested(id).await?;
-        let mut audit = Audit::of(id, &balance, before.persisted).with(&epochs, contested);
-        audit.add(Rows::around(&*self.store, before, &balance).await?.faults(&balance));
+        let persisted = before.persisted;
+        let rows = Rows::around(&*self.store, before, &balance).await?;
+        let audit = Audit::of(id, &balance, persisted);
+        let mut audit = audit.with(&epochs, contested, rows.parked);
+        audit.add(rows.faults(&balance));
         Ok(audit)
     }
 
@@ -121,8 +124,7 @@ impl Observer {
     pub async fn without_row_at_most(&self, id: &CouponId) -> Result<u64, Error> {
         let coupon = preloaded(&*self.store, id).await?;
         let counts = self.store.counts(id).await?;
-        let out = (counts.rows + counts.contested).saturating_sub(counts.cancelled);
-        Ok(coupon.definition.total.saturating_sub(out))
+        Ok(coupon.definition.total.saturating_sub(counts.out()))
     }
 
     /// Why this life of Redis is not proven; `None` when it is.
@@ -159,7 +161,7 @@ impl Observer {
         let balance = balance(&self.redis, id).await?;
         let epochs = self.store.epochs(id, PAGE_DEFAULT_ROWS).await?;
         let audit = Audit::of(id, &balance, coupon.persisted);
-        let mut audit = audit.with(&epochs, counts.contested);
+        let mut audit = audit.with(&epochs, counts.contested, counts.parked);
         audit.compare_rows(&counts);
         let rows = Rows::around(&*self.store, before, &balance).await?;
         audit.add(rows.faults(&balance));
@@ -188,14 +190,6 @@ impl Observer {
     /// of its parts. Waits for nobody.
     pub fn readiness(&self) -> Readiness {
         Readiness::of(self.health.told(), self.redis.generation().current())
-    }
-
-    /// A sentence about contested tickets, if there are any; counted coupon by coupon.
-    ///
-    /// # Errors
-    /// Those of any call to the database.
-    pub async fn contested(&self) -> store::Result<Option<String>> {
-        contested::sentence(&*self.store).await
     }
 
     /// A sentence about records that stay without rows, if there are any or if that cannot be

@@ -20,8 +20,6 @@ pub struct Bounds {
     pub take_over_every: Duration,
     /// A consumer that was silent for this long and has no entries is removed from the groups.
     pub gone_after: Duration,
-    /// How often a record that the database refuses is tried again, and logged.
-    pub refused_retry: Duration,
 }
 
 impl Default for Bounds {
@@ -33,7 +31,6 @@ impl Default for Bounds {
             take_over_idle: TAKE_OVER_IDLE,
             take_over_every: TAKE_OVER_EVERY,
             gone_after: CONSUMER_GONE,
-            refused_retry: Duration::from_secs(30),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Which persisters are alive. Each one shows that it is, and takes over the entries of a silent
 //! one (P5 step 1). Taking them from one that was only slow is harmless (I9).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
@@ -10,6 +10,7 @@ use crate::domain::coupon::Shard;
 use crate::domain::limits::READ_MAX_RECORDS;
 use crate::lua::retire;
 use crate::lua::take_over::{self, Args, Reply};
+use crate::redis::deaths::{self, Suspect};
 use crate::redis::generation::Accepted;
 use crate::redis::{self, Redis};
 
@@ -24,6 +25,10 @@ pub(super) struct Consumer {
     readable: Vec<Shard>,
     /// Shards whose streams cannot be read, and why; they delay no other shard.
     unreadable: BTreeMap<Shard, String>,
+    /// Whether no look at the shards was completed yet.
+    is_start: bool,
+    /// Own pending records that persisters did not survive; they are tried alone, before others.
+    suspects: VecDeque<Suspect>,
 }
 
 impl Consumer {
@@ -35,6 +40,8 @@ impl Consumer {
             look_at: Instant::now(),
             readable: Vec::new(),
             unreadable: BTreeMap::new(),
+            is_start: true,
+            suspects: VecDeque::new(),
         }
     }
 
@@ -43,9 +50,18 @@ impl Consumer {
         &self.readable
     }
 
-    /// Whether the stream of this shard exists and cannot be read.
-    pub(super) fn is_unreadable(&self, shard: Shard) -> bool {
-        self.unreadable.contains_key(&shard)
+    /// The next record to try alone.
+    pub(super) fn next_suspect(&mut self) -> Option<Suspect> {
+        self.suspects.pop_front()
+    }
+
+    /// Called when a suspect could not be written, because the database is away: this persister
+    /// survived it.
+    pub(super) async fn acquit(&self, suspect: &Suspect) {
+        if let Err(error) = deaths::acquit(&self.redis, suspect, &self.name).await {
+            // If this persister dies now, the record is blamed for it.
+            tracing::debug!(%error, record.id = %suspect.id, "not acquitted");
+        }
     }
 
     /// One sentence for each shard that cannot be read.
@@ -73,10 +89,15 @@ impl Consumer {
     pub(super) async fn look_around(&mut self, accepted: &Accepted) -> redis::Result<bool> {
         let mut readable = Vec::new();
         let (mut taken, mut has_more) = (0, false);
+        let mut suspects = VecDeque::new();
         for shard in Shard::all() {
             match self.attend(accepted, shard, READ_MAX_RECORDS).await {
                 Ok(Reply::Taken(records)) => {
                     taken += records;
+                    if records > 0 {
+                        let found = deaths::suspects(&self.redis, shard, &self.name).await?;
+                        suspects.extend(found);
+                    }
                     // The last pass left the pending entries of this shard unread.
                     let is_back = self.unreadable.remove(&shard).is_some();
                     has_more |= records > 0 || is_back;
@@ -94,10 +115,14 @@ impl Consumer {
             }
         }
         if taken > 0 {
-            tracing::info!(records = taken, "took over records of a silent persister");
+            tracing::info!(records = taken, "took over records of a persister that died");
         }
         // Only at the end: a look that is cut off is repeated.
         self.readable = readable;
+        self.is_start = false;
+        if taken > 0 {
+            self.suspects = suspects;
+        }
         self.look_at = Instant::now() + self.bounds.take_over_every;
         Ok(has_more)
     }
@@ -139,6 +164,7 @@ impl Consumer {
             silent: self.bounds.take_over_idle,
             gone: self.bounds.gone_after,
             records_max,
+            is_start: self.is_start && records_max > 0,
         };
         take_over::take_over(&self.redis, &args).await
     }

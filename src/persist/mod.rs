@@ -4,16 +4,16 @@
 
 mod bounds;
 mod consumer;
-mod contested;
 mod pace;
 mod pending;
-mod poison;
 mod write;
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use crate::domain::limits::DEADLY_DEATHS;
+use crate::redis::deaths::Suspect;
 use crate::redis::generation::Accepted;
 use crate::redis::stream::{Entry, Reader};
 use crate::redis::{self, Redis};
@@ -118,15 +118,13 @@ impl Persister {
 
     async fn step_with(&mut self, block: bool) -> Step {
         let step = self.try_step(block).await;
-        self.pending.poison.log();
         self.report();
         step
     }
 
     fn report(&self) {
         let mut warnings: Vec<String> = self.consumer.sentences().cloned().collect();
-        warnings.extend(self.pending.poison.sentence());
-        warnings.extend(self.writer.sentences());
+        warnings.extend(self.writer.sentence());
         self.health.report(Part::Persister, Report { reasons: Vec::new(), warnings });
     }
 
@@ -137,8 +135,19 @@ impl Persister {
             let _ = tokio::time::timeout(self.bounds.read_block, proven).await;
             return Step::Waited;
         };
-        let entries = match self.look_and_read(&accepted, block).await {
-            Ok(entries) => entries,
+        let tried = match self.look_around(&accepted).await {
+            Err(error) => Err(error),
+            Ok(()) => match self.consumer.next_suspect() {
+                Some(suspect) => self.try_alone(&accepted, &suspect).await,
+                None => match self.read(&accepted, block).await {
+                    Ok(entries) if entries.is_empty() => Ok(Step::Idle),
+                    Ok(entries) => Ok(self.write_all(&accepted, entries).await),
+                    Err(error) => Err(error),
+                },
+            },
+        };
+        match tried {
+            Ok(step) => step,
             Err(error) => {
                 tracing::warn!(%error, "the stream cannot be read");
                 if matches!(error, redis::Error::OtherGeneration) {
@@ -146,26 +155,43 @@ impl Persister {
                 }
                 self.consumer.look_soon();
                 self.pending.read_again();
-                return self.back_off().await;
+                self.back_off().await
             }
-        };
-        if entries.is_empty() {
-            return Step::Idle;
         }
-        self.write_all(&accepted, entries).await
     }
 
-    async fn look_and_read(
-        &mut self,
-        accepted: &Accepted,
-        block: bool,
-    ) -> redis::Result<Vec<Entry>> {
+    async fn look_around(&mut self, accepted: &Accepted) -> redis::Result<()> {
         if self.consumer.is_look_due() {
             if self.consumer.look_around(accepted).await? {
                 self.pending.read_again();
             }
-            self.pending.begin_due_pass(&self.consumer);
+            self.pending.begin_due_pass();
         }
+        Ok(())
+    }
+
+    /// Reads and writes a record that persisters did not survive, and no other with it: if this
+    /// one dies too, only this record is to blame. After that it is parked (P5 step 4).
+    async fn try_alone(&mut self, accepted: &Accepted, suspect: &Suspect) -> redis::Result<Step> {
+        let Some(entry) = self.pending.read_alone(accepted, suspect).await? else {
+            return Ok(Step::Persisted(0));
+        };
+        let Self { consumer, pending, writer, .. } = self;
+        let written = match suspect.deaths >= DEADLY_DEATHS {
+            true => writer.park(accepted, entry, consumer, pending).await,
+            false => writer.write(accepted, vec![entry], consumer, pending).await,
+        };
+        match written {
+            Ok(tickets) => Ok(Step::Persisted(tickets)),
+            Err(Away) => {
+                consumer.acquit(suspect).await;
+                pending.read_again();
+                Ok(self.back_off().await)
+            }
+        }
+    }
+
+    async fn read(&mut self, accepted: &Accepted, block: bool) -> redis::Result<Vec<Entry>> {
         if block && self.consumer.readable().is_empty() {
             tokio::time::sleep(self.bounds.take_over_every).await;
         }

@@ -3,10 +3,10 @@
 
 use super::bounds::Bounds;
 use super::consumer::Consumer;
-use super::poison::Poison;
 use crate::domain::coupon::Shard;
 use crate::domain::limits::{READ_FIRST_RECORDS, READ_MAX_RECORDS};
 use crate::redis;
+use crate::redis::deaths::Suspect;
 use crate::redis::generation::Accepted;
 use crate::redis::stream::{Entry, Reader};
 
@@ -25,10 +25,9 @@ pub(super) struct Pending {
     pending_after: Option<Ids>,
     /// The id in each shard after which the last read began.
     read_after: Ids,
-    /// Whether pending entries wait that are no poison: taken over, not acknowledged, or not
-    /// written. They are read again after the next look at the shards, so that they delay nobody.
+    /// Whether pending entries wait: taken over, not acknowledged, or not written. They are read
+    /// again after the next look at the shards, so that they delay nobody.
     is_pass_due: bool,
-    pub(super) poison: Poison,
 }
 
 impl Pending {
@@ -40,7 +39,6 @@ impl Pending {
             pending_after: Some(from_the_beginning()),
             read_after: from_the_beginning(),
             is_pass_due: false,
-            poison: Poison::new(bounds.refused_retry),
         }
     }
 
@@ -59,7 +57,7 @@ impl Pending {
         self.is_pass_due = true;
     }
 
-    /// Whether pending entries wait that are no poison.
+    /// Whether pending entries wait.
     pub(super) fn is_pass_due(&self) -> bool {
         self.is_pass_due
     }
@@ -71,9 +69,8 @@ impl Pending {
 
     /// Called after each look at the shards: begins a pass over the pending entries when one is
     /// due.
-    pub(super) fn begin_due_pass(&mut self, consumer: &Consumer) {
-        let is_due = self.is_pass_due || self.poison.is_due(|shard| consumer.is_unreadable(shard));
-        if self.pending_after.is_none() && is_due {
+    pub(super) fn begin_due_pass(&mut self) {
+        if self.pending_after.is_none() && self.is_pass_due {
             self.is_pass_due = false;
             self.begin_anew();
         }
@@ -89,19 +86,14 @@ impl Pending {
         block: bool,
     ) -> redis::Result<Vec<Entry>> {
         let shards = consumer.readable();
-        while let Some(after) = self.pending_after.clone() {
+        if let Some(after) = self.pending_after.clone() {
             let entries = self.gather(accepted, shards, &after, batch_tickets, false).await?;
-            if entries.is_empty() {
-                self.pending_after = None;
-                self.poison.forget_the_gone(|shard| consumer.is_unreadable(shard));
-                break;
+            if !entries.is_empty() {
+                self.pending_after = Some(advanced(after.clone(), &entries));
+                self.read_after = after;
+                return Ok(entries);
             }
-            self.pending_after = Some(advanced(after.clone(), &entries));
-            self.read_after = after;
-            let due = self.poison.due(entries);
-            if !due.is_empty() {
-                return Ok(due);
-            }
+            self.pending_after = None;
         }
         self.read_after = from_the_beginning();
         let new = vec![NEW.to_owned(); Shard::all().count()];
@@ -114,6 +106,18 @@ impl Pending {
             entries.extend(self.gather(accepted, shards, &new, batch_tickets, false).await?);
         }
         Ok(entries)
+    }
+
+    /// Reads a pending entry and no other; `None` when it is pending no more.
+    pub(super) async fn read_alone(
+        &mut self,
+        accepted: &Accepted,
+        suspect: &Suspect,
+    ) -> redis::Result<Option<Entry>> {
+        let before = id_before(&suspect.id);
+        let from = [(suspect.shard, before.as_str())];
+        let read = self.reader.read(accepted, &from, 1, false).await?;
+        Ok(read.into_iter().find(|entry| entry.id == suspect.id))
     }
 
     /// Reads a few entries of every shard, and then more of the shards that have more: as many as
@@ -154,6 +158,16 @@ impl Pending {
             count = (room / largest / shards.len()).clamp(1, most.max(1));
         }
         Ok(entries)
+    }
+}
+
+/// The greatest id that is smaller.
+fn id_before(id: &str) -> String {
+    let (ms, last) = id.split_once('-').unwrap_or((id, "0"));
+    let number = |text: &str| text.parse::<u64>().unwrap_or_default();
+    match (number(ms), number(last)) {
+        (ms, 0) => format!("{}-{}", ms.saturating_sub(1), u64::MAX),
+        (ms, last) => format!("{ms}-{}", last - 1),
     }
 }
 

@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::consumer::Consumer;
-use super::contested::Contested;
 use super::pending::Pending;
 use crate::domain::coupon::Shard;
-use crate::domain::record::Record;
+use crate::domain::record::{Record, Undecodable};
 use crate::lua::acknowledge::{self, Args, RECORDS_MAX, Reply};
 use crate::redis::Redis;
 use crate::redis::generation::Accepted;
@@ -24,7 +23,6 @@ pub(super) struct Writer {
     redis: Redis,
     store: Arc<dyn Store>,
     now_ms: fn() -> i64,
-    contested: Contested,
     /// Since when no transaction succeeded, and why the last one failed.
     away_since: Option<(Instant, String)>,
 }
@@ -32,19 +30,18 @@ pub(super) struct Writer {
 impl Writer {
     /// `now_ms` is the clock of the lag.
     pub(super) fn new(redis: Redis, store: Arc<dyn Store>, now_ms: fn() -> i64) -> Self {
-        Self { redis, store, now_ms, contested: Contested::default(), away_since: None }
+        Self { redis, store, now_ms, away_since: None }
     }
 
-    /// What an operator should know, one sentence each.
-    pub(super) fn sentences(&self) -> impl Iterator<Item = String> {
-        let away = self.away_since.as_ref().map(|(since, error)| {
+    /// What an operator should know.
+    pub(super) fn sentence(&self) -> Option<String> {
+        self.away_since.as_ref().map(|(since, error)| {
             format!("no row could be written for {} s: {error}", since.elapsed().as_secs())
-        });
-        self.contested.sentence().into_iter().chain(away)
+        })
     }
 
-    /// Persists a batch and returns how many tickets it acknowledged. If the database refuses the
-    /// batch, its records are tried one by one, so that a bad record delays no other.
+    /// Persists a batch and returns how many tickets it acknowledged. What can be no row is a dead
+    /// letter then, so it delays no other.
     pub(super) async fn write(
         &mut self,
         accepted: &Accepted,
@@ -52,43 +49,28 @@ impl Writer {
         consumer: &Consumer,
         pending: &mut Pending,
     ) -> Result<usize, Away> {
-        let mut good = Vec::with_capacity(batch.len());
-        for entry in batch {
-            match &entry.record {
-                Ok(_) => good.push(entry),
-                Err(malformed) => pending.poison.add(&entry, &malformed.to_string()),
-            }
-        }
-        if good.is_empty() {
-            return Ok(0);
-        }
-        match self.commit(&good, consumer).await {
-            Ok(()) => Ok(self.acknowledge(accepted, &good, pending).await),
-            Err(error) if error.is_away() => Err(self.away(&error)),
-            Err(error) => {
-                metrics::persist_failed("data");
-                tracing::debug!(%error, records = good.len(), "a batch is tried record by record");
-                self.write_one_by_one(accepted, good, consumer, pending).await
-            }
+        match self.commit(&batch, consumer).await {
+            Ok(()) => Ok(self.acknowledge(accepted, &batch, pending).await),
+            Err(error) => Err(self.away(&error)),
         }
     }
 
-    async fn write_one_by_one(
+    /// Parks a record that persisters did not survive, and returns how many tickets it
+    /// acknowledged.
+    pub(super) async fn park(
         &mut self,
         accepted: &Accepted,
-        entries: Vec<Entry>,
+        entry: Entry,
         consumer: &Consumer,
         pending: &mut Pending,
     ) -> Result<usize, Away> {
-        let mut persisted = 0;
-        for entry in entries {
-            match self.commit(std::slice::from_ref(&entry), consumer).await {
-                Ok(()) => persisted += self.acknowledge(accepted, &[entry], pending).await,
-                Err(error) if error.is_away() => return Err(self.away(&error)),
-                Err(error) => pending.poison.add(&entry, &error.to_string()),
-            }
+        let Ok(record) = &entry.record else {
+            return self.write(accepted, vec![entry], consumer, pending).await;
+        };
+        match consumer.seen_while(self.store.park(record)).await {
+            Ok(_) => Ok(self.acknowledge(accepted, &[entry], pending).await),
+            Err(error) => Err(self.away(&error)),
         }
-        Ok(persisted)
     }
 
     /// Runs one transaction. An interrupted commit counts as failed: writing again changes nothing
@@ -97,7 +79,10 @@ impl Writer {
         let records: Vec<Record> =
             entries.iter().filter_map(|entry| entry.record.as_ref().ok()).cloned().collect();
         let since = Instant::now();
-        let persisted = consumer.seen_while(self.store.persist(&records)).await?;
+        let undecodable: Vec<Undecodable> =
+            entries.iter().filter_map(|entry| entry.record.as_ref().err()).cloned().collect();
+        let written = self.store.persist_or_park(&records, &undecodable);
+        let persisted = consumer.seen_while(written).await?;
         let committed_at_ms = (self.now_ms)();
         self.away_since = None;
         metrics::persisted(entries.iter().map(Entry::tickets).sum(), since.elapsed());
@@ -109,9 +94,11 @@ impl Writer {
         if let Some(id) = persisted.contested.first() {
             let tickets = persisted.contested.len();
             tracing::error!(tickets, ticket.id = %id, "contested: other tickets have their rows");
-            self.contested.add(&persisted.contested);
         }
         metrics::contested(persisted.contested.len());
+        if !persisted.parked.is_empty() {
+            metrics::persist_failed("data");
+        }
         Ok(())
     }
 
@@ -142,9 +129,6 @@ impl Writer {
                     }
                 }
             }
-        }
-        for entry in entries {
-            pending.poison.remove(entry);
         }
         acknowledged
     }

@@ -4,6 +4,7 @@
 mod act;
 mod act_body;
 mod cancel;
+mod dead_letters;
 mod diverged;
 mod first;
 mod gathering;
@@ -29,6 +30,7 @@ use crate::telemetry::health::Health;
 use act::Acts;
 pub use act_body::{ActBody, ActPage};
 use cancel::Cancels;
+pub use dead_letters::{DeadLetterBody, DeadLetterPage, DeadLetters};
 pub use first::Stop;
 use first::Stops;
 pub use refusal::Refusal;
@@ -45,6 +47,8 @@ pub struct Preparer {
     acts: Acts,
     stops: Stops,
     cancels: Cancels,
+    /// Shows and decides dead letters.
+    pub dead_letters: DeadLetters,
 }
 
 impl Preparer {
@@ -55,14 +59,17 @@ impl Preparer {
         now: fn() -> UnixMs,
     ) -> Self {
         let acts = Acts::new(redis.clone(), store.clone(), now);
-        Self { store, keys, now, stops: Stops::new(&acts), cancels: Cancels::new(&acts), acts }
+        let (stops, cancels) = (Stops::new(&acts), Cancels::new(&acts));
+        let dead_letters = DeadLetters::new(&acts);
+        Self { store, keys, now, stops, cancels, dead_letters, acts }
     }
 
     /// Reports diverged coupons to this register.
     #[must_use]
     pub fn reporting_to(self, health: Health) -> Self {
         let acts = self.acts.reporting_to(health);
-        Self { stops: Stops::new(&acts), cancels: Cancels::new(&acts), acts, ..self }
+        let (stops, cancels) = (Stops::new(&acts), Cancels::new(&acts));
+        Self { stops, cancels, dead_letters: DeadLetters::new(&acts), acts, ..self }
     }
 
     /// Creates a draft.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::domain::act_refusal::ActRefusal;
+use crate::domain::dead_letter::Verdict;
 use crate::domain::doubt::Doubt;
 use crate::domain::limits::TOTAL_MAX;
 use crate::{redis, store};
@@ -20,6 +21,13 @@ pub enum Refusal {
     CouponNotFound,
     #[error("there is no such ticket")]
     TicketNotFound,
+    #[error("there is no such dead letter")]
+    DeadLetterNotFound,
+    #[error("the dead letter was {} before", _0.word())]
+    AlreadyDecided(Verdict),
+    /// A dead letter whose ticket cannot be a row: the reason.
+    #[error("it still cannot be a row: {0}")]
+    StillRefused(String),
     #[error("the ticket is not in the database yet")]
     InProgress,
     #[error("only a draft can be deleted")]

@@ -119,7 +119,7 @@ impl ProcessRow {
                 tickets <= BATCH_MAX_TICKETS
             });
             let batch: Vec<Record> = left.drain(..fits.count().max(1)).collect();
-            self.store.persist(&batch).await?;
+            self.store.persist_or_park(&batch, &[]).await?;
             if self.is_due() {
                 self.write(confirmed).await?;
             }

@@ -8,13 +8,15 @@ use super::plan::{Known, Told, plan};
 use super::union::Left;
 use crate::domain::act::{Act, Change};
 use crate::domain::coupon::{CouponId, Shard};
+use crate::domain::dead_letter::DeadLetter;
 use crate::domain::limits::PAGE_MAX_ROWS;
-use crate::domain::ticket::{Serial, Status, TicketId};
+use crate::domain::ticket::{Serial, Status, Ticket, TicketId};
 use crate::domain::time::UnixMs;
 use crate::domain::user::holder_field;
 use crate::lua::recover::Stopped;
 use crate::lua::refill::{self, refill};
 use crate::lua::reopen::{self, reopen};
+use crate::redis::generation::Accepted;
 use crate::redis::holders::HeldTicket;
 use crate::store::{Counts, TicketRow};
 
@@ -52,7 +54,8 @@ impl Refill<'_> {
         let acts = self.acts_of(id).await?;
         // After the acts: a ticket that is cancelled from now on is returned by a later act.
         let counts = self.left.store.counts(id).await?;
-        if (counts.rows, counts.cancelled) != (held.rows, held.cancelled) {
+        let is_same = |of: fn(&Counts) -> u64| of(&counts) == of(&held);
+        if !(is_same(|of| of.rows) && is_same(|of| of.cancelled) && is_same(|of| of.parked)) {
             return Err(Error::Moved);
         }
         let told = Told {
@@ -68,10 +71,10 @@ impl Refill<'_> {
             epoch: self.left.accepted.epoch,
             coupon_id: id,
             terms: &plan.terms,
-            held: counts.rows,
+            held: counts.rows + counts.parked,
             remaining: plan.start.stock,
             last_serial: Serial(plan.start.first_serial.0 - 1),
-            issued: counts.rows + counts.contested,
+            issued: counts.issued(),
             returned: counts.cancelled,
             act_no: plan.start.act_no,
             act_token: &plan.token,
@@ -106,23 +109,16 @@ impl Refill<'_> {
         Ok(row.is_some_and(|row| row.ticket.user_id.as_str() == user_id))
     }
 
-    /// Puts all rows into Redis as held tickets, and counts them, and those from this serial on;
-    /// `None` when the coupon is not in this recovery. The next page is read while Redis takes the
-    /// last one.
+    /// Puts all rows and parked tickets into Redis as held tickets, and counts them, and those from
+    /// this serial on; `None` when the coupon is not in this recovery. The next page of rows is
+    /// read while Redis takes the last one.
     async fn refill(&self, id: &CouponId, first: Serial) -> Result<Option<(Counts, u64)>> {
         let store = self.left.store;
         let (mut counts, mut of_epoch) = (Counts::default(), 0);
         let mut rows = store.tickets_of_coupon(id, Serial(0), PAGE_MAX_ROWS).await?;
         loop {
-            self.left.lease.keep().await?;
-            let page: Vec<_> = rows.iter().map(held_of).collect();
-            let args = refill::Args {
-                replid: &self.left.accepted.replid,
-                epoch: self.left.accepted.epoch,
-                coupon_id: id,
-                is_first: counts.rows == 0,
-                page: &page,
-            };
+            let page: Vec<_> = rows.iter().map(held_of_row).collect();
+            let is_first = counts.rows == 0;
             let cancelled = rows.iter().filter(|row| row.status == Status::Cancelled).count();
             counts.rows += rows.len() as u64;
             of_epoch += rows.iter().filter(|row| row.ticket.serial >= first).count() as u64;
@@ -130,23 +126,49 @@ impl Refill<'_> {
             counts.last_serial = rows.last().map_or(counts.last_serial, |row| row.ticket.serial.0);
             let after = Serial(counts.last_serial);
             let (refilled, next) = tokio::join!(
-                refill(self.left.redis, &args),
+                self.put(id, is_first, &page),
                 store.tickets_of_coupon(id, after, PAGE_MAX_ROWS),
             );
-            match refilled? {
-                refill::Reply::Refilled => {}
-                refill::Reply::Fenced => return Ok(None),
-                refill::Reply::OtherGeneration => {
-                    return Err(crate::redis::Error::OtherGeneration.into());
-                }
+            if !refilled? {
+                return Ok(None);
             }
             rows = next?;
             if rows.is_empty() {
-                return Ok(Some((counts, of_epoch)));
+                break;
             }
             if counts.rows % TOLD_EVERY_TICKETS == 0 {
                 tracing::info!(coupon.id = %id, tickets = counts.rows, "being recovered");
             }
+        }
+        let mut after = String::new();
+        loop {
+            let letters = store.parked_tickets(id, &after, PAGE_MAX_ROWS).await?;
+            let Some(last) = letters.last() else { return Ok(Some((counts, of_epoch))) };
+            after.clone_from(&last.id);
+            let tickets: Vec<Ticket> = letters.iter().filter_map(DeadLetter::ticket).collect();
+            counts.parked += tickets.len() as u64;
+            of_epoch += tickets.iter().filter(|ticket| ticket.serial >= first).count() as u64;
+            let page: Vec<_> = tickets.iter().map(|ticket| held_of(ticket, false)).collect();
+            if !self.put(id, false, &page).await? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Puts a page of held tickets into Redis; false when the coupon is not in this recovery.
+    async fn put(
+        &self,
+        coupon_id: &CouponId,
+        is_first: bool,
+        page: &[(String, String)],
+    ) -> Result<bool> {
+        self.left.lease.keep().await?;
+        let Accepted { replid, epoch, .. } = self.left.accepted;
+        let args = refill::Args { replid, epoch: *epoch, coupon_id, is_first, page };
+        match refill(self.left.redis, &args).await? {
+            refill::Reply::Refilled => Ok(true),
+            refill::Reply::Fenced => Ok(false),
+            refill::Reply::OtherGeneration => Err(crate::redis::Error::OtherGeneration.into()),
         }
     }
 
@@ -164,13 +186,16 @@ impl Refill<'_> {
     }
 }
 
-fn held_of(row: &TicketRow) -> (String, String) {
-    let ticket = &row.ticket;
+fn held_of_row(row: &TicketRow) -> (String, String) {
+    held_of(&row.ticket, row.status == Status::Cancelled)
+}
+
+fn held_of(ticket: &Ticket, is_cancelled: bool) -> (String, String) {
     let held = HeldTicket {
         serial: ticket.serial,
         issued_at: ticket.issued_at,
         epoch: ticket.epoch,
-        is_cancelled: row.status == Status::Cancelled,
+        is_cancelled,
     };
     (holder_field(&ticket.user_id, ticket.claim), held.to_string())
 }

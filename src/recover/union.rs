@@ -27,7 +27,8 @@ pub(super) struct Left<'a> {
 }
 
 impl Left<'_> {
-    /// Writes the records of a shard as rows; a persister does the same, and comparing is harmless.
+    /// Writes the records of a shard as rows or dead letters; a persister does the same, and
+    /// comparing is harmless.
     /// Records that come meanwhile are of coupons that are not recovered.
     pub(super) async fn drain(&self, shard: Shard) -> Result<()> {
         let mut after = "-".to_owned();
@@ -44,18 +45,14 @@ impl Left<'_> {
             let Some(last) = entries.last() else { return Ok(()) };
             after.clone_from(&last.id);
             let is_last = entries.len() < RECORDS_MAX;
-            let mut records: Vec<Record> = Vec::new();
+            let (mut records, mut undecodable) = (Vec::new(), Vec::new());
             for entry in entries {
                 match entry.record {
                     Ok(record) => records.push(record),
-                    // The persister reports it too, and it stays in the stream.
-                    Err(error) => {
-                        let (id, shard) = (entry.id, shard.number());
-                        tracing::error!(record.id = %id, shard, %error, "not recovered");
-                    }
+                    Err(one) => undecodable.push(one),
                 }
             }
-            self.store.persist(&records).await?;
+            self.store.persist_or_park(&records, &undecodable).await?;
             if is_last {
                 return Ok(());
             }
@@ -72,7 +69,8 @@ impl Left<'_> {
             let held: Vec<Record> =
                 page.iter().filter_map(|(field, value)| record_of(id, field, value)).collect();
             for records in held.chunks(PAGE_MAX_ROWS as usize) {
-                self.store.persist(&self.without_row(id, records).await?).await?;
+                let lacking = self.without_row(id, records).await?;
+                self.store.persist_or_park(&lacking, &[]).await?;
             }
             if next == 0 {
                 return Ok(());

@@ -1,6 +1,7 @@
 //! The only way to Redis: connections, keys, and what is known about the life of its data.
 
 pub(crate) mod append_only;
+pub mod deaths;
 pub mod depth;
 pub mod error;
 pub mod facts;

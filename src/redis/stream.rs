@@ -10,15 +10,14 @@ use super::generation::{Accepted, is_master_of};
 use super::keys::GROUP;
 use super::{Error, Redis, Result, text};
 use crate::domain::coupon::Shard;
-use crate::domain::record::{FIELD, Malformed, Record};
+use crate::domain::record::{FIELD, Malformed, Record, Undecodable};
 
 /// An entry of a shard's stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     pub shard: Shard,
     pub id: String,
-    /// The record, or the part that cannot be decoded.
-    pub record: std::result::Result<Record, Malformed>,
+    pub record: std::result::Result<Record, Undecodable>,
 }
 
 impl Entry {
@@ -158,8 +157,7 @@ fn entries_in(rows: &Value, shard: Shard) -> Result<Vec<Entry>> {
     for row in rows {
         let Value::Array(row) = row else { return Err(malformed()) };
         let [id, fields] = row.as_slice() else { return Err(malformed()) };
-        let id = text(id).ok_or_else(malformed)?.to_owned();
-        entries.push(Entry { shard, id, record: record_of(fields) });
+        entries.push(entry(shard, text(id).ok_or_else(malformed)?, fields));
     }
     Ok(entries)
 }
@@ -173,7 +171,29 @@ pub(super) fn entry_of(shard: Shard, id: &str, rows: &Value) -> Entry {
         },
         _ => None,
     };
-    Entry { shard, id: id.to_owned(), record: record_of(fields.unwrap_or(&Value::Nil)) }
+    entry(shard, id, fields.unwrap_or(&Value::Nil))
+}
+
+fn entry(shard: Shard, id: &str, fields: &Value) -> Entry {
+    let record = record_of(fields).map_err(|malformed| Undecodable {
+        place: format!("{id} of shard {}", shard.number()),
+        raw: raw(fields),
+        malformed,
+    });
+    Entry { shard, id: id.to_owned(), record }
+}
+
+/// The bytes of an entry that cannot be decoded.
+fn raw(fields: &Value) -> Vec<u8> {
+    let Value::Array(fields) = fields else { return Vec::new() };
+    let bytes = |value: &Value| match value {
+        Value::BulkString(bytes) => bytes.clone(),
+        other => text(other).unwrap_or_default().as_bytes().to_vec(),
+    };
+    match fields.as_slice() {
+        [name, tickets] if text(name) == Some(FIELD) => bytes(tickets),
+        others => others.iter().map(bytes).collect::<Vec<_>>().join(&b'\n'),
+    }
 }
 
 /// An entry that was deleted while it was pending has no fields: it is malformed, as is an entry

@@ -1,5 +1,5 @@
-//! Records that a persister read long ago and that still have no rows, usually because they are
-//! poison.
+//! Records that a persister read long ago and that still have no rows, usually because the
+//! database is away.
 
 use std::time::Duration;
 

@@ -235,11 +235,26 @@ async fn cancel_tickets<D: Dialect>(
     at: UnixMs,
 ) -> Result<Cancelled> {
     let mut transaction = database.begin().await?;
-    let coupon = coupons::lock::<D>(&mut transaction, id).await?;
+    let cancelled = cancel_in::<D>(&mut transaction, id, serials, who, at).await?;
+    if matches!(cancelled, Cancelled::Done { act: Some(_), .. }) {
+        transaction.commit().await?;
+    }
+    Ok(cancelled)
+}
+
+/// Cancels tickets within a transaction.
+pub(super) async fn cancel_in<D: Dialect>(
+    transaction: &mut Transaction<D>,
+    id: &CouponId,
+    serials: &[Serial],
+    who: Who,
+    at: UnixMs,
+) -> Result<Cancelled> {
+    let coupon = coupons::lock::<D>(transaction, id).await?;
     let Some(coupon) = coupon.filter(|coupon| coupon.state != State::Draft) else {
         return Ok(Cancelled::Done { act: None, unknown: serials.to_vec() });
     };
-    let rows = tickets::find_all::<D>(&mut transaction, id, serials).await?;
+    let rows = tickets::find_all::<D>(transaction, id, serials).await?;
     let unknown = decide::without_row(serials, &rows);
     let returns = decide::returns(&rows);
     if returns.is_empty() {
@@ -254,14 +269,13 @@ async fn cancel_tickets<D: Dialect>(
         who,
         at,
     };
-    let acts = acts_that_decide::<D>(&mut transaction, &new).await?;
+    let acts = acts_that_decide::<D>(transaction, &new).await?;
     match decide::refusal(&new, &coupon, acts)? {
         None => {}
         Some(Intended::Busy(act)) => return Ok(Cancelled::Busy(act)),
         Some(_) => return Err(Error::Corrupt("act")),
     }
-    tickets::cancel::<D>(&mut transaction, id, &cancelled, at).await?;
-    let act = insert::<D>(&mut transaction, &new, &coupon).await?;
-    transaction.commit().await?;
+    tickets::cancel::<D>(transaction, id, &cancelled, at).await?;
+    let act = insert::<D>(transaction, &new, &coupon).await?;
     Ok(Cancelled::Done { act: Some(act), unknown })
 }

@@ -7,7 +7,8 @@ use super::rows::{StoredTicket, stored};
 use crate::domain::coupon::CouponId;
 use crate::domain::record::Record;
 use crate::domain::ticket::{Serial, TicketId};
-use crate::domain::user::UserId;
+use crate::domain::time::UnixMs;
+use crate::domain::user::{Claim, UserId};
 
 /// What one transaction of the persister did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub struct Persisted {
     pub replayed: u64,
     /// Tickets that conflict with a different row; they are listed in `contested` now.
     pub contested: Vec<TicketId>,
+    /// The ids of the dead letters that were written, or were there before.
+    pub parked: Vec<String>,
 }
 
 /// A ticket that should become a row. The order of the fields is the order of the rows: all
@@ -34,6 +37,23 @@ pub(super) struct NewTicket<'a> {
 }
 
 impl NewTicket<'_> {
+    /// A record of this ticket alone.
+    pub(super) fn record(&self) -> Record {
+        Record {
+            coupon_id: self.coupon_id.clone(),
+            epoch: self.epoch.unsigned_abs(),
+            first_serial: Serial(self.serial.unsigned_abs()),
+            issued_at: UnixMs(self.issued_at_ms),
+            source: self.source.to_owned(),
+            holders: u8::try_from(self.claim)
+                .ok()
+                .and_then(Claim::new)
+                .map(|claim| (self.user_id.clone(), claim))
+                .into_iter()
+                .collect(),
+        }
+    }
+
     fn id(&self) -> TicketId {
         TicketId { coupon_id: self.coupon_id.clone(), serial: Serial(self.serial.unsigned_abs()) }
     }
@@ -88,6 +108,11 @@ pub(super) fn tickets_of(records: &[Record]) -> Result<Vec<NewTicket<'_>>> {
     Ok(tickets)
 }
 
+/// Whether the numbers of a record fit the columns of its tickets.
+pub(super) fn fits(record: &Record) -> bool {
+    i32::try_from(record.epoch).is_ok() && i64::try_from(record.first_serial.0).is_ok()
+}
+
 /// Compares tickets with the rows that have their keys. Returns those that conflict with a
 /// different row, and those whose key has no row: these conflict with a row of the same (user,
 /// coupon, claim).
@@ -118,5 +143,5 @@ pub(super) fn account(records: &[Record], inserted: i64, contested: &[Contested<
     let inserted = inserted.unsigned_abs();
     let contested: Vec<_> = contested.iter().map(|one| one.ticket.id()).collect();
     let replayed = (came as u64).saturating_sub(inserted + contested.len() as u64);
-    Persisted { inserted, replayed, contested }
+    Persisted { inserted, replayed, contested, parked: Vec::new() }
 }

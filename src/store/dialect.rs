@@ -10,6 +10,7 @@ use sqlx::{AssertSqlSafe, Database, FromRow, SqlSafeStr as _, SqlStr};
 use super::batch::{Contested, NewTicket};
 use super::error::{Error, Result};
 use super::last_commit::LastCommit;
+use super::letter::NewLetter;
 use super::rows::StoredTicket;
 use crate::domain::record::Record;
 
@@ -139,6 +140,12 @@ pub(super) trait Dialect: Bulk {
     /// [`Dialect::call`].
     fn begin(&self) -> impl Future<Output = Result<Transaction<Self>>> + Send;
 
+    /// Like [`Dialect::begin`], but every constraint is checked by the statement that breaks it,
+    /// not only at the commit.
+    fn begin_checking(&self) -> impl Future<Output = Result<Transaction<Self>>> + Send {
+        self.begin()
+    }
+
     /// Like [`Dialect::begin`], but fails on a server that answers and accepts no rows at all.
     fn begin_rehearsal(&self) -> impl Future<Output = Result<Transaction<Self>>> + Send {
         self.begin()
@@ -208,6 +215,12 @@ pub(super) trait Bulk: Send + Sync + 'static {
     fn insert_contested(
         transaction: &mut Transaction<Self>,
         contested: &[Contested<'_>],
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Inserts the dead letters that are not there yet, all with the present time.
+    fn insert_letters(
+        transaction: &mut Transaction<Self>,
+        letters: &[NewLetter<'_>],
     ) -> impl Future<Output = Result<()>> + Send;
 
     /// Adds to `persisted` of these coupons. Locks them in the order of their ids, so that no

@@ -51,6 +51,16 @@ impl Error {
         }
     }
 
+    /// The code of a refused value: the SQL state, or SQLite's; `corrupt` for a malformed row.
+    pub(super) fn class(&self) -> String {
+        let refusal = match self {
+            Self::Data(sqlx::Error::Database(refusal)) => refusal.code(),
+            Self::Data(_) => return "unfit".to_owned(),
+            _ => None,
+        };
+        refusal.map_or_else(|| "corrupt".to_owned(), Into::into)
+    }
+
     /// Unavailable for a reason that no driver reports.
     pub(super) fn away(sentence: &str) -> Self {
         Self::Unavailable(sqlx::Error::Io(std::io::Error::other(sentence.to_owned())))

@@ -8,14 +8,20 @@
 mod acts;
 mod batch;
 mod coupons;
+mod dead_letters;
 mod decide;
+mod deciding;
 mod dialect;
 mod error;
 mod generations;
 mod health;
+mod inserting;
 mod installation;
 mod last_commit;
+mod letter;
+mod letter_row;
 mod open;
+mod parking;
 mod pool;
 mod postgres;
 mod processes;
@@ -31,7 +37,9 @@ mod tickets;
 pub use acts::Acts;
 pub use batch::Persisted;
 pub use coupons::Coupons;
+pub use dead_letters::DeadLetters;
 pub use decide::{Cancelled, Intended, after};
+pub use deciding::{Decided, Decisions};
 pub use error::{Error, Result};
 pub use generations::Generations;
 pub use health::Health;
@@ -47,11 +55,11 @@ pub use tickets::{Counts, Tickets, UserCursor};
 /// What the rest of the program needs from a database. Every method is one transaction or one
 /// statement with a time-out; lists are bounded by their `limit_rows`.
 pub trait Store:
-    Coupons + Acts + Tickets + Generations + Installation + Records + Recoveries + Health
+    Coupons + Decisions + Tickets + Generations + Installation + Records + Recoveries + Health
 {
 }
 
 impl<S> Store for S where
-    S: Coupons + Acts + Tickets + Generations + Installation + Records + Recoveries + Health
+    S: Coupons + Decisions + Tickets + Generations + Installation + Records + Recoveries + Health
 {
 }

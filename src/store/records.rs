@@ -1,13 +1,13 @@
-//! The persister's transaction (P5): what it writes, in which order, and the comparison when not
-//! all of it is inserted.
+//! The persister's transaction (P5): what it writes, and in which order.
 
 use async_trait::async_trait;
 
-use super::batch::{self, Contested, NewTicket, Persisted};
+use super::batch::{self, Persisted};
 use super::dialect::{Dialect, Transaction};
-use super::error::{Error, Result};
-use super::rows::stored;
-use crate::domain::record::Record;
+use super::error::Result;
+use super::inserting::insert_and_compare;
+use super::parking;
+use crate::domain::record::{Record, Undecodable};
 
 /// What the persister writes.
 #[async_trait]
@@ -18,6 +18,18 @@ pub trait Records: Send + Sync {
     /// ticket contested, in the same transaction (I3, I9; P5 step 3). When it returns, they are
     /// committed.
     async fn persist(&self, records: &[Record]) -> Result<Persisted>;
+
+    /// Like [`Records::persist`], but what cannot be written becomes dead letters in the same
+    /// transaction: each ticket that the database refuses, and each record that cannot be decoded
+    /// as a whole (P5 step 4). Fails only when the database is away, or stores no dead letter.
+    async fn persist_or_park(
+        &self,
+        records: &[Record],
+        undecodable: &[Undecodable],
+    ) -> Result<Persisted>;
+
+    /// Parks every ticket of a record that persisters did not survive (P5 step 4).
+    async fn park(&self, record: &Record) -> Result<Persisted>;
 }
 
 #[async_trait]
@@ -27,41 +39,52 @@ impl<D: Dialect> Records for D {
         self.last_commit().is_now();
         Ok(persisted)
     }
+
+    async fn persist_or_park(
+        &self,
+        records: &[Record],
+        undecodable: &[Undecodable],
+    ) -> Result<Persisted> {
+        if undecodable.is_empty() {
+            match self.persist(records).await {
+                Err(error) if !error.is_away() => {
+                    tracing::debug!(%error, records = records.len(), "a batch is bisected");
+                }
+                done => return done,
+            }
+        }
+        let call = || parking::persist_or_park(self, records, undecodable);
+        let persisted = self.call(call).await?;
+        self.last_commit().is_now();
+        Ok(persisted)
+    }
+
+    async fn park(&self, record: &Record) -> Result<Persisted> {
+        self.call(|| parking::park(self, record)).await
+    }
 }
 
 async fn persist<D: Dialect>(database: &D, records: &[Record]) -> Result<Persisted> {
     if records.is_empty() {
         return Ok(Persisted::default());
     }
-    let tickets = batch::tickets_of(records)?;
     let mut transaction = database.begin().await?;
-    let grown = D::insert_tickets(&mut transaction, &tickets).await?;
-    D::insert_records(&mut transaction, records).await?;
-    let inserted: i64 = grown.iter().map(|(_, n)| n).sum();
-    let contested = if inserted < stored(tickets.len())? {
-        contested_of::<D>(&mut transaction, &tickets).await?
-    } else {
-        Vec::new()
-    };
-    D::insert_contested(&mut transaction, &contested).await?;
-    // Last, because all persisters need these few rows.
-    D::grow_persisted(&mut transaction, &grown).await?;
+    let persisted = write_in::<D>(&mut transaction, records).await?;
     transaction.commit().await?;
-    Ok(batch::account(records, inserted, &contested))
+    Ok(persisted)
 }
 
-/// The tickets that conflict with a different row (I9); the others are replays.
-async fn contested_of<'a, D: Dialect>(
+/// Writes records within a transaction.
+pub(super) async fn write_in<D: Dialect>(
     transaction: &mut Transaction<D>,
-    tickets: &[NewTicket<'a>],
-) -> Result<Vec<Contested<'a>>> {
-    let rows = D::rows_by_key(transaction, tickets).await?;
-    let (mut contested, without_row) = batch::compare_by_key(tickets, &rows);
-    let met = D::claims_taken(transaction, &without_row).await?;
-    if met < stored(without_row.len())? {
-        return Err(Error::Corrupt("ticket: it met no row and became none"));
-    }
-    let taken = |ticket| Contested { ticket, reason: "claim_taken" };
-    contested.extend(without_row.into_iter().map(taken));
-    Ok(contested)
+    records: &[Record],
+) -> Result<Persisted> {
+    let tickets = batch::tickets_of(records)?;
+    let (grown, contested) = insert_and_compare::<D>(transaction, &tickets).await?;
+    D::insert_records(transaction, records).await?;
+    D::insert_contested(transaction, &contested).await?;
+    // Last, because all persisters need these few rows.
+    D::grow_persisted(transaction, &grown).await?;
+    let inserted = grown.iter().map(|(_, rows)| rows).sum();
+    Ok(batch::account(records, inserted, &contested))
 }

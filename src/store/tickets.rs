@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 
+use super::dead_letters::DeadLetters;
 use super::dialect::{Dialect, Statement, Transaction, only};
 use super::error::{Error, Result};
 use super::rows::{StoredTicket, TicketRow, all, natural, stored};
@@ -17,9 +18,23 @@ use crate::domain::user::{Claim, UserId};
 pub struct Counts {
     pub rows: u64,
     pub cancelled: u64,
-    /// The greatest serial, 0 without rows.
+    /// The greatest serial, also of a parked ticket; 0 without tickets.
     pub last_serial: u64,
     pub contested: u64,
+    /// Tickets that are parked: undecided dead letters without a row.
+    pub parked: u64,
+}
+
+impl Counts {
+    /// Tickets that were issued, as far as the database knows.
+    pub fn issued(&self) -> u64 {
+        self.rows + self.contested + self.parked
+    }
+
+    /// Tickets whose stock was not returned; it is never given again (I1).
+    pub fn out(&self) -> u64 {
+        self.issued().saturating_sub(self.cancelled)
+    }
 }
 
 /// Where the next page of a user's tickets begins: after this coupon and claim.
@@ -31,7 +46,7 @@ pub struct UserCursor {
 
 /// The rows of tickets, as they are read.
 #[async_trait]
-pub trait Tickets: Send + Sync {
+pub trait Tickets: DeadLetters {
     async fn find_ticket(&self, id: &TicketId) -> Result<Option<TicketRow>>;
 
     /// A user's rows in the order of (coupon, claim), after the cursor.
@@ -58,9 +73,9 @@ pub trait Tickets: Send + Sync {
         serials: &[Serial],
     ) -> Result<Vec<TicketRow>>;
 
-    /// Coupons that Redis must have, with the greatest serial of their rows, in the order of their
-    /// ids after this one (P2 step 6): no drafts, and none without a row whose preload is only
-    /// intended.
+    /// Coupons that Redis must have, with the greatest serial of their rows and dead letters, in
+    /// the order of their ids after this one (P2 step 6): no drafts, and none without a row whose
+    /// preload is only intended.
     async fn last_serials(
         &self,
         after: Option<&CouponId>,
@@ -99,6 +114,9 @@ pub trait Tickets: Send + Sync {
                 }
             }
             counts.contested = self.contested(coupon_id).await?;
+            let (parked, last) = self.count_parked(coupon_id).await?;
+            counts.parked = parked;
+            counts.last_serial = counts.last_serial.max(last.0);
             Ok(counts)
         };
         tokio::time::timeout(COUNT_WAIT, counted).await.unwrap_or_else(|_| Err(Error::late()))
@@ -167,14 +185,18 @@ impl<D: Dialect> Tickets for D {
         after: Option<&CouponId>,
         limit_rows: u32,
     ) -> Result<Vec<(CouponId, Serial)>> {
-        let statement = Statement::new(
-            "SELECT id, COALESCE((SELECT MAX(serial) FROM tickets WHERE coupon_id = id), 0)
+        let greatest = D::GREATEST;
+        let statement = Statement::new(format!(
+            "SELECT id, {greatest}(
+                 COALESCE((SELECT MAX(serial) FROM tickets WHERE coupon_id = coupons.id), 0),
+                 COALESCE((SELECT MAX(serial) FROM dead_letters
+                     WHERE coupon_id = coupons.id), 0))
              FROM coupons WHERE state <> 'draft' AND id > $1
                  AND (EXISTS (SELECT 1 FROM tickets WHERE coupon_id = id)
                      OR NOT EXISTS (SELECT 1 FROM acts
                          WHERE coupon_id = id AND act_no = 1 AND state = 'intended'))
-             ORDER BY id LIMIT $2",
-        )
+             ORDER BY id LIMIT $2"
+        ))
         .bind(after.map_or("", CouponId::as_str))
         .bind(i64::from(limit_rows));
         let pair = |(id, serial): (String, i64)| {
@@ -204,7 +226,7 @@ impl<D: Dialect> Tickets for D {
             rows: natural(rows, "count")?,
             cancelled: natural(cancelled, "count")?,
             last_serial: natural(last_serial, "serial")?,
-            contested: 0,
+            ..Counts::default()
         })
     }
 

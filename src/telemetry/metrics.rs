@@ -34,8 +34,8 @@ const PERSIST: &str = "firstcome_persist_seconds";
 const PERSIST_FAILURES: &str = "firstcome_persist_failures_total";
 /// Tickets that conflict with a different ticket: same serial, or same user and claim.
 const PERSIST_CONTESTED: &str = "firstcome_persist_contested_total";
-/// Poison records: the database or the decoder refuses them, and they stay pending.
-const PERSIST_POISON: &str = "firstcome_persist_poison_records";
+/// Dead letters that nobody has decided.
+const DEAD_LETTERS: &str = "firstcome_dead_letters";
 /// Records in all streams.
 const STREAM_ENTRIES: &str = "firstcome_stream_entries";
 /// Records that a persister has read and not acknowledged.
@@ -100,7 +100,7 @@ fn describe() {
     describe_histogram!(PERSIST, Unit::Seconds, "Duration of one transaction of the persister.");
     describe_counter!(PERSIST_FAILURES, "Failed transactions of the persister, by reason.");
     describe_counter!(PERSIST_CONTESTED, "Tickets that conflict with a different ticket.");
-    describe_gauge!(PERSIST_POISON, "Records that stay pending because they are refused.");
+    describe_gauge!(DEAD_LETTERS, "Dead letters that nobody has replayed or dropped.");
     describe_gauge!(STREAM_ENTRIES, "Records in the streams of all shards.");
     describe_gauge!(STREAM_PENDING, "Records that a persister has read and not acknowledged.");
     describe_gauge!(STREAM_UNPERSISTED, "Tickets that wait for the database.");
@@ -207,9 +207,9 @@ pub fn idle_closed(connections: usize) {
     counter!(HTTP_IDLE_CLOSED).increment(connections as u64);
 }
 
-/// Poison records, which stay pending.
-pub fn poison_records(records: usize) {
-    gauge!(PERSIST_POISON).set(records as f64);
+/// Dead letters that nobody has decided.
+pub fn dead_letters(letters: u64) {
+    gauge!(DEAD_LETTERS).set(letters as f64);
 }
 
 /// What waits in the streams of all shards.

@@ -10,6 +10,6 @@ mod query;
 
 pub(super) use body::{Json, NoBody};
 pub(super) use caller::{Admin, admins_only, caller};
-pub(super) use path::{CouponPath, TicketPath, invalid_coupon_id};
+pub(super) use path::{CouponPath, LetterPath, TicketPath, invalid_coupon_id};
 pub(super) use preconditions::Preconditions;
-pub(super) use query::{ExportFormat, Page, parameter};
+pub(super) use query::{AlsoDecided, ExportFormat, Page, parameter};

@@ -22,6 +22,21 @@ impl FromRequest for CouponPath {
     }
 }
 
+/// The id of a dead letter in a path, whatever it is: `{letter_id}`.
+pub(in crate::http) struct LetterPath(pub(in crate::http) String);
+
+impl FromRequest for LetterPath {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let id = request.match_info().query("letter_id");
+        let is_one = id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let unknown = || Problem::new(Code::DeadLetterNotFound, "there is no such dead letter");
+        ready(is_one.then(|| Self(id.to_owned())).ok_or_else(unknown))
+    }
+}
+
 /// The ticket id in a path: `{ticket_id}`.
 pub(in crate::http) struct TicketPath(pub(in crate::http) TicketId);
 

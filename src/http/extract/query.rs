@@ -76,6 +76,23 @@ impl FromRequest for ExportFormat {
     }
 }
 
+/// Whether a list of dead letters has those that are decided: `all`; false when absent.
+pub(in crate::http) struct AlsoDecided(pub(in crate::http) bool);
+
+impl FromRequest for AlsoDecided {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let all = parameter(request.query_string(), "all");
+        ready(all.and_then(|all| match all.as_deref() {
+            None | Some("false") => Ok(Self(false)),
+            Some("true") => Ok(Self(true)),
+            Some(_) => Err(malformed("all must be true or false.")),
+        }))
+    }
+}
+
 /// A decoded parameter of the query. A parameter that is given twice is malformed, because two
 /// readers could take two different values.
 pub(in crate::http) fn parameter(query: &str, name: &str) -> Result<Option<String>, Problem> {

@@ -7,9 +7,12 @@ use futures_util::FutureExt as _;
 
 use super::question::Question;
 use crate::domain::code::CodeKeys;
+use crate::domain::ticket::TicketId;
 use crate::observe::encryption::password_in_the_clear;
+use crate::observe::undecided::{of_contested, of_dead_letters};
 use crate::store::{self, Store};
 use crate::telemetry::health::{Health, Part, Report};
+use crate::telemetry::metrics;
 
 /// How often all questions are asked, not only whether it answers.
 const EVERYTHING_EVERY: Duration = Duration::from_secs(5);
@@ -21,6 +24,8 @@ struct Everything {
     unsafe_settings: Vec<String>,
     /// Why it accepts no rows.
     refusal: Option<String>,
+    dead_letters: u64,
+    contested: Option<(u64, TicketId)>,
 }
 
 enum Answer {
@@ -91,9 +96,16 @@ impl DatabaseGauge {
         self.version = Some(everything.version);
         let is_missing = |id: &&String| self.keys.find(id).is_none();
         let sentence = |id| format!("the code key {id} is not in FIRSTCOME_CODE_KEYS");
+        metrics::dead_letters(everything.dead_letters);
+        let parked = of_dead_letters(everything.dead_letters);
+        let contested = everything.contested.as_ref().map(of_contested);
         self.known = Report {
             reasons: everything.key_ids.iter().filter(is_missing).map(sentence).collect(),
-            warnings: everything.refusal.into_iter().chain(everything.unsafe_settings).collect(),
+            warnings: [everything.refusal, contested, parked]
+                .into_iter()
+                .flatten()
+                .chain(everything.unsafe_settings)
+                .collect(),
         };
     }
 
@@ -117,5 +129,7 @@ async fn everything(store: &dyn Store) -> store::Result<Everything> {
             Err(error @ store::Error::ReadOnly(_)) => Some(error.to_string()),
             Err(error) => Some(format!("the database takes no rows: {error}")),
         },
+        dead_letters: store.count_dead_letters().await?,
+        contested: store.all_contested().await?,
     })
 }

@@ -56,7 +56,7 @@ pub(super) fn plan(known: Known<'_>, epoch: u32) -> Option<Plan> {
     let start = start.or_else(|| first_start(&coupon, acts.first()?))?;
     let ceiling = start.ceiling(&acts).max(Serial(counts.last_serial));
     let last = acts.last().filter(|act| act.act_no == coupon.act_no)?;
-    let out = (counts.rows + counts.contested).saturating_sub(counts.cancelled);
+    let out = counts.out();
     let result = last
         .result
         .clone()
@@ -108,7 +108,7 @@ fn may_have_issued(coupon: &Coupon, counts: &Counts, last: &Act, now: UnixMs) ->
     let opens_at = coupon.definition.opens_at.map_or(0, |at| at.0);
     // Another act may have moved the window.
     let is_early = last.change == Change::Preload && opens_at > now.0.saturating_add(skew_ms);
-    !is_early || counts.rows > 0
+    !is_early || counts.issued() > 0
 }
 
 /// How the first epoch of a coupon began: with its preload.

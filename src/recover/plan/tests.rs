@@ -46,7 +46,7 @@ fn preload() -> Act {
 
 /// The plan of a coupon of which 40 tickets are rows, 5 of them cancelled, after these acts.
 fn planned(coupon: Coupon, acts: Vec<Act>, stopped: &Stopped) -> Plan {
-    let counts = Counts { rows: 40, cancelled: 5, last_serial: 40, contested: 0 };
+    let counts = Counts { rows: 40, cancelled: 5, last_serial: 40, contested: 0, parked: 0 };
     let act_no = acts.last().unwrap().act_no;
     let coupon = Coupon { act_no, ..coupon };
     let (start, told, now) = (None, Told::default(), UnixMs(9_000));
@@ -65,7 +65,7 @@ fn what_is_out_is_never_given_again_and_serials_begin_above_all_that_was_possibl
 
 #[test]
 fn the_next_recovery_begins_above_the_last_one_i5() {
-    let counts = Counts { rows: 150, cancelled: 0, last_serial: 130, contested: 3 };
+    let counts = Counts { rows: 150, cancelled: 0, last_serial: 130, contested: 2, parked: 1 };
     let start =
         EpochStart { epoch: 2, first_serial: Serial(101), stock: 65, withheld: 0, act_no: 1 };
     let stopped = Stopped::default();
@@ -140,7 +140,7 @@ fn an_intended_act_is_decided_as_its_script_decides() {
 
 /// The stock and what is withheld of it, of 100 tickets of which 35 are out.
 fn withheld(coupon: Coupon, acts: Vec<Act>, kept: u64, told: Told) -> (u64, u64) {
-    let counts = Counts { rows: 40, cancelled: 5, last_serial: 40, contested: 0 };
+    let counts = Counts { rows: 40, cancelled: 5, last_serial: 40, contested: 0, parked: 0 };
     let act_no = acts.last().unwrap().act_no;
     let coupon = Coupon { act_no, ..coupon };
     let (first_serial, stock) = (Serial(1), 100 - kept);

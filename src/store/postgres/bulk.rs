@@ -7,6 +7,7 @@ use crate::domain::record::Record;
 use crate::store::batch::{Contested, NewTicket};
 use crate::store::dialect::{Bulk, Dialect as _, Transaction};
 use crate::store::error::Result;
+use crate::store::letter::NewLetter;
 use crate::store::rows::{StoredTicket, stored};
 
 /// The columns of tickets, as arrays to bind.
@@ -156,6 +157,38 @@ impl Bulk for PostgresStore {
             .bind(columns.issued_at_ms)
             .bind(columns.sources)
             .bind(contested.iter().map(|one| one.reason).collect::<Vec<_>>())
+            .execute(&mut **transaction)
+            .await?;
+        Ok(())
+    }
+
+    async fn insert_letters(
+        transaction: &mut Transaction<Self>,
+        letters: &[NewLetter<'_>],
+    ) -> Result<()> {
+        if letters.is_empty() {
+            return Ok(());
+        }
+        let sql = format!(
+            "INSERT INTO dead_letters (id, coupon_id, serial, user_id, claim, raw, class, reason,
+                 parked_at_ms)
+             SELECT *, (SELECT {}) FROM UNNEST($1::text[], $2::text[], $3::bigint[], $4::text[],
+                 $5::smallint[], $6::bytea[], $7::text[], $8::text[])
+             ON CONFLICT DO NOTHING",
+            Self::NOW_MS
+        );
+        let tickets = || letters.iter().map(|letter| letter.ticket);
+        let coupon_id = |ticket: NewTicket<'_>| ticket.coupon_id.to_string();
+        let user_id = |ticket: NewTicket<'_>| ticket.user_id.to_string();
+        sqlx::query(AssertSqlSafe(sql))
+            .bind(letters.iter().map(|letter| letter.id.as_str()).collect::<Vec<_>>())
+            .bind(tickets().map(|ticket| ticket.map(coupon_id)).collect::<Vec<_>>())
+            .bind(tickets().map(|ticket| ticket.map(|one| one.serial)).collect::<Vec<_>>())
+            .bind(tickets().map(|ticket| ticket.map(user_id)).collect::<Vec<_>>())
+            .bind(tickets().map(|ticket| ticket.map(|one| one.claim)).collect::<Vec<_>>())
+            .bind(letters.iter().map(|letter| letter.raw.as_slice()).collect::<Vec<_>>())
+            .bind(letters.iter().map(|letter| letter.class.as_str()).collect::<Vec<_>>())
+            .bind(letters.iter().map(|letter| letter.reason.as_str()).collect::<Vec<_>>())
             .execute(&mut **transaction)
             .await?;
         Ok(())

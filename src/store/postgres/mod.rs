@@ -104,6 +104,13 @@ impl Dialect for PostgresStore {
         begin(&self.pool).await
     }
 
+    async fn begin_checking(&self) -> Result<Transaction<Self>> {
+        let mut transaction = begin(&self.pool).await?;
+        let checking = Statement::new("SET CONSTRAINTS ALL IMMEDIATE");
+        Self::write_in(&mut transaction, &checking).await?;
+        Ok(transaction)
+    }
+
     async fn begin_rehearsal(&self) -> Result<Transaction<Self>> {
         begin_on_primary(&self.pool).await
     }

@@ -11,6 +11,7 @@ use crate::domain::record::Record;
 use crate::store::batch::{Contested, NewTicket};
 use crate::store::dialect::{Bulk, Dialect as _, Transaction};
 use crate::store::error::Result;
+use crate::store::letter::NewLetter;
 use crate::store::rows::{StoredTicket, stored};
 
 /// Rows per statement.
@@ -188,6 +189,35 @@ impl Bulk for SqliteStore {
                     .bind(ticket.issued_at_ms)
                     .bind(ticket.source)
                     .bind(*reason);
+            }
+            query.execute(&mut **transaction).await?;
+        }
+        Ok(())
+    }
+
+    async fn insert_letters(
+        transaction: &mut Transaction<Self>,
+        letters: &[NewLetter<'_>],
+    ) -> Result<()> {
+        for chunk in chunks(letters) {
+            let sql = format!(
+                "INSERT INTO dead_letters (id, coupon_id, serial, user_id, claim, raw, class,
+                     reason, parked_at_ms)
+                 SELECT *, {} FROM (VALUES {}) WHERE true ON CONFLICT DO NOTHING",
+                Self::NOW_MS,
+                values(chunk.len(), 8)
+            );
+            let mut query = sqlx::query(AssertSqlSafe(sql));
+            for NewLetter { id, ticket, raw, class, reason } in chunk {
+                query = query
+                    .bind(id)
+                    .bind(ticket.map(|ticket| ticket.coupon_id.as_str()))
+                    .bind(ticket.map(|ticket| ticket.serial))
+                    .bind(ticket.map(|ticket| ticket.user_id.as_str()))
+                    .bind(ticket.map(|ticket| ticket.claim))
+                    .bind(raw)
+                    .bind(class)
+                    .bind(reason);
             }
             query.execute(&mut **transaction).await?;
         }

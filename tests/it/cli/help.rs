@@ -7,7 +7,7 @@ use crate::support::server::command;
 use super::{done, run, run_with};
 
 /// Every verb but those that serve.
-const VERBS: [&str; 22] = [
+const VERBS: [&str; 27] = [
     "",
     "audit",
     "coupon",
@@ -25,6 +25,11 @@ const VERBS: [&str; 22] = [
     "coupon stats",
     "coupon window",
     "coupon winners",
+    "dead-letters",
+    "dead-letters drop",
+    "dead-letters list",
+    "dead-letters replay",
+    "dead-letters show",
     "doctor",
     "migrate",
     "ticket",

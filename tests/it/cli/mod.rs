@@ -2,6 +2,7 @@
 
 mod audit;
 mod closed_pipe;
+mod dead_letters;
 mod doctor;
 mod exits;
 mod help;

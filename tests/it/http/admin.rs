@@ -22,7 +22,7 @@ const PUBLIC_PATHS: [(&str, &str); 9] = [
     ("/docs/errors", SHOWS),
     ("/", SHOWS),
 ];
-const ADMIN_PATHS: [(&str, &str); 18] = [
+const ADMIN_PATHS: [(&str, &str); 22] = [
     ("/admin/coupons", "GET, HEAD, POST, OPTIONS"),
     ("/admin/coupons/summer", "GET, HEAD, PATCH, DELETE, OPTIONS"),
     ("/admin/coupons/summer/preload", DOES),
@@ -36,6 +36,10 @@ const ADMIN_PATHS: [(&str, &str); 18] = [
     ("/admin/coupons/summer/winners", SHOWS),
     ("/admin/tickets/summer.1/cancel", DOES),
     ("/admin/tickets/restore", DOES),
+    ("/admin/dead-letters", SHOWS),
+    ("/admin/dead-letters/0f", SHOWS),
+    ("/admin/dead-letters/0f/replay", DOES),
+    ("/admin/dead-letters/0f/drop", DOES),
     ("/metrics", SHOWS),
     ("/healthz", SHOWS),
     ("/readyz", SHOWS),

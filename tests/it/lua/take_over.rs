@@ -15,7 +15,7 @@ const HOUR: Duration = Duration::from_secs(3_600);
 fn args<'a>(stage: &'a Stage, consumer: &'a str) -> Args<'a> {
     let shard = stage.coupon_id.shard();
     let accepted = &stage.accepted;
-    Args { accepted, shard, consumer, silent: HOUR, gone: HOUR, records_max: 512 }
+    Args { accepted, shard, consumer, silent: HOUR, gone: HOUR, records_max: 512, is_start: false }
 }
 
 /// What this consumer takes from those that were silent for so long.
@@ -105,4 +105,30 @@ async fn a_missing_group_is_made_from_the_beginning_and_a_missing_stream_is_not_
     stage.spoil(&records).await;
     let damaged = take_over(stage.redis(), &args(&stage, "one")).await;
     assert!(damaged.is_err(), "{damaged:?}");
+}
+
+#[tokio::test]
+async fn only_what_a_dead_consumer_had_read_gets_a_death_and_its_own_at_its_start_i3() {
+    let stage = Stage::with(10).await;
+    stage.issue("ada").await;
+    read_one(&stage, "one").await;
+    let [_, _, records, _] = stage.keys();
+    let mut ask = cmd("XPENDING");
+    ask.arg(records).arg(GROUP).arg("-").arg("+").arg(10);
+    let deliveries = async || {
+        let held: Vec<(String, Value, Value, u64)> = stage.private.ask(&ask).await;
+        held[0].3
+    };
+    assert_eq!(take_over(stage.redis(), &args(&stage, "one")).await.unwrap(), Reply::Taken(0));
+    assert_eq!(deliveries().await, 1, "its own, and no start");
+    // It has not read the record since its first start.
+    for _ in 0..2 {
+        let start = Args { is_start: true, ..args(&stage, "one") };
+        assert_eq!(take_over(stage.redis(), &start).await.unwrap(), Reply::Taken(1));
+        assert_eq!(deliveries().await, 1_000_000);
+    }
+    for heir in ["two", "three"] {
+        assert_eq!(taken_by(&stage, heir, Duration::ZERO).await, Reply::Taken(1));
+        assert_eq!(deliveries().await, 1_000_000, "{heir} has not read it");
+    }
 }

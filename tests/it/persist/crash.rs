@@ -171,13 +171,3 @@ async fn a_stop_at_any_moment_of_a_step_drains_everything_i3() {
     }
     ground.assert_rows(40).await;
 }
-
-#[tokio::test]
-async fn a_persister_with_refused_records_does_not_retire_because_that_would_drop_them_i3() {
-    let ground = Ground::start(Dialect::Sqlite).await;
-    let _: String = ground.site.redis.ask(&super::bad_records::malformed()).await;
-    let stopped = CancellationToken::new();
-    stopped.cancel();
-    run(ground.persister("one"), stopped).await;
-    assert_eq!((consumers(&ground).await.len(), ground.depth().await.pending), (1, 1));
-}

@@ -4,6 +4,7 @@ mod acknowledged;
 mod bad_records;
 mod bounded;
 mod crash;
+mod deaths;
 mod first_look;
 mod foreign;
 mod lag;
@@ -44,7 +45,6 @@ const BOUNDS: Bounds = Bounds {
     take_over_idle: Duration::from_millis(100),
     take_over_every: Duration::from_millis(50),
     gone_after: Duration::from_millis(500),
-    refused_retry: Duration::from_millis(100),
 };
 
 /// A Redis and a database with the coupon `summer`, and no process: persisters run in the test.

@@ -7,7 +7,6 @@ use firstcome::redis::generation::Life;
 use firstcome::telemetry::health::Health;
 use redis::cmd;
 
-use super::bad_records::malformed;
 use super::{Ground, until_empty};
 use crate::support::eventually::eventually_holds;
 use crate::support::postgres;
@@ -86,17 +85,4 @@ async fn what_another_life_of_redis_interrupted_is_written_in_it_i3() {
     ground.site.redis.accept().await;
     until_empty(&ground, &mut persister).await;
     ground.assert_rows(10).await;
-}
-
-#[tokio::test]
-async fn refused_records_are_told_while_their_shard_cannot_be_read_i3() {
-    let ground = Ground::start(Dialect::Sqlite).await;
-    let _: String = ground.site.redis.ask(&malformed()).await;
-    let health = Health::default();
-    let mut persister = ground.persister("one").reporting_to(health.clone());
-    let is_told = || health.told().warnings.iter().any(|told| told.contains("are refused"));
-    persister.step().await;
-    assert!(is_told());
-    while_nothing_can_be_read(&ground, &mut persister, &health).await;
-    assert!(is_told(), "{:?}", health.told().warnings);
 }

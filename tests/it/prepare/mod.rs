@@ -4,6 +4,7 @@ mod acts;
 mod cancel;
 mod crash;
 mod damaged;
+mod dead_letters;
 mod diverged;
 mod draft;
 mod live;

@@ -8,6 +8,7 @@ mod crash;
 mod drained;
 mod failover;
 mod kept;
+mod parked;
 mod processes;
 mod whole;
 mod withheld;

@@ -4,6 +4,7 @@ mod acts;
 mod cancel;
 mod conflicts;
 mod coupons;
+mod dead_letters;
 mod failover;
 mod generations;
 mod installation;
@@ -32,12 +33,9 @@ use firstcome::domain::time::UnixMs;
 use firstcome::domain::user::{Claim, UserId};
 use firstcome::domain::who::Who;
 use firstcome::store::{Intended, Store};
-use sqlx::Connection as _;
-use sqlx::postgres::PgConnection;
-use sqlx::sqlite::SqliteConnection;
 
 use crate::support::postgres;
-use crate::support::store::open;
+use crate::support::store::{execute, open};
 
 /// One fresh database, opened once.
 struct Database {
@@ -70,16 +68,6 @@ async fn fresh_urls() -> Vec<(String, Option<tempfile::TempDir>)> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = format!("sqlite:{}", folder.path().join("firstcome.db").display());
     vec![(file, Some(folder)), (postgres::fresh_database().await, None)]
-}
-
-/// Runs a statement on a connection of the test's own.
-async fn execute(url: &str, sql: &'static str) -> u64 {
-    if url.starts_with("sqlite") {
-        let mut connection = SqliteConnection::connect(url).await.unwrap();
-        return sqlx::query(sql).execute(&mut connection).await.unwrap().rows_affected();
-    }
-    let mut connection = PgConnection::connect(url).await.unwrap();
-    sqlx::query(sql).execute(&mut connection).await.unwrap().rows_affected()
 }
 
 fn coupon_id(text: &str) -> CouponId {

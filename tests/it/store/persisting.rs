@@ -8,6 +8,7 @@ use firstcome::store::{Error, Persisted, Store};
 
 use super::{claim, coupon_id, draft, find, for_each_store, record, ticket_id, user_id};
 use crate::support::records::tickets_of;
+use crate::support::store::refuse;
 
 /// A full batch of full records.
 fn full_batch(coupon: &str) -> Vec<Record> {
@@ -178,7 +179,7 @@ async fn one_ticket_that_no_column_can_hold_is_data_and_nothing_of_its_batch_is_
 }
 
 #[tokio::test]
-async fn the_greatest_serials_are_those_of_the_rows() {
+async fn the_greatest_serials_are_those_of_the_rows_and_dead_letters() {
     for_each_store(async |database| {
         let store = &database.store;
         for id in ["a", "b", "c"] {
@@ -197,6 +198,10 @@ async fn the_greatest_serials_are_those_of_the_rows() {
         assert_eq!(all, expected.map(|(id, serial)| (coupon_id(id), Serial(serial))));
         let page = store.last_serials(Some(&coupon_id("a")), 1).await.unwrap();
         assert_eq!(page, [(coupon_id("b"), Serial(42))]);
+        refuse(&database.url, "tickets", "user_id = 'u4'").await;
+        store.persist_or_park(&[record("b", 43, &["u3", "u4"])], &[]).await.unwrap();
+        let page = store.last_serials(Some(&coupon_id("a")), 1).await.unwrap();
+        assert_eq!(page, [(coupon_id("b"), Serial(44))]);
     })
     .await;
 }

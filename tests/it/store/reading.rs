@@ -102,7 +102,7 @@ async fn a_coupon_with_more_rows_than_one_statement_counts_is_counted_to_its_end
         fill(database, "summer", tickets).await;
         fill(database, "winter", 3).await;
         let (rows, last_serial) = (u64::from(tickets), 2 * u64::from(tickets));
-        let expected = Counts { rows, cancelled: 2, last_serial, contested: 0 };
+        let expected = Counts { rows, cancelled: 2, last_serial, contested: 0, parked: 0 };
         assert_eq!(database.store.counts(&coupon_id("summer")).await.unwrap(), expected);
     })
     .await;

@@ -107,6 +107,31 @@ CREATE TABLE contested (
     CONSTRAINT contested_pk PRIMARY KEY (coupon_id, epoch, serial, user_id, claim)
 );
 
+-- Tickets that the database refused, each as a record of its own, and records that cannot be
+-- decoded, whole; a whole record has no coupon_id, serial, user_id and claim here.
+CREATE TABLE dead_letters (
+    id              TEXT COLLATE "C" NOT NULL,
+    coupon_id       TEXT COLLATE "C",
+    serial          BIGINT,
+    user_id         TEXT COLLATE "C",
+    claim           SMALLINT,
+    raw             BYTEA NOT NULL,
+    class           TEXT NOT NULL,
+    reason          TEXT NOT NULL,
+    parked_at_ms    BIGINT NOT NULL,
+    decision        TEXT,
+    decided_because TEXT,
+    decided_by      TEXT,
+    decided_at_ms   BIGINT,
+    CONSTRAINT dead_letters_pk PRIMARY KEY (id),
+    CONSTRAINT dead_letters_decision_word CHECK (decision IN ('replayed', 'dropped')),
+    CONSTRAINT dead_letters_decided_whole CHECK (
+        (decision IS NULL) = (decided_at_ms IS NULL) AND (decision IS NULL) = (decided_by IS NULL)
+    )
+);
+
+CREATE INDEX dead_letters_holder ON dead_letters (coupon_id, user_id, claim);
+
 CREATE TABLE generations (
     generation_no      BIGINT NOT NULL,
     epoch              BIGINT NOT NULL,
