@@ -90,8 +90,8 @@ impl Cancels {
         Err(Refusal::ActInProgress)
     }
 
-    /// A serial that Redis gave will have a row soon, and so may any serial while Redis lacks
-    /// tickets; any other serial has no ticket.
+    /// A serial that Redis gave in this epoch will have a row soon, and so may any serial while
+    /// Redis lacks tickets; any other serial has no ticket.
     async fn why_no_row(&self, id: &TicketId) -> Refusal {
         match self.has_ticket(id).await {
             Ok(true) => Refusal::InProgress,
@@ -103,7 +103,11 @@ impl Cancels {
     async fn has_ticket(&self, id: &TicketId) -> Result<bool, Refusal> {
         let Acts { redis, store, .. } = &self.acts;
         if holders::last_serial(redis, &id.coupon_id).await?.is_some_and(|last| id.serial <= last) {
-            return Ok(true);
+            // What was issued before this epoch became rows when it began.
+            let epoch = store.last_epoch(&id.coupon_id).await?;
+            if epoch.is_none_or(|epoch| id.serial >= epoch.first_serial) {
+                return Ok(true);
+            }
         }
         let coupon = store.find_coupon(&id.coupon_id).await?;
         let is_preloaded = coupon.is_some_and(|coupon| coupon.state != State::Draft);

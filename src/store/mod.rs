@@ -19,6 +19,7 @@ mod open;
 mod pool;
 mod postgres;
 mod processes;
+mod ranks;
 mod records;
 mod recoveries;
 mod rehearsal;
@@ -38,6 +39,7 @@ pub use health::Health;
 pub use installation::Installation;
 pub use open::new;
 pub use processes::{Processes, SeenProcess};
+pub use ranks::Ranks;
 pub use records::Records;
 pub use recoveries::Recoveries;
 pub use rows::TicketRow;
@@ -47,11 +49,19 @@ pub use tickets::{Counts, Tickets, UserCursor};
 /// What the rest of the program needs from a database. Every method is one transaction or one
 /// statement with a time-out; lists are bounded by their `limit_rows`.
 pub trait Store:
-    Coupons + Acts + Tickets + Generations + Installation + Records + Recoveries + Health
+    Coupons + Acts + Tickets + Ranks + Generations + Installation + Records + Recoveries + Health
 {
 }
 
 impl<S> Store for S where
-    S: Coupons + Acts + Tickets + Generations + Installation + Records + Recoveries + Health
+    S: Coupons
+        + Acts
+        + Tickets
+        + Ranks
+        + Generations
+        + Installation
+        + Records
+        + Recoveries
+        + Health
 {
 }

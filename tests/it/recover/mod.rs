@@ -9,6 +9,7 @@ mod drained;
 mod failover;
 mod kept;
 mod processes;
+mod ranks;
 mod whole;
 mod withheld;
 

@@ -12,6 +12,7 @@ mod opening;
 mod persisting;
 mod pooled;
 mod processes;
+mod ranks;
 mod reading;
 mod recoveries;
 mod rehearsal;

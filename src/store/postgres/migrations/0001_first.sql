@@ -124,7 +124,8 @@ CREATE TABLE generations (
     )
 );
 
--- How each epoch of a recovered coupon began; the first epoch of a coupon has no row.
+-- How each epoch of a recovered coupon began; the first epoch of a coupon has no row. rows_before
+-- is how many rows of `tickets` earlier epochs have.
 CREATE TABLE epochs (
     coupon_id    TEXT   COLLATE "C" NOT NULL,
     epoch        BIGINT NOT NULL,
@@ -132,6 +133,7 @@ CREATE TABLE epochs (
     stock        BIGINT NOT NULL,
     withheld     BIGINT NOT NULL,
     act_no       BIGINT NOT NULL,
+    rows_before  BIGINT NOT NULL,
     CONSTRAINT epochs_pk PRIMARY KEY (coupon_id, epoch)
 );
 

@@ -127,7 +127,8 @@ CREATE TABLE generations (
     )
 ) STRICT, WITHOUT ROWID;
 
--- How each epoch of a recovered coupon began; the first epoch of a coupon has no row.
+-- How each epoch of a recovered coupon began; the first epoch of a coupon has no row. rows_before
+-- is how many rows of `tickets` earlier epochs have.
 CREATE TABLE epochs (
     coupon_id    TEXT    NOT NULL,
     epoch        INTEGER NOT NULL,
@@ -135,6 +136,7 @@ CREATE TABLE epochs (
     stock        INTEGER NOT NULL,
     withheld     INTEGER NOT NULL,
     act_no       INTEGER NOT NULL,
+    rows_before  INTEGER NOT NULL,
     CONSTRAINT epochs_pk PRIMARY KEY (coupon_id, epoch)
 ) STRICT, WITHOUT ROWID;
 
