@@ -10,7 +10,7 @@ use tokio::sync::oneshot::error::TryRecvError;
 use super::act::Acts;
 use super::gathering::Gatherings;
 use super::refusal::Refusal;
-use crate::domain::coupon::{CouponId, State};
+use crate::domain::coupon::CouponId;
 use crate::domain::limits::GIVE_WAY;
 use crate::domain::ticket::{Serial, TicketId};
 use crate::domain::who::Who;
@@ -85,6 +85,7 @@ impl Cancels {
                     return Ok(unknown.into_iter().collect());
                 }
                 Cancelled::Busy(other) => self.acts.give_way(&other).await?,
+                Cancelled::Archived => return Err(Refusal::Archived),
             }
         }
         Err(Refusal::ActInProgress)
@@ -110,7 +111,7 @@ impl Cancels {
             }
         }
         let coupon = store.find_coupon(&id.coupon_id).await?;
-        let is_preloaded = coupon.is_some_and(|coupon| coupon.state != State::Draft);
+        let is_preloaded = coupon.is_some_and(|coupon| coupon.state.is_in_redis());
         if is_preloaded && presence::may_lack_tickets(redis, &id.coupon_id).await? {
             return Err(Refusal::Recovering("the coupon waits for its recovery"));
         }

@@ -149,6 +149,9 @@ impl Relay {
             let page = page?;
             for coupon in &page {
                 let id = &coupon.definition.id;
+                if coupon.state == State::Archived {
+                    continue;
+                }
                 let is_over = coupon.state == State::Closed && !self.preparer.acts.diverged.has(id);
                 if is_over && !also_closed {
                     continue;

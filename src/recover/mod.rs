@@ -164,7 +164,8 @@ impl Recoverer {
             None if !self.ordered.is_empty() => {
                 let mut ordered = Vec::new();
                 for id in &self.ordered {
-                    ordered.extend(self.store.find_coupon(id).await?);
+                    let coupon = self.store.find_coupon(id).await?;
+                    ordered.extend(coupon.filter(|coupon| coupon.state.is_in_redis()));
                 }
                 self.recovery = self.fence().begin_lacking(&accepted, ordered).await?;
                 if self.recovery.is_some() {

@@ -28,6 +28,7 @@ use ::redis::{AsyncConnectionConfig, Value};
 
 use deadpool_redis::{Connection, PoolError};
 
+use crate::domain::time::UnixMs;
 use crate::telemetry::metrics;
 pub use error::{Error, Result};
 use generation::GenerationWatch;
@@ -166,5 +167,16 @@ impl Redis {
     pub async fn ping(&self) -> Result<()> {
         let mut connection = self.pooled().await?;
         ::redis::cmd("PING").query_async(&mut connection).await.map_err(Error::of_call)
+    }
+
+    /// The clock of Redis.
+    ///
+    /// # Errors
+    /// Those of any call.
+    pub async fn time(&self) -> Result<UnixMs> {
+        let mut connection = self.pooled().await?;
+        let time = ::redis::cmd("TIME").query_async(&mut connection).await;
+        let (seconds, microseconds): (i64, i64) = time.map_err(Error::of_call)?;
+        Ok(UnixMs(seconds * 1_000 + microseconds / 1_000))
     }
 }

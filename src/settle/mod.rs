@@ -58,6 +58,7 @@ impl Settler {
         match self.store.find_ticket(id).await? {
             Some(row) if row.ticket.user_id == *user_id => self.show(row, &coupon),
             Some(_) => Err(Error::NotFound),
+            None if coupon.state == State::Archived => Err(Error::NotFound),
             None => self.find_in_progress(id, user_id, &coupon).await,
         }
     }

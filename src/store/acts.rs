@@ -239,6 +239,9 @@ async fn cancel_tickets<D: Dialect>(
     let Some(coupon) = coupon.filter(|coupon| coupon.state != State::Draft) else {
         return Ok(Cancelled::Done { act: None, unknown: serials.to_vec() });
     };
+    if coupon.state == State::Archived {
+        return Ok(Cancelled::Archived);
+    }
     let rows = tickets::find_all::<D>(&mut transaction, id, serials).await?;
     let unknown = decide::without_row(serials, &rows);
     let returns = decide::returns(&rows);

@@ -6,6 +6,7 @@
 //! all dialects.
 
 mod acts;
+mod archives;
 mod batch;
 mod coupons;
 mod decide;
@@ -30,6 +31,7 @@ mod sqlite;
 mod tickets;
 
 pub use acts::Acts;
+pub use archives::{Archive, Archives};
 pub use batch::Persisted;
 pub use coupons::Coupons;
 pub use decide::{Cancelled, Intended, after};
@@ -49,7 +51,16 @@ pub use tickets::{Counts, Tickets, UserCursor};
 /// What the rest of the program needs from a database. Every method is one transaction or one
 /// statement with a time-out; lists are bounded by their `limit_rows`.
 pub trait Store:
-    Coupons + Acts + Tickets + Ranks + Generations + Installation + Records + Recoveries + Health
+    Coupons
+    + Acts
+    + Tickets
+    + Ranks
+    + Archives
+    + Generations
+    + Installation
+    + Records
+    + Recoveries
+    + Health
 {
 }
 
@@ -58,6 +69,7 @@ impl<S> Store for S where
         + Acts
         + Tickets
         + Ranks
+        + Archives
         + Generations
         + Installation
         + Records

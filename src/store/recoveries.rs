@@ -20,6 +20,9 @@ pub trait Recoveries: Processes {
     /// another process has it.
     async fn lead_recovery(&self, recoverer: &str, lease: Duration) -> Result<bool>;
 
+    /// Gives the lease of the recoverer back before its end.
+    async fn leave_recovery(&self, recoverer: &str) -> Result<()>;
+
     /// How the epochs of a coupon began, the last one first, at most this many; none for a coupon
     /// that was never recovered.
     async fn epochs(&self, id: &CouponId, limit_rows: u32) -> Result<Vec<EpochStart>>;
@@ -114,6 +117,12 @@ impl<D: Dialect> Recoveries for D {
         );
         let first = Statement::new(sql).bind(recoverer).bind(lease_ms);
         self.insert(first, "recoverer_no").await
+    }
+
+    async fn leave_recovery(&self, recoverer: &str) -> Result<()> {
+        let sql = "UPDATE recoverers SET until_ms = 0 WHERE recoverer = $1";
+        self.write(&Statement::new(sql).bind(recoverer)).await?;
+        Ok(())
     }
 
     async fn epochs(&self, id: &CouponId, limit_rows: u32) -> Result<Vec<EpochStart>> {

@@ -42,6 +42,14 @@ pub trait Tickets: Send + Sync {
         limit_rows: u32,
     ) -> Result<Vec<TicketRow>>;
 
+    /// The row of this user and claim.
+    async fn ticket_of(
+        &self,
+        coupon_id: &CouponId,
+        user_id: &UserId,
+        claim: Claim,
+    ) -> Result<Option<TicketRow>>;
+
     /// A coupon's rows in the order of their serials, after this one (0: from the beginning).
     async fn tickets_of_coupon(
         &self,
@@ -59,8 +67,8 @@ pub trait Tickets: Send + Sync {
     ) -> Result<Vec<TicketRow>>;
 
     /// Coupons that Redis must have, with the greatest serial of their rows, in the order of their
-    /// ids after this one (P2 step 6): no drafts, and none without a row whose preload is only
-    /// intended.
+    /// ids after this one (P2 step 6): none that is a draft or archived, and none without a row
+    /// whose preload is only intended.
     async fn last_serials(
         &self,
         after: Option<&CouponId>,
@@ -135,6 +143,24 @@ impl<D: Dialect> Tickets for D {
         all::<StoredTicket, _>(self.read(&statement).await?)
     }
 
+    async fn ticket_of(
+        &self,
+        coupon_id: &CouponId,
+        user_id: &UserId,
+        claim: Claim,
+    ) -> Result<Option<TicketRow>> {
+        let sql = format!(
+            "SELECT {} FROM tickets WHERE user_id = $1 AND coupon_id = $2 AND claim = $3",
+            D::TICKET_COLUMNS
+        );
+        let statement = Statement::new(sql)
+            .bind(user_id.as_str())
+            .bind(coupon_id.as_str())
+            .bind(i64::from(claim.number()));
+        let rows: Vec<StoredTicket> = self.read(&statement).await?;
+        rows.into_iter().next().map(TicketRow::try_from).transpose()
+    }
+
     async fn tickets_of_coupon(
         &self,
         coupon_id: &CouponId,
@@ -169,7 +195,7 @@ impl<D: Dialect> Tickets for D {
     ) -> Result<Vec<(CouponId, Serial)>> {
         let statement = Statement::new(
             "SELECT id, COALESCE((SELECT MAX(serial) FROM tickets WHERE coupon_id = id), 0)
-             FROM coupons WHERE state <> 'draft' AND id > $1
+             FROM coupons WHERE state NOT IN ('draft', 'archived') AND id > $1
                  AND (EXISTS (SELECT 1 FROM tickets WHERE coupon_id = id)
                      OR NOT EXISTS (SELECT 1 FROM acts
                          WHERE coupon_id = id AND act_no = 1 AND state = 'intended'))

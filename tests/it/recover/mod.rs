@@ -2,6 +2,7 @@
 
 mod acceptance;
 mod alone;
+mod archived;
 mod beside;
 mod by_hand;
 mod crash;
