@@ -58,6 +58,7 @@ pub struct Redis {
     keys: Arc<Keys>,
     generation: GenerationWatch,
     suspects: Suspects,
+    lacking_rows: Suspects,
     preloaded: Preloaded,
 }
 
@@ -75,6 +76,7 @@ impl Redis {
             keys: Arc::new(Keys::new(&settings.key_prefix)),
             generation: GenerationWatch::new(),
             suspects: Suspects::default(),
+            lacking_rows: Suspects::default(),
             preloaded: Preloaded::default(),
         })
     }
@@ -130,6 +132,11 @@ impl Redis {
     /// The coupons whose keys may be lost.
     pub fn suspects(&self) -> &Suspects {
         &self.suspects
+    }
+
+    /// Coupons with tickets that are in no record and have no rows.
+    pub fn lacking_rows(&self) -> &Suspects {
+        &self.lacking_rows
     }
 
     /// A pooled connection. Waits at most the response time-out until one is free and connected.

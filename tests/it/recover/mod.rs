@@ -10,6 +10,7 @@ mod drained;
 mod failover;
 mod kept;
 mod processes;
+mod put_back;
 mod ranks;
 mod whole;
 mod withheld;
