@@ -3,7 +3,7 @@
 //!
 //! The modules follow the life of a coupon. An admin *prepares* it; a ticket is *issued*, then
 //! *persisted*, later *settled*; we *observe* everything, *reconcile* what Redis
-//! has, and *recover* what it forgot.
+//! has, *recover* what it forgot, and *archive* what is over.
 //! ARCHITECTURE.md tells the story of one coupon, and which module keeps which promise.
 
 pub mod domain;
@@ -19,6 +19,7 @@ pub mod store;
 
 pub mod lua;
 
+pub mod archive;
 pub mod issue;
 pub mod observe;
 pub mod persist;

@@ -8,6 +8,7 @@ use data_encoding::HEXLOWER;
 
 use super::places::{Database, authorities, database_settings, find};
 use super::{Failure, now};
+use crate::archive::Archiver;
 use crate::auth::AdminToken;
 use crate::config::{Recovery, RedisTopology, Settings, Switch};
 use crate::domain::code::CodeKeys;
@@ -242,6 +243,13 @@ impl Context {
         Recoverer::new(&self.redis, self.store.clone(), self.process.clone(), now)
             .reporting_to(self.health.clone())
             .mandated(mandate)
+    }
+
+    /// An archiver of the coupons of this context.
+    pub fn archiver(&self) -> Archiver {
+        let days = u64::from(self.settings.bounds.archive_after_days);
+        let (name, pause) = (format!("archiver {}", self.process), Duration::from_hours(24 * days));
+        Archiver::new(&self.redis, self.store.clone(), name, pause)
     }
 
     /// Waits for running statements, closes the database and stops a private Redis.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use crate::embedded::{self, data_dir, secrets};
 use crate::redis;
 use crate::store;
-use crate::{observe, prepare, settle};
+use crate::{archive, observe, prepare, settle};
 
 /// A failure with its exit code.
 #[derive(Debug, thiserror::Error)]
@@ -115,6 +115,17 @@ impl From<observe::Error> for Failure {
             observe::Error::CouponNotFound => Self::NoCoupon,
             observe::Error::Store(error) => error.into(),
             observe::Error::Redis(error) => error.into(),
+            error => Self::Refused(error.to_string()),
+        }
+    }
+}
+
+impl From<archive::Error> for Failure {
+    fn from(error: archive::Error) -> Self {
+        match error {
+            archive::Error::NotFound => Self::NoCoupon,
+            archive::Error::Store(error) => error.into(),
+            archive::Error::Redis(error) => error.into(),
             error => Self::Refused(error.to_string()),
         }
     }

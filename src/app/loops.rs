@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use super::repeat::{Pause, Steps, Wake, exactly, repeat};
 use super::{Context, Failure, now_ms};
+use crate::archive::Archiver;
 use crate::config::Settings;
 use crate::issue::{FilterBuilder, Verdicts};
 use crate::observe::Gauges;
@@ -93,6 +94,14 @@ impl Steps for Recoverer {
 }
 
 #[async_trait]
+impl Steps for Archiver {
+    async fn step(&mut self) -> (Stepped, Pause) {
+        let (stepped, pause) = Self::step(self).await;
+        (stepped, exactly(pause))
+    }
+}
+
+#[async_trait]
 impl Steps for ProcessRow {
     async fn step(&mut self) -> (Stepped, Pause) {
         (Self::step(self).await, exactly(PROCESS_ROW))
@@ -165,6 +174,7 @@ impl Loops {
         loops.repeat(Loop::Gauges, gauges, Wake::Never);
         loops.repeat(Loop::Sweep, context.sweep(), Wake::Never);
         loops.repeat(Loop::Recoverer, context.recoverer(), Wake::Never);
+        loops.repeat(Loop::Archiver, context.archiver(), Wake::Never);
         loops.repeat(Loop::Upkeep, metrics, Wake::Never);
         loops
     }

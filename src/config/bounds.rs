@@ -5,7 +5,8 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::domain::limits::{
-    BACKLOG_MAX_TICKETS, BATCH_MAX_AGE, BATCH_MAX_TICKETS, GROUP_MAX_REQUESTS, QUEUE_MAX_REQUESTS,
+    ARCHIVE_AFTER_DAYS, BACKLOG_MAX_TICKETS, BATCH_MAX_AGE, BATCH_MAX_TICKETS, GROUP_MAX_REQUESTS,
+    QUEUE_MAX_REQUESTS,
 };
 
 /// The bounds that an operator may change.
@@ -121,6 +122,16 @@ pub struct Bounds {
         global = true
     )]
     pub batch_max_age_ms: u64,
+
+    /// How long after its close a coupon leaves Redis, when all of its tickets are in the database
+    #[arg(
+        long,
+        env = "FIRSTCOME_ARCHIVE_AFTER_DAYS",
+        default_value_t = ARCHIVE_AFTER_DAYS,
+        value_parser = clap::value_parser!(u32).range(0..=36_500),
+        global = true
+    )]
+    pub archive_after_days: u32,
 
     /// How long an idle HTTP connection is kept; must be longer than a load balancer in front keeps
     /// it

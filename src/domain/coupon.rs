@@ -205,9 +205,16 @@ pub enum State {
     Paused,
     /// Issuing is over; this cannot be undone.
     Closed,
+    /// Closed, and only in the database: nothing changes any more (P2 step 14).
+    Archived,
 }
 
 impl State {
+    /// Whether Redis must have the coupon.
+    pub fn is_in_redis(self) -> bool {
+        matches!(self, Self::Open | Self::Paused | Self::Closed)
+    }
+
     /// The word in the row and in Redis.
     pub fn word(self) -> &'static str {
         self.into()

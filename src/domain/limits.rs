@@ -123,6 +123,11 @@ pub const PUBLIC_BODY_MAX_BYTES: usize = 1024;
 pub const PAGE_MAX_ROWS: u32 = 1_000;
 /// Rows that one statement counts, which takes a tenth of a second on a small machine.
 pub const COUNT_PAGE_ROWS: u32 = 100_000;
+/// How many days after its close a coupon leaves Redis: long enough for complaints, and for acts on
+/// its tickets.
+pub const ARCHIVE_AFTER_DAYS: u32 = 30;
+/// Rows that the look at one ticket counts for its rank, and only if its epoch lost tickets.
+pub const RANK_MAX_ROWS: u64 = 50_000;
 /// How long counting the rows of a coupon may take; ten million rows take a fifth of it.
 pub const COUNT_WAIT: Duration = Duration::from_secs(60);
 /// Rows of one page of a list when the request names no number.

@@ -8,6 +8,7 @@ use crate::domain::issued_ticket::TicketBody;
 use crate::domain::ticket::{Status, TicketId};
 use crate::domain::time::{UnixMs, ValidFor};
 use crate::prepare::Patch;
+use crate::settle::Ranked;
 
 /// How many tickets a restock adds, or removes when negative.
 #[derive(Deserialize)]
@@ -60,10 +61,24 @@ pub(super) struct RestoredBody {
     pub(super) id: TicketId,
 }
 
+/// A ticket as its user sees it later: with its place among all tickets of its coupon.
+#[derive(Serialize)]
+pub(super) struct RankedBody<'a> {
+    #[serde(flatten)]
+    ticket: TicketBody<'a>,
+    rank: Option<u64>,
+}
+
+impl<'a> RankedBody<'a> {
+    pub(super) fn of(ranked: &'a Ranked) -> Self {
+        Self { ticket: ranked.issued.body(), rank: ranked.rank }
+    }
+}
+
 /// One page of a user's tickets.
 #[derive(Serialize)]
 pub(super) struct TicketPage<'a> {
-    pub(super) tickets: Vec<TicketBody<'a>>,
+    pub(super) tickets: Vec<RankedBody<'a>>,
     pub(super) next_cursor: Option<String>,
 }
 

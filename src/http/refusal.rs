@@ -25,6 +25,7 @@ impl From<prepare::Refusal> for Problem {
             Refusal::BelowIssued { .. } => Code::BelowIssued,
             Refusal::TotalTooLarge { .. } => Code::TotalTooLarge,
             Refusal::AlreadyClosed => Code::AlreadyClosed,
+            Refusal::Archived => Code::Archived,
             Refusal::NotRestored => Code::NotRestored,
             Refusal::Superseded => Code::Superseded,
             Refusal::Diverged => Code::Diverged,

@@ -2,13 +2,12 @@
 
 use actix_web::{HttpResponse, web};
 
-use super::bodies::{CancelledBody, RestoredBody, TicketPage, uncached};
+use super::bodies::{CancelledBody, RankedBody, RestoredBody, TicketPage, uncached};
 use super::extract::{Admin, Json, NoBody, Page, TicketPath};
 use super::problem::Problem;
 use super::services::Services;
 use crate::auth::Caller;
 use crate::domain::coupon::CouponId;
-use crate::domain::issued_ticket::IssuedTicket;
 use crate::domain::ticket::Status;
 use crate::domain::user::Claim;
 use crate::prepare::ReceivedTicket;
@@ -20,7 +19,7 @@ type Verbs = web::ThinData<Services>;
 /// `GET /tickets/{ticket_id}`: the caller's own ticket; another user's ticket is a 404.
 pub(super) async fn find(TicketPath(id): TicketPath, caller: Caller, verbs: Verbs) -> Answer {
     let shown = verbs.settler.find(&id, &caller.user_id).await?;
-    Ok(uncached(&shown.body()))
+    Ok(uncached(&RankedBody::of(&shown)))
 }
 
 /// `GET /me/tickets?cursor=&limit=`: those of the caller's own tickets that have rows.
@@ -29,8 +28,9 @@ pub(super) async fn mine(page: Page, caller: Caller, verbs: Verbs) -> Answer {
     let shown = verbs.settler.of_user(&caller.user_id, after.as_ref(), page.limit_rows).await?;
     let next_cursor = page
         .last(&shown)
+        .map(|last| &last.issued)
         .map(|last| format!("{}.{}", last.ticket.coupon_id, last.ticket.claim.number()));
-    let tickets = shown.iter().map(IssuedTicket::body).collect();
+    let tickets = shown.iter().map(RankedBody::of).collect();
     Ok(uncached(&TicketPage { tickets, next_cursor }))
 }
 

@@ -12,10 +12,11 @@ use futures_util::future::join_all;
 use tokio::sync::Notify;
 
 use super::answer::of_answer;
+use super::archived;
 use super::bounds::Bounds;
 use super::queue::{Group, Queue, RoundBounds};
 use super::round_limit::RoundLimit;
-use super::unknown::UnknownIds;
+use super::unknown::{Absent, UnknownIds};
 use super::verdicts::Verdicts;
 use super::witnessed::witness;
 use crate::domain::code::CodeKeys;
@@ -149,7 +150,7 @@ impl Batcher {
                 self.send_again(group);
             }
             Ok(Reply::OtherGeneration) => self.send_again(group),
-            Ok(Reply::Unknown) => self.look_up(group),
+            Ok(Reply::Unknown) => self.look_up(group, accepted.durability),
             Err(error) => self.fail(group, &error),
         }
     }
@@ -172,12 +173,20 @@ impl Batcher {
 
     /// Asks the database about an id that Redis does not have, in a task of its own: a slow
     /// database must not delay coupons that are in Redis.
-    fn look_up(&self, group: Group) {
+    fn look_up(&self, group: Group, durability: Durability) {
         let (unknown_ids, store) = (self.unknown_ids.clone(), self.store.clone());
-        let suspects = self.redis.suspects().clone();
+        let (suspects, keys) = (self.redis.suspects().clone(), self.keys.clone());
         tokio::task::spawn_local(async move {
-            let outcome = unknown_ids.outcome(&*store, &suspects, &group.coupon_id).await;
-            answer_each(group, &outcome);
+            match unknown_ids.find(&*store, &suspects, &group.coupon_id).await {
+                Ok(Absent::NotFound) => answer_each(group, &Outcome::CouponNotFound),
+                Ok(Absent::Archived(coupon)) => match unknown_ids.permit() {
+                    Ok(_permit) => {
+                        archived::answer(group, &coupon, &*store, &keys, durability).await
+                    }
+                    Err(outcome) => answer_each(group, &outcome),
+                },
+                Err(outcome) => answer_each(group, &outcome),
+            }
         });
     }
 

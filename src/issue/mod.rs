@@ -6,6 +6,7 @@
 //! no database, no second round trip to Redis. The workers share only the verdicts.
 
 mod answer;
+mod archived;
 mod batcher;
 mod bounds;
 mod filter_builder;

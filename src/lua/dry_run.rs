@@ -5,8 +5,8 @@
 use ::redis::{Cmd, Value, cmd, pipe};
 
 use super::{
-    acknowledge, audit, heartbeat, holders_page, issue, preload, recover, refill, release, reopen,
-    restock, restore, retire, r#return, state, take_over, text, turn, window,
+    acknowledge, archive, audit, heartbeat, holders_page, issue, preload, recover, refill, release,
+    reopen, restock, restore, retire, r#return, state, take_over, text, turn, window,
 };
 use crate::domain::doubt::Doubt;
 use crate::domain::limits::{BACKLOG_MAX_TICKETS, TOTAL_MAX};
@@ -181,6 +181,7 @@ fn steps(keys: &Keys, accepted: &Accepted) -> Vec<Step> {
         stop,
         refill,
         reopen,
+        Step::script(&archive::SCRIPT, "left", &all[..2], &[life]),
         Step::script(&heartbeat::SCRIPT, "beat", &[beats, installation], &[life, "0", "dry"]),
         Step::script(&turn::SCRIPT, "turn", &[readers], &[life, "dry", "ask", "1000"]),
         Step::bare("XADD", &[records, ENTRY, "v", "0"]),

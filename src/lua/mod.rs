@@ -2,6 +2,7 @@
 //! are types here. An unknown reply is an error.
 
 pub mod acknowledge;
+pub mod archive;
 pub mod audit;
 pub mod dry_run;
 pub mod heartbeat;

@@ -7,7 +7,7 @@ use super::error::Error;
 use super::rows::Rows;
 use super::serials::Serials;
 use super::state::{balance, preloaded};
-use crate::domain::coupon::{Coupon, CouponId};
+use crate::domain::coupon::{Coupon, CouponId, State};
 use crate::domain::limits::PAGE_MAX_ROWS;
 use crate::domain::ticket::Serial;
 use crate::domain::user::{Claim, UserId, holder_field, of_holder_field};
@@ -89,9 +89,9 @@ impl Found<'_> {
     }
 }
 
-/// The differences of a preloaded coupon. Tickets that are issued meanwhile, and tickets and acts
-/// that are on their way to the database, are none. Memory: one bit per serial, and some bytes per
-/// record in the stream.
+/// The differences of a preloaded coupon; an archived one has none, because Redis does not have it.
+/// Tickets that are issued meanwhile, and tickets and acts that are on their way to the database,
+/// are none. Memory: one bit per serial, and some bytes per record in the stream.
 ///
 /// # Errors
 /// Those of any call; [`Error::CouponNotFound`], also for drafts.
@@ -102,6 +102,9 @@ pub(super) async fn differences(
 ) -> Result<Vec<Difference>, Error> {
     let mut found = Found { coupon_id: id, differences: Vec::new() };
     let before = preloaded(store, id).await?;
+    if before.state == State::Archived {
+        return Ok(Vec::new());
+    }
     let replid = facts::read(redis).await?.replid;
     let balance = match balance(redis, id).await {
         Ok(balance) => balance,

@@ -20,6 +20,7 @@ use serde::Serialize;
 
 use crate::domain::coupon::{Coupon, CouponId, State};
 use crate::domain::limits::PAGE_DEFAULT_ROWS;
+use crate::lua::audit::Balance;
 use crate::redis::Redis;
 use crate::store::{Counts, Store};
 use crate::telemetry::health::Health;
@@ -34,7 +35,7 @@ pub use ready::Readiness;
 use page::Pages;
 use rows::Rows;
 pub use state::CouponState;
-use state::{balance, preloaded};
+use state::{balance, balance_of, preloaded};
 
 /// The statistics of a coupon, for admins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -97,15 +98,27 @@ impl Observer {
             },
             before => before?,
         };
-        let balance = balance(&self.redis, id).await?;
+        let balance = balance_of(&self.redis, &*self.store, &before).await?;
         let epochs = self.store.epochs(id, PAGE_DEFAULT_ROWS).await?;
         let contested = self.store.contested(id).await?;
-        let persisted = before.persisted;
-        let rows = Rows::around(&*self.store, before, &balance).await?;
-        let audit = Audit::of(id, &balance, persisted);
-        let mut audit = audit.with(&epochs, contested, rows.parked);
-        audit.add(rows.faults(&balance));
+        let audit = Audit::of(id, &balance, before.persisted);
+        let (parked, faults) = self.rows_differ(before, &balance).await?;
+        let mut audit = audit.with(&epochs, contested, parked);
+        audit.add(faults);
         Ok(audit)
+    }
+
+    /// What differs between a balance and the rows around it.
+    async fn rows_differ(
+        &self,
+        before: Coupon,
+        balance: &Balance,
+    ) -> Result<(u64, Vec<String>), Error> {
+        if before.state == State::Archived {
+            return Ok((0, archive_faults(balance, before.persisted, balance.returned)));
+        }
+        let rows = Rows::around(&*self.store, before, balance).await?;
+        Ok((rows.parked, rows.faults(balance)))
     }
 
     /// How Redis and the database differ in a coupon, ticket by ticket; reads all of its tickets on
@@ -158,14 +171,18 @@ impl Observer {
         let before = preloaded(&*self.store, id).await?;
         let counts: Counts = self.store.counts(id).await?;
         let coupon = preloaded(&*self.store, id).await?;
-        let balance = balance(&self.redis, id).await?;
+        let balance = balance_of(&self.redis, &*self.store, &coupon).await?;
         let epochs = self.store.epochs(id, PAGE_DEFAULT_ROWS).await?;
         let audit = Audit::of(id, &balance, coupon.persisted);
         let mut audit = audit.with(&epochs, counts.contested, counts.parked);
         audit.compare_rows(&counts);
-        let rows = Rows::around(&*self.store, before, &balance).await?;
-        audit.add(rows.faults(&balance));
-        audit.add(rows.count_faults(&balance, &counts));
+        if coupon.state == State::Archived {
+            audit.add(archive_faults(&balance, counts.rows, counts.cancelled));
+        } else {
+            let rows = Rows::around(&*self.store, before, &balance).await?;
+            audit.add(rows.faults(&balance));
+            audit.add(rows.count_faults(&balance, &counts));
+        }
         Ok(Stats {
             audit,
             rows: counts.rows,
@@ -207,4 +224,17 @@ impl Observer {
     pub async fn encryption_of_database(&self) -> String {
         encryption::of_database(&*self.store).await
     }
+}
+
+/// The rows of an archived coupon never change.
+fn archive_faults(kept: &Balance, rows: u64, cancelled: u64) -> Vec<String> {
+    let is_kept = (rows, cancelled) == (kept.issued, kept.returned);
+    let sentence = || {
+        format!(
+            "the coupon was archived with {} tickets, {} of them cancelled, and has {rows} rows, \
+             {cancelled} of them cancelled (I3)",
+            kept.issued, kept.returned
+        )
+    };
+    if is_kept { Vec::new() } else { vec![sentence()] }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::error::Error;
 use super::page_rows::PageRows;
-use super::state::{self, balance, preloaded};
+use super::state::{self, balance_of, preloaded};
 use crate::domain::coupon::{Coupon, CouponId};
 use crate::domain::limits::DEFINITIONS_MAX;
 use crate::domain::time::UnixMs;
@@ -102,7 +102,7 @@ impl Pages {
         let (store, asked_id) = (self.store.clone(), id.clone());
         let query = async move { preloaded(&*store, &asked_id).await };
         let coupon = self.rows.find(id, query).await?;
-        let balance = balance(&self.redis, id).await?;
+        let balance = balance_of(&self.redis, &*self.store, &coupon).await?;
         Ok(Arc::new(Page { coupon, balance, known_at: Moment::now() }))
     }
 }

@@ -5,7 +5,7 @@ use crate::domain::coupon::{Coupon, CouponId, State};
 use crate::domain::time::UnixMs;
 use crate::lua::audit::{self, Balance};
 use crate::redis::Redis;
-use crate::store::Store;
+use crate::store::{Archive, Store};
 
 /// The state and the stock of a coupon right now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub struct CouponState {
 
 /// The state of each coupon as admins see it.
 pub(super) async fn of_all(redis: &Redis, coupons: &[Coupon]) -> Vec<CouponState> {
-    let preloaded = coupons.iter().filter(|coupon| coupon.state != State::Draft);
+    let preloaded = coupons.iter().filter(|coupon| coupon.state.is_in_redis());
     let ids: Vec<&CouponId> = preloaded.map(|coupon| &coupon.definition.id).collect();
     let replies = match ids.as_slice() {
         [] => Vec::new(),
@@ -33,6 +33,9 @@ pub(super) async fn of_all(redis: &Redis, coupons: &[Coupon]) -> Vec<CouponState
     let without_stock = |state| CouponState { state, issued: None, remaining: None };
     let state = |coupon: &Coupon| match coupon.state {
         State::Draft => without_stock("draft"),
+        State::Archived => {
+            CouponState { issued: Some(coupon.persisted), ..without_stock("archived") }
+        }
         _ => match replies.next() {
             Some(Ok(audit::Reply::Balance(balance))) => CouponState {
                 state: at(&balance, balance.now),
@@ -50,7 +53,56 @@ pub(super) async fn of_all(redis: &Redis, coupons: &[Coupon]) -> Vec<CouponState
     coupons.iter().map(state).collect()
 }
 
-/// The balance of a coupon that was preloaded.
+/// The balance of a coupon by its row: of an archived one as it was when it left Redis.
+pub(super) async fn balance_of(
+    redis: &Redis,
+    store: &dyn Store,
+    coupon: &Coupon,
+) -> Result<Box<Balance>, Error> {
+    let id = &coupon.definition.id;
+    let archive = match coupon.state {
+        State::Archived => store.find_archive(id).await?.ok_or(Error::CouponNotFound)?,
+        _ => match balance(redis, id).await {
+            // It may have been archived since its row was read.
+            Err(Error::Recovering) => store.find_archive(id).await?.ok_or(Error::Recovering)?,
+            balance => return balance,
+        },
+    };
+    let epoch = store.last_epoch(id).await?.map_or(1, |start| start.epoch);
+    Ok(Box::new(archived(coupon, &archive, epoch, redis.time().await?)))
+}
+
+fn archived(coupon: &Coupon, archive: &Archive, epoch: u32, now: UnixMs) -> Balance {
+    let definition = &coupon.definition;
+    let out = archive.tickets.saturating_sub(archive.cancelled);
+    let remaining = definition.total.saturating_sub(out);
+    Balance {
+        now,
+        state: "closed".to_owned(),
+        epoch,
+        version: coupon.version,
+        total: definition.total,
+        available: remaining,
+        remaining,
+        embargoed: 0,
+        withheld: 0,
+        issued: archive.tickets,
+        returned: archive.cancelled,
+        last_serial: archive.last_serial.0,
+        holders: archive.tickets,
+        per_user_limit: definition.per_user_limit,
+        opens_at: definition.opens_at,
+        closes_at: definition.closes_at,
+        act_no: coupon.act_no,
+        act_token: String::new(),
+        unwritten: None,
+        shard_records: 0,
+        shard_pending: 0,
+        shard_unpersisted: 0,
+    }
+}
+
+/// The balance of a coupon that Redis has.
 pub(super) async fn balance(redis: &Redis, id: &CouponId) -> Result<Box<Balance>, Error> {
     match audit::audit(redis, id).await? {
         audit::Reply::Balance(balance) => Ok(balance),

@@ -68,6 +68,7 @@ impl Acts {
                 Intended::Busy(other) => self.give_way(&other).await?,
                 Intended::KeyReused => return Err(Refusal::KeyReused),
                 Intended::Unknown => return Err(Refusal::CouponNotFound),
+                Intended::Archived => return Err(Refusal::Archived),
                 Intended::VersionConflict(current) => {
                     let seen = request.if_version.unwrap_or_default();
                     return Err(Refusal::VersionConflict { seen, current });

@@ -10,7 +10,7 @@ use tokio::sync::oneshot::error::TryRecvError;
 use super::act::Acts;
 use super::gathering::Gatherings;
 use super::refusal::Refusal;
-use crate::domain::coupon::{CouponId, State};
+use crate::domain::coupon::CouponId;
 use crate::domain::limits::GIVE_WAY;
 use crate::domain::ticket::{Serial, TicketId};
 use crate::domain::who::Who;
@@ -85,13 +85,14 @@ impl Cancels {
                     return Ok(unknown.into_iter().collect());
                 }
                 Cancelled::Busy(other) => self.acts.give_way(&other).await?,
+                Cancelled::Archived => return Err(Refusal::Archived),
             }
         }
         Err(Refusal::ActInProgress)
     }
 
-    /// A serial that Redis gave will have a row soon, and so may any serial while Redis lacks
-    /// tickets; any other serial has no ticket.
+    /// A serial that Redis gave in this epoch will have a row soon, and so may any serial while
+    /// Redis lacks tickets; any other serial has no ticket.
     async fn why_no_row(&self, id: &TicketId) -> Refusal {
         match self.has_ticket(id).await {
             Ok(true) => Refusal::InProgress,
@@ -103,10 +104,14 @@ impl Cancels {
     async fn has_ticket(&self, id: &TicketId) -> Result<bool, Refusal> {
         let Acts { redis, store, .. } = &self.acts;
         if holders::last_serial(redis, &id.coupon_id).await?.is_some_and(|last| id.serial <= last) {
-            return Ok(true);
+            // What was issued before this epoch became rows when it began.
+            let epoch = store.last_epoch(&id.coupon_id).await?;
+            if epoch.is_none_or(|epoch| id.serial >= epoch.first_serial) {
+                return Ok(true);
+            }
         }
         let coupon = store.find_coupon(&id.coupon_id).await?;
-        let is_preloaded = coupon.is_some_and(|coupon| coupon.state != State::Draft);
+        let is_preloaded = coupon.is_some_and(|coupon| coupon.state.is_in_redis());
         if is_preloaded && presence::may_lack_tickets(redis, &id.coupon_id).await? {
             return Err(Refusal::Recovering("the coupon waits for its recovery"));
         }

@@ -57,6 +57,8 @@ pub enum Refusal {
     TotalTooLarge { total: u64 },
     #[error("the coupon is closed, which cannot be undone")]
     AlreadyClosed,
+    #[error("the coupon is archived; nothing of it changes any more")]
+    Archived,
     /// A ticket that a user shows cannot be given again.
     #[error("no stock of the coupon is withheld, or the user has a ticket of this claim")]
     NotRestored,
@@ -140,7 +142,11 @@ impl Refusal {
     pub(super) fn is_final(&self) -> bool {
         matches!(
             self,
-            Self::Invalid(_) | Self::KeyReused | Self::VersionConflict { .. } | Self::AlreadyClosed
+            Self::Invalid(_)
+                | Self::KeyReused
+                | Self::VersionConflict { .. }
+                | Self::AlreadyClosed
+                | Self::Archived
         )
     }
 }

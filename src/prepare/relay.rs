@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::{Preparer, Refusal};
 use crate::domain::coupon::{Coupon, CouponId, State};
 use crate::domain::limits::PAGE_DEFAULT_ROWS;
-use crate::lua::audit;
+use crate::lua::audit::{self, Balance};
 
 /// Pages of acts that one step carries out, and pages of coupons that it compares.
 const PAGES_A_STEP: usize = 10;
@@ -149,6 +149,9 @@ impl Relay {
             let page = page?;
             for coupon in &page {
                 let id = &coupon.definition.id;
+                if coupon.state == State::Archived {
+                    continue;
+                }
                 let is_over = coupon.state == State::Closed && !self.preparer.acts.diverged.has(id);
                 if is_over && !also_closed {
                     continue;
@@ -166,6 +169,26 @@ impl Relay {
         Ok(written)
     }
 
+    /// A ticket that is no longer in a record was a row: if its row is gone, the database went back
+    /// (P2 step 13). The row of the coupon is read once more after the balance, so it counts all
+    /// tickets that had left their records by then. Records of other coupons may hide a loss until
+    /// they are written.
+    async fn look_for_rows(&self, coupon: &Coupon, balance: &Balance) -> Result<(), Refusal> {
+        let (acts, id) = (&self.preparer.acts, &coupon.definition.id);
+        let in_records = balance.shard_unpersisted;
+        if coupon.persisted + in_records >= balance.issued {
+            return Ok(());
+        }
+        // Before the row, so that a replay of a dead letter hides no ticket.
+        let (parked, _) = acts.store.count_parked(id).await?;
+        let listed = parked + acts.store.contested(id).await?;
+        let Some(now) = acts.store.find_coupon(id).await? else { return Ok(()) };
+        if now.persisted + listed + in_records < balance.issued {
+            acts.redis.lacking_rows().add(id);
+        }
+        Ok(())
+    }
+
     /// Writes the act of a pause or close that went first. Returns whether there was one.
     async fn look_at(&self, coupon: &Coupon) -> Result<bool, Refusal> {
         let (preparer, id) = (&self.preparer, &coupon.definition.id);
@@ -174,6 +197,7 @@ impl Relay {
         let audit::Reply::Balance(balance) = audit::audit(&preparer.acts.redis, id).await? else {
             return Ok(false);
         };
+        self.look_for_rows(coupon, &balance).await?;
         // An act may have been made since the row was read, so the row is read once more.
         if balance.act_no > coupon.act_no || preparer.acts.diverged.has(id) {
             preparer.acts.diverged.check(id).await?;

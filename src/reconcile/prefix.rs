@@ -4,7 +4,7 @@
 use super::judge::Prefix;
 use super::serials::serials_reach;
 use super::unproven::Unproven;
-use crate::domain::coupon::{Coupon, State};
+use crate::domain::coupon::Coupon;
 use crate::domain::limits::{PAGE_MAX_ROWS, WITNESS_WAIT};
 use crate::lua::audit::{Balance, Reply, audit_all};
 use crate::redis::Redis;
@@ -27,12 +27,11 @@ pub(super) async fn prefix(
     }
     let mut after = None;
     loop {
-        let mut page = store.list_coupons(after.as_ref(), PAGE_MAX_ROWS).await?;
+        let page = store.list_in_redis(after.as_ref(), PAGE_MAX_ROWS).await?;
         let Some(last) = page.last() else { return Ok(Prefix::Whole) };
         after = Some(last.definition.id.clone());
-        page.retain(|coupon| coupon.state != State::Draft);
         let ids: Vec<_> = page.iter().map(|coupon| &coupon.definition.id).collect();
-        let replies = if ids.is_empty() { Vec::new() } else { audit_all(redis, &ids).await? };
+        let replies = audit_all(redis, &ids).await?;
         for (coupon, reply) in page.iter().zip(replies) {
             let has_all = match reply? {
                 Reply::Balance(balance) => has_all(store, coupon, &balance).await?,

@@ -1,7 +1,7 @@
 //! Which coupons lack keys, or were left by a recoverer that ended.
 
 use super::error::Result;
-use crate::domain::coupon::{Coupon, CouponId, State};
+use crate::domain::coupon::{Coupon, CouponId};
 use crate::domain::limits::PAGE_MAX_ROWS;
 use crate::redis::{Redis, presence};
 use crate::store::Store;
@@ -21,11 +21,10 @@ impl Search {
     /// The coupons of the next page that lack something, the small ones first. A coupon whose
     /// preload never ran lacks nothing: the relay runs it.
     pub(super) async fn next(&mut self, redis: &Redis, store: &dyn Store) -> Result<Vec<Coupon>> {
-        let page = store.list_coupons(self.after.as_ref(), PAGE_MAX_ROWS).await?;
+        let page = store.list_in_redis(self.after.as_ref(), PAGE_MAX_ROWS).await?;
         let last = page.last().map(|coupon| coupon.definition.id.clone());
         let after = last.filter(|_| page.len() == PAGE_MAX_ROWS as usize);
-        let live = page.iter().filter(|coupon| coupon.state != State::Draft);
-        let ids: Vec<_> = live.map(|coupon| coupon.definition.id.clone()).collect();
+        let ids: Vec<_> = page.iter().map(|coupon| coupon.definition.id.clone()).collect();
         let without = presence::without_their_keys(redis, &ids).await?;
         let mut lacking = Vec::new();
         for coupon in page {

@@ -12,6 +12,7 @@ mod fence;
 mod gone;
 mod lacking;
 mod lease;
+mod lost_rows;
 mod mandate;
 mod plan;
 mod process_row;
@@ -40,6 +41,7 @@ use error::{Error, Result};
 use fence::Fence;
 use lacking::Search;
 use lease::Lease;
+use lost_rows::LostRows;
 use recovery::Recovery;
 use refill::Refill;
 use union::Left;
@@ -59,6 +61,7 @@ pub struct Recoverer {
     ordered: Vec<CouponId>,
     health: Health,
     search: Search,
+    lost_rows: LostRows,
     recovery: Option<Recovery>,
     /// The coupons with withheld stock.
     withheld: Vec<(CouponId, u64)>,
@@ -80,6 +83,7 @@ impl Recoverer {
             ordered: Vec::new(),
             health: Health::default(),
             search: Search::default(),
+            lost_rows: LostRows::default(),
             recovery: None,
             withheld: Vec::new(),
             last_count: None,
@@ -164,7 +168,8 @@ impl Recoverer {
             None if !self.ordered.is_empty() => {
                 let mut ordered = Vec::new();
                 for id in &self.ordered {
-                    ordered.extend(self.store.find_coupon(id).await?);
+                    let coupon = self.store.find_coupon(id).await?;
+                    ordered.extend(coupon.filter(|coupon| coupon.state.is_in_redis()));
                 }
                 self.recovery = self.fence().begin_lacking(&accepted, ordered).await?;
                 if self.recovery.is_some() {
@@ -173,6 +178,9 @@ impl Recoverer {
                 Ok(Stepped::Idle)
             }
             None => {
+                let (redis, store, lease) = (&self.redis, &*self.store, &self.lease);
+                let left = Left { redis, store, lease, accepted: &accepted };
+                self.lost_rows.write(&left, self.mandate).await?;
                 self.look_for_lacking(&accepted).await?;
                 Ok(Stepped::Idle)
             }

@@ -51,6 +51,9 @@ impl Refill<'_> {
         let first = start.map_or(Serial(1), |start| start.first_serial);
         let Some((held, of_epoch)) = self.refill(id, first).await? else { return Ok(()) };
         let coupon = self.left.store.find_coupon(id).await?.ok_or(Error::LacksAct)?;
+        if !coupon.state.is_in_redis() {
+            return Ok(());
+        }
         let acts = self.acts_of(id).await?;
         // After the acts: a ticket that is cancelled from now on is returned by a later act.
         let counts = self.left.store.counts(id).await?;

@@ -1,7 +1,7 @@
 //! Coupons are stopped in Redis, so that nothing is issued of them until they are recovered.
 
 use super::error::{Error, Result};
-use crate::domain::coupon::{Coupon, CouponId, State};
+use crate::domain::coupon::{Coupon, CouponId};
 use crate::domain::limits::PAGE_MAX_ROWS;
 use crate::lua::recover::{Args, Reply, Stopped, recover};
 use crate::redis::Redis;
@@ -25,7 +25,7 @@ pub(super) async fn has_only_our_coupons(redis: &Redis, store: &dyn Store) -> Re
     }
 }
 
-/// Stops every coupon that is no draft. Returns how many rows each has, and what it had in Redis.
+/// Stops every coupon that Redis must have. Returns how many rows each has, and what it had there.
 pub(super) async fn stop_all(
     redis: &Redis,
     store: &dyn Store,
@@ -35,10 +35,10 @@ pub(super) async fn stop_all(
     let mut stopped = Vec::new();
     let mut after = None;
     loop {
-        let page = store.list_coupons(after.as_ref(), PAGE_MAX_ROWS).await?;
+        let page = store.list_in_redis(after.as_ref(), PAGE_MAX_ROWS).await?;
         let Some(last) = page.last() else { return Ok(stopped) };
         after = Some(last.definition.id.clone());
-        for coupon in page.iter().filter(|coupon| coupon.state != State::Draft) {
+        for coupon in &page {
             let had = stop(redis, coupon, replid, epoch).await?.ok_or(Error::Overtaken)?;
             stopped.push((coupon.persisted, coupon.definition.id.clone(), had));
         }

@@ -1,4 +1,4 @@
-//! What Redis still has becomes rows: the records of a shard, and holders (P2 step 9).
+//! What Redis still has becomes rows: the records of a shard, and holders (P2 steps 9 and 13).
 
 use std::collections::HashMap;
 
@@ -61,19 +61,32 @@ impl Left<'_> {
 
     /// Writes the holders that have no row as rows.
     pub(super) async fn save_holders(&self, id: &CouponId) -> Result<()> {
-        let mut cursor = 0;
+        self.save(id, |_| true).await.map(|_| ())
+    }
+
+    /// Like [`Left::save_holders`], without cancelled tickets: a row would be a valid one. Returns
+    /// how many rows are new.
+    pub(super) async fn save_accepted_holders(&self, id: &CouponId) -> Result<u64> {
+        self.save(id, |held| !held.is_cancelled).await
+    }
+
+    async fn save(&self, id: &CouponId, is_meant: fn(&HeldTicket) -> bool) -> Result<u64> {
+        let (mut cursor, mut saved) = (0, 0);
         loop {
             self.lease.keep().await?;
             let replid = &self.accepted.replid;
             let (next, page) = holders::page_of_holders(self.redis, replid, id, cursor).await?;
+            let meant = page
+                .iter()
+                .filter(|(_, value)| HeldTicket::parse(value).is_some_and(|held| is_meant(&held)));
             let held: Vec<Record> =
-                page.iter().filter_map(|(field, value)| record_of(id, field, value)).collect();
+                meant.filter_map(|(field, value)| record_of(id, field, value)).collect();
             for records in held.chunks(PAGE_MAX_ROWS as usize) {
-                let lacking = self.without_row(id, records).await?;
-                self.store.persist_or_park(&lacking, &[]).await?;
+                let lost = self.without_row(id, records).await?;
+                saved += self.store.persist_or_park(&lost, &[]).await?.inserted;
             }
             if next == 0 {
-                return Ok(());
+                return Ok(saved);
             }
             cursor = next;
         }

@@ -30,6 +30,7 @@ use ::redis::{AsyncConnectionConfig, Value};
 
 use deadpool_redis::{Connection, PoolError};
 
+use crate::domain::time::UnixMs;
 use crate::telemetry::metrics;
 pub use error::{Error, Result};
 use generation::GenerationWatch;
@@ -59,6 +60,7 @@ pub struct Redis {
     keys: Arc<Keys>,
     generation: GenerationWatch,
     suspects: Suspects,
+    lacking_rows: Suspects,
     preloaded: Preloaded,
 }
 
@@ -76,6 +78,7 @@ impl Redis {
             keys: Arc::new(Keys::new(&settings.key_prefix)),
             generation: GenerationWatch::new(),
             suspects: Suspects::default(),
+            lacking_rows: Suspects::default(),
             preloaded: Preloaded::default(),
         })
     }
@@ -133,6 +136,11 @@ impl Redis {
         &self.suspects
     }
 
+    /// Coupons with tickets that are in no record and have no rows.
+    pub fn lacking_rows(&self) -> &Suspects {
+        &self.lacking_rows
+    }
+
     /// A pooled connection. Waits at most the response time-out until one is free and connected.
     pub(crate) async fn pooled(&self) -> Result<Connection> {
         let since = Instant::now();
@@ -168,5 +176,16 @@ impl Redis {
     pub async fn ping(&self) -> Result<()> {
         let mut connection = self.pooled().await?;
         ::redis::cmd("PING").query_async(&mut connection).await.map_err(Error::of_call)
+    }
+
+    /// The clock of Redis.
+    ///
+    /// # Errors
+    /// Those of any call.
+    pub async fn time(&self) -> Result<UnixMs> {
+        let mut connection = self.pooled().await?;
+        let time = ::redis::cmd("TIME").query_async(&mut connection).await;
+        let (seconds, microseconds): (i64, i64) = time.map_err(Error::of_call)?;
+        Ok(UnixMs(seconds * 1_000 + microseconds / 1_000))
     }
 }

@@ -1,4 +1,4 @@
-//! Coupons whose keys may be lost.
+//! Coupons whose keys, or whose rows, may be lost.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,14 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::domain::coupon::CouponId;
 use crate::domain::limits::SUSPECTS_MAX;
 
-/// Coupons that a script did not find, although they were preloaded according to their rows. The
-/// sweep takes and checks them. Cheap to clone.
+/// Coupons that one part of the process met and another one takes and checks. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Suspects(Arc<Mutex<BTreeSet<CouponId>>>);
 
 impl Suspects {
-    /// Adds a coupon that was not found. If the bound is reached it is not added: the sweep finds
-    /// it later.
+    /// Adds a coupon. If the bound is reached it is not added: it is met again later.
     pub fn add(&self, id: &CouponId) {
         let mut suspects = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if suspects.len() < SUSPECTS_MAX {

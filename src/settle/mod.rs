@@ -18,6 +18,13 @@ pub use crate::store::UserCursor;
 pub use error::Error;
 pub use export::{Export, FORMATS, Format};
 
+/// A ticket, and its place among all tickets of its coupon; `None` as long as that is not known.
+#[derive(Debug)]
+pub struct Ranked {
+    pub issued: IssuedTicket,
+    pub rank: Option<u64>,
+}
+
 /// Looks tickets up; cheap to clone.
 #[derive(Clone)]
 pub struct Settler {
@@ -41,11 +48,17 @@ impl Settler {
     ///
     /// # Errors
     /// [`Error::NotFound`], also for another user's ticket.
-    pub async fn find(&self, id: &TicketId, user_id: &UserId) -> Result<IssuedTicket, Error> {
+    pub async fn find(&self, id: &TicketId, user_id: &UserId) -> Result<Ranked, Error> {
+        let issued = self.find_issued(id, user_id).await?;
+        self.ranked(issued).await
+    }
+
+    async fn find_issued(&self, id: &TicketId, user_id: &UserId) -> Result<IssuedTicket, Error> {
         let coupon = self.store.find_coupon(&id.coupon_id).await?.ok_or(Error::NotFound)?;
         match self.store.find_ticket(id).await? {
             Some(row) if row.ticket.user_id == *user_id => self.show(row, &coupon),
             Some(_) => Err(Error::NotFound),
+            None if coupon.state == State::Archived => Err(Error::NotFound),
             None => self.find_in_progress(id, user_id, &coupon).await,
         }
     }
@@ -59,7 +72,7 @@ impl Settler {
         user_id: &UserId,
         after: Option<&UserCursor>,
         limit_rows: u32,
-    ) -> Result<Vec<IssuedTicket>, Error> {
+    ) -> Result<Vec<Ranked>, Error> {
         let rows = self.store.tickets_of_user(user_id, after, limit_rows).await?;
         let mut shown = Vec::with_capacity(rows.len());
         let mut known: Option<Coupon> = None;
@@ -69,7 +82,7 @@ impl Settler {
                 Some(coupon) => coupon,
                 None => self.store.find_coupon(id).await?.ok_or(Error::NotFound)?,
             };
-            shown.push(self.show(row, &coupon)?);
+            shown.push(self.ranked(self.show(row, &coupon)?).await?);
             known = Some(coupon);
         }
         Ok(shown)
@@ -87,6 +100,15 @@ impl Settler {
     ) -> Result<Vec<IssuedTicket>, Error> {
         let rows = self.store.tickets_of_coupon(&coupon.definition.id, after, limit_rows).await?;
         rows.into_iter().map(|row| self.show(row, coupon)).collect()
+    }
+
+    /// While a ticket has no row, those before it may be lost with it.
+    async fn ranked(&self, issued: IssuedTicket) -> Result<Ranked, Error> {
+        let rank = match issued.status {
+            Some(Status::InProgress) => None,
+            _ => self.store.rank(&issued.ticket).await?,
+        };
+        Ok(Ranked { issued, rank })
     }
 
     /// A row with everything that is derived from it.

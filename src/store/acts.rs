@@ -254,6 +254,9 @@ pub(super) async fn cancel_in<D: Dialect>(
     let Some(coupon) = coupon.filter(|coupon| coupon.state != State::Draft) else {
         return Ok(Cancelled::Done { act: None, unknown: serials.to_vec() });
     };
+    if coupon.state == State::Archived {
+        return Ok(Cancelled::Archived);
+    }
     let rows = tickets::find_all::<D>(transaction, id, serials).await?;
     let unknown = decide::without_row(serials, &rows);
     let returns = decide::returns(&rows);

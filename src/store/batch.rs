@@ -23,13 +23,13 @@ pub struct Persisted {
 }
 
 /// A ticket that should become a row. The order of the fields is the order of the rows: all
-/// writers insert by key, so that two with the same batch wait for each other instead of a
-/// deadlock.
+/// writers insert by epoch and key, so that two with the same batch wait for each other instead of
+/// a deadlock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct NewTicket<'a> {
+    pub(super) epoch: i32,
     pub(super) coupon_id: &'a CouponId,
     pub(super) serial: i64,
-    pub(super) epoch: i32,
     pub(super) user_id: &'a UserId,
     pub(super) claim: i16,
     pub(super) issued_at_ms: i64,
@@ -80,7 +80,7 @@ pub(super) struct Contested<'a> {
     pub(super) reason: &'static str,
 }
 
-/// The distinct tickets of these records in the order of their keys. The stream may deliver a
+/// The distinct tickets of these records in the order of epoch and key. The stream may deliver a
 /// ticket twice in one batch; the list has it once.
 ///
 /// # Errors
@@ -92,10 +92,10 @@ pub(super) fn tickets_of(records: &[Record]) -> Result<Vec<NewTicket<'_>>> {
         let first_serial: i64 = stored(record.first_serial.0)?;
         for (position, (user_id, claim)) in (0_i64..).zip(&record.holders) {
             tickets.push(NewTicket {
+                epoch,
                 coupon_id: &record.coupon_id,
                 // A serial that saturates is too large for its column, which refuses it.
                 serial: first_serial.saturating_add(position),
-                epoch,
                 user_id,
                 claim: i16::from(claim.number()),
                 issued_at_ms: record.issued_at.0,

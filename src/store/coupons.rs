@@ -20,6 +20,10 @@ pub trait Coupons: Send + Sync {
     /// Coupons in the order of their ids (bytewise), after this one.
     async fn list_coupons(&self, after: Option<&CouponId>, limit_rows: u32) -> Result<Vec<Coupon>>;
 
+    /// Like [`Coupons::list_coupons`], without drafts and archived ones.
+    async fn list_in_redis(&self, after: Option<&CouponId>, limit_rows: u32)
+    -> Result<Vec<Coupon>>;
+
     /// The coupons of this list that have no row.
     async fn without_row(&self, ids: &[CouponId]) -> Result<Vec<CouponId>>;
 
@@ -76,6 +80,20 @@ impl<D: Dialect> Coupons for D {
     async fn list_coupons(&self, after: Option<&CouponId>, limit_rows: u32) -> Result<Vec<Coupon>> {
         let sql =
             format!("SELECT {COUPON_COLUMNS} FROM coupons WHERE id > $1 ORDER BY id LIMIT $2");
+        let after = after.map_or("", CouponId::as_str);
+        let statement = Statement::new(sql).bind(after).bind(i64::from(limit_rows));
+        all::<CouponRow, _>(self.read(&statement).await?)
+    }
+
+    async fn list_in_redis(
+        &self,
+        after: Option<&CouponId>,
+        limit_rows: u32,
+    ) -> Result<Vec<Coupon>> {
+        let sql = format!(
+            "SELECT {COUPON_COLUMNS} FROM coupons
+             WHERE id > $1 AND state NOT IN ('draft', 'archived') ORDER BY id LIMIT $2"
+        );
         let after = after.map_or("", CouponId::as_str);
         let statement = Statement::new(sql).bind(after).bind(i64::from(limit_rows));
         all::<CouponRow, _>(self.read(&statement).await?)

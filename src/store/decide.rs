@@ -27,6 +27,8 @@ pub enum Intended {
     Unknown,
     /// The coupon was preloaded before, by this act; only for a preload.
     AlreadyPreloaded(Act),
+    /// The coupon is archived.
+    Archived,
 }
 
 /// The result of a request to cancel tickets of a coupon (P9 step 4).
@@ -42,6 +44,8 @@ pub enum Cancelled {
     },
     /// Another act of the coupon is intended; it must be recorded first. Nothing was written.
     Busy(Act),
+    /// The coupon is archived, and no ticket of it changes any more.
+    Archived,
 }
 
 /// The answer to a new act that may not be written. The caller has locked the row of `coupon`;
@@ -74,6 +78,7 @@ pub(super) fn refusal(
     }
     Ok(match (coupon.state, is_preload) {
         (State::Draft, false) => Some(Intended::Unknown),
+        (State::Archived, _) => Some(Intended::Archived),
         (State::Open | State::Paused | State::Closed, true) => {
             let preload = first.ok_or(Error::Corrupt("coupon: no act preloaded it"))?;
             Some(Intended::AlreadyPreloaded(preload))

@@ -128,6 +128,7 @@ async fn drop_ticket<D: Dialect>(
         Cancelled::Done { unknown, .. } if !unknown.is_empty() => {
             Ok(Carried::refused("its coupon does not exist, or is a draft"))
         }
+        Cancelled::Archived => Ok(Carried::refused("its coupon is archived")),
         Cancelled::Done { act, .. } => Ok(Carried::Out(act)),
     }
 }

@@ -229,6 +229,14 @@ pub(super) trait Bulk: Send + Sync + 'static {
         transaction: &mut Transaction<Self>,
         grown: &[(String, i64)],
     ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Adds the new rows of an epoch of these coupons to `rows_before` of their later epochs. The
+    /// rows of the coupons are locked.
+    fn grow_later_epochs(
+        transaction: &mut Transaction<Self>,
+        epoch: i32,
+        grown: &[(String, i64)],
+    ) -> impl Future<Output = Result<()>> + Send;
 }
 
 /// The single row of a statement that always returns one.

@@ -6,7 +6,9 @@
 //! all dialects.
 
 mod acts;
+mod archives;
 mod batch;
+mod counts;
 mod coupons;
 mod dead_letters;
 mod decide;
@@ -25,6 +27,7 @@ mod parking;
 mod pool;
 mod postgres;
 mod processes;
+mod ranks;
 mod records;
 mod recoveries;
 mod rehearsal;
@@ -35,7 +38,9 @@ mod sqlite;
 mod tickets;
 
 pub use acts::Acts;
+pub use archives::{Archive, Archives};
 pub use batch::Persisted;
+pub use counts::Counts;
 pub use coupons::Coupons;
 pub use dead_letters::DeadLetters;
 pub use decide::{Cancelled, Intended, after};
@@ -46,20 +51,39 @@ pub use health::Health;
 pub use installation::Installation;
 pub use open::new;
 pub use processes::{Processes, SeenProcess};
+pub use ranks::Ranks;
 pub use records::Records;
 pub use recoveries::Recoveries;
 pub use rows::TicketRow;
 pub use settings::{Migrations, Settings};
-pub use tickets::{Counts, Tickets, UserCursor};
+pub use tickets::{Tickets, UserCursor};
 
 /// What the rest of the program needs from a database. Every method is one transaction or one
 /// statement with a time-out; lists are bounded by their `limit_rows`.
 pub trait Store:
-    Coupons + Decisions + Tickets + Generations + Installation + Records + Recoveries + Health
+    Coupons
+    + Decisions
+    + Tickets
+    + Ranks
+    + Archives
+    + Generations
+    + Installation
+    + Records
+    + Recoveries
+    + Health
 {
 }
 
 impl<S> Store for S where
-    S: Coupons + Decisions + Tickets + Generations + Installation + Records + Recoveries + Health
+    S: Coupons
+        + Decisions
+        + Tickets
+        + Ranks
+        + Archives
+        + Generations
+        + Installation
+        + Records
+        + Recoveries
+        + Health
 {
 }

@@ -1,12 +1,10 @@
 //! Bisects a batch that the database refuses down to the tickets at fault, and parks these as dead
 //! letters in the transaction of their neighbours (P5 step 4).
 
-use std::collections::BTreeMap;
-
 use super::batch::{self, NewTicket, Persisted};
 use super::dialect::{Dialect, Statement, Transaction};
 use super::error::{Error, Result};
-use super::inserting::insert_and_compare;
+use super::inserting::{Grown, insert_and_compare};
 use super::letter::NewLetter;
 use crate::domain::record::{Record, Undecodable};
 
@@ -58,7 +56,7 @@ async fn write_all<'a, D: Dialect>(
     mut letters: Vec<NewLetter<'a>>,
 ) -> Result<Persisted> {
     let mut transaction = database.begin_checking().await?;
-    let mut grown: BTreeMap<String, i64> = BTreeMap::new();
+    let mut grown = Grown::default();
     let mut contested = Vec::new();
     // The front half first, so that all writers lock in the order of the keys.
     let mut parts = if tickets.is_empty() { Vec::new() } else { vec![tickets] };
@@ -66,9 +64,7 @@ async fn write_all<'a, D: Dialect>(
         say::<D>(&mut transaction, "SAVEPOINT part").await?;
         match insert_and_compare::<D>(&mut transaction, part).await {
             Ok((more, conflicts)) => {
-                for (id, rows) in more {
-                    *grown.entry(id).or_insert(0) += rows;
-                }
+                grown.add(more);
                 contested.extend(conflicts);
             }
             Err(error) if error.is_away() => return Err(error),
@@ -90,16 +86,13 @@ async fn write_all<'a, D: Dialect>(
     letters.sort_unstable_by(|one, other| one.id.cmp(&other.id));
     letters.dedup_by(|one, other| one.id == other.id);
     D::insert_letters(&mut transaction, &letters).await?;
-    let grown: Vec<(String, i64)> = grown.into_iter().filter(|(_, rows)| *rows > 0).collect();
-    // Last, because all persisters need these few rows.
-    D::grow_persisted(&mut transaction, &grown).await?;
+    grown.write::<D>(&mut transaction).await?;
     transaction.commit().await?;
     if let Some(NewLetter { id, class, reason, .. }) = letters.first() {
         let parked = letters.len();
         tracing::error!(parked, letter.id = %id, class, reason, "parked as dead letters");
     }
-    let inserted: i64 = grown.iter().map(|(_, rows)| rows).sum();
-    let mut persisted = batch::account(records, inserted, &contested);
+    let mut persisted = batch::account(records, grown.rows(), &contested);
     persisted.replayed = persisted.replayed.saturating_sub(letters.len() as u64);
     persisted.parked = letters.into_iter().map(|letter| letter.id).collect();
     Ok(persisted)

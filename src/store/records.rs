@@ -13,10 +13,10 @@ use crate::domain::record::{Record, Undecodable};
 #[async_trait]
 pub trait Records: Send + Sync {
     /// Writes the tickets of these records in one transaction: the rows, sorted by key, by bulk
-    /// insert; one `records` row per record; `persisted` of their coupons. If fewer rows were
-    /// inserted than given, it compares: an equal row is a replay, a different one makes the
-    /// ticket contested, in the same transaction (I3, I9; P5 step 3). When it returns, they are
-    /// committed.
+    /// insert; one `records` row per record; `persisted` of their coupons, and `rows_before` of
+    /// later epochs. If fewer rows were inserted than given, it compares: an equal row is a replay,
+    /// a different one makes the ticket contested, in the same transaction (I3, I9; P5 step 3).
+    /// When it returns, they are committed.
     async fn persist(&self, records: &[Record]) -> Result<Persisted>;
 
     /// Like [`Records::persist`], but what cannot be written becomes dead letters in the same
@@ -83,8 +83,6 @@ pub(super) async fn write_in<D: Dialect>(
     let (grown, contested) = insert_and_compare::<D>(transaction, &tickets).await?;
     D::insert_records(transaction, records).await?;
     D::insert_contested(transaction, &contested).await?;
-    // Last, because all persisters need these few rows.
-    D::grow_persisted(transaction, &grown).await?;
-    let inserted = grown.iter().map(|(_, rows)| rows).sum();
-    Ok(batch::account(records, inserted, &contested))
+    grown.write::<D>(transaction).await?;
+    Ok(batch::account(records, grown.rows(), &contested))
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::coupons;
 use super::dialect::{Dialect, Statement, Transaction};
 use super::error::{Error, Result};
 use super::processes::Processes;
@@ -18,6 +19,9 @@ pub trait Recoveries: Processes {
     /// Takes or renews the lease of the recoverer, by the clock of the database. False while
     /// another process has it.
     async fn lead_recovery(&self, recoverer: &str, lease: Duration) -> Result<bool>;
+
+    /// Gives the lease of the recoverer back before its end.
+    async fn leave_recovery(&self, recoverer: &str) -> Result<()>;
 
     /// How the epochs of a coupon began, the last one first, at most this many; none for a coupon
     /// that was never recovered.
@@ -63,6 +67,38 @@ pub(super) async fn restore<D: Dialect>(
     Ok(())
 }
 
+/// Under the lock of the coupon's row, which every transaction with new rows takes: so no row is
+/// missing in `rows_before`, and none counts twice.
+async fn begin_epoch<D: Dialect>(database: &D, id: &CouponId, start: &EpochStart) -> Result<()> {
+    let first_serial: i64 = stored(start.first_serial.0)?;
+    let stock: i64 = stored(start.stock)?;
+    let withheld: i64 = stored(start.withheld)?;
+    let act_no: i64 = stored(start.act_no)?;
+    let mut transaction = database.begin().await?;
+    let coupon = coupons::lock::<D>(&mut transaction, id).await?;
+    let coupon = coupon.ok_or(Error::Corrupt("epoch: its coupon has no row"))?;
+    let rows_before: i64 = stored(coupon.persisted)?;
+    let bound = |sql: &'static str| {
+        let statement = Statement::new(sql).bind(id.as_str()).bind(i64::from(start.epoch));
+        statement.bind(first_serial).bind(stock).bind(act_no).bind(withheld).bind(rows_before)
+    };
+    let update = bound(
+        "UPDATE epochs SET first_serial = $3, stock = $4, act_no = $5, withheld = $6,
+             rows_before = $7
+         WHERE coupon_id = $1 AND epoch = $2",
+    );
+    if D::write_in(&mut transaction, &update).await? == 0 {
+        let insert = bound(
+            "INSERT INTO epochs
+                 (coupon_id, epoch, first_serial, stock, act_no, withheld, rows_before)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        );
+        D::write_in(&mut transaction, &insert).await?;
+    }
+    transaction.commit().await?;
+    Ok(())
+}
+
 #[async_trait]
 impl<D: Dialect> Recoveries for D {
     async fn lead_recovery(&self, recoverer: &str, lease: Duration) -> Result<bool> {
@@ -81,6 +117,12 @@ impl<D: Dialect> Recoveries for D {
         );
         let first = Statement::new(sql).bind(recoverer).bind(lease_ms);
         self.insert(first, "recoverer_no").await
+    }
+
+    async fn leave_recovery(&self, recoverer: &str) -> Result<()> {
+        let sql = "UPDATE recoverers SET until_ms = 0 WHERE recoverer = $1";
+        self.write(&Statement::new(sql).bind(recoverer)).await?;
+        Ok(())
     }
 
     async fn epochs(&self, id: &CouponId, limit_rows: u32) -> Result<Vec<EpochStart>> {
@@ -104,26 +146,7 @@ impl<D: Dialect> Recoveries for D {
     }
 
     async fn begin_epoch(&self, id: &CouponId, start: &EpochStart) -> Result<()> {
-        let first_serial: i64 = stored(start.first_serial.0)?;
-        let stock: i64 = stored(start.stock)?;
-        let withheld: i64 = stored(start.withheld)?;
-        let act_no: i64 = stored(start.act_no)?;
-        let bound = |sql: &'static str| {
-            let statement = Statement::new(sql).bind(id.as_str()).bind(i64::from(start.epoch));
-            statement.bind(first_serial).bind(stock).bind(act_no).bind(withheld)
-        };
-        let insert = bound(
-            "INSERT INTO epochs (coupon_id, epoch, first_serial, stock, act_no, withheld)
-             VALUES ($1, $2, $3, $4, $5, $6)",
-        );
-        if !self.insert(insert, "coupon_id, epoch").await? {
-            let update = bound(
-                "UPDATE epochs SET first_serial = $3, stock = $4, act_no = $5, withheld = $6
-                 WHERE coupon_id = $1 AND epoch = $2",
-            );
-            self.write(&update).await?;
-        }
-        Ok(())
+        self.call(|| begin_epoch(self, id, start)).await
     }
 
     async fn withheld(&self, limit_rows: u32) -> Result<Vec<(CouponId, u64)>> {

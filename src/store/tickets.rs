@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 
+use super::counts::Counts;
 use super::dead_letters::DeadLetters;
 use super::dialect::{Dialect, Statement, Transaction, only};
 use super::error::{Error, Result};
@@ -11,31 +12,6 @@ use crate::domain::limits::{COUNT_PAGE_ROWS, COUNT_WAIT};
 use crate::domain::ticket::{Serial, TicketId};
 use crate::domain::time::UnixMs;
 use crate::domain::user::{Claim, UserId};
-
-/// Counts over a coupon's rows; they read all of them, so they are for admins and tests. That no
-/// two rows have the same user and claim (I2) is a constraint of the table and not counted again.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
-    pub rows: u64,
-    pub cancelled: u64,
-    /// The greatest serial, also of a parked ticket; 0 without tickets.
-    pub last_serial: u64,
-    pub contested: u64,
-    /// Tickets that are parked: undecided dead letters without a row.
-    pub parked: u64,
-}
-
-impl Counts {
-    /// Tickets that were issued, as far as the database knows.
-    pub fn issued(&self) -> u64 {
-        self.rows + self.contested + self.parked
-    }
-
-    /// Tickets whose stock was not returned; it is never given again (I1).
-    pub fn out(&self) -> u64 {
-        self.issued().saturating_sub(self.cancelled)
-    }
-}
 
 /// Where the next page of a user's tickets begins: after this coupon and claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +33,14 @@ pub trait Tickets: DeadLetters {
         limit_rows: u32,
     ) -> Result<Vec<TicketRow>>;
 
+    /// The row of this user and claim.
+    async fn ticket_of(
+        &self,
+        coupon_id: &CouponId,
+        user_id: &UserId,
+        claim: Claim,
+    ) -> Result<Option<TicketRow>>;
+
     /// A coupon's rows in the order of their serials, after this one (0: from the beginning).
     async fn tickets_of_coupon(
         &self,
@@ -74,8 +58,8 @@ pub trait Tickets: DeadLetters {
     ) -> Result<Vec<TicketRow>>;
 
     /// Coupons that Redis must have, with the greatest serial of their rows and dead letters, in
-    /// the order of their ids after this one (P2 step 6): no drafts, and none without a row whose
-    /// preload is only intended.
+    /// the order of their ids after this one (P2 step 6): none that is a draft or archived, and
+    /// none without a row whose preload is only intended.
     async fn last_serials(
         &self,
         after: Option<&CouponId>,
@@ -153,6 +137,24 @@ impl<D: Dialect> Tickets for D {
         all::<StoredTicket, _>(self.read(&statement).await?)
     }
 
+    async fn ticket_of(
+        &self,
+        coupon_id: &CouponId,
+        user_id: &UserId,
+        claim: Claim,
+    ) -> Result<Option<TicketRow>> {
+        let sql = format!(
+            "SELECT {} FROM tickets WHERE user_id = $1 AND coupon_id = $2 AND claim = $3",
+            D::TICKET_COLUMNS
+        );
+        let statement = Statement::new(sql)
+            .bind(user_id.as_str())
+            .bind(coupon_id.as_str())
+            .bind(i64::from(claim.number()));
+        let rows: Vec<StoredTicket> = self.read(&statement).await?;
+        rows.into_iter().next().map(TicketRow::try_from).transpose()
+    }
+
     async fn tickets_of_coupon(
         &self,
         coupon_id: &CouponId,
@@ -191,7 +193,7 @@ impl<D: Dialect> Tickets for D {
                  COALESCE((SELECT MAX(serial) FROM tickets WHERE coupon_id = coupons.id), 0),
                  COALESCE((SELECT MAX(serial) FROM dead_letters
                      WHERE coupon_id = coupons.id), 0))
-             FROM coupons WHERE state <> 'draft' AND id > $1
+             FROM coupons WHERE state NOT IN ('draft', 'archived') AND id > $1
                  AND (EXISTS (SELECT 1 FROM tickets WHERE coupon_id = id)
                      OR NOT EXISTS (SELECT 1 FROM acts
                          WHERE coupon_id = id AND act_no = 1 AND state = 'intended'))

@@ -23,6 +23,8 @@ pub enum Loop {
     Sweep,
     /// Recovers coupons that Redis forgot.
     Recoverer,
+    /// Archives coupons that are closed.
+    Archiver,
     /// Says in the database that this server lives, and what it told.
     ProcessRow,
     /// Keeps the histograms small.
@@ -45,6 +47,7 @@ impl Loop {
             Self::Gauges => "gauges",
             Self::Sweep => "sweep",
             Self::Recoverer => "recoverer",
+            Self::Archiver => "archiver",
             Self::ProcessRow => "process_row",
             Self::Upkeep => "upkeep",
             Self::Filters => "filters",

@@ -4,7 +4,7 @@
 use crate::tokens::{self, Mention};
 use crate::tree::{self, Finding, Source, Tree};
 
-const VERBS: [&str; 10] = [
+const VERBS: [&str; 11] = [
     "prepare",
     "admit",
     "issue",
@@ -15,6 +15,7 @@ const VERBS: [&str; 10] = [
     "observe",
     "reconcile",
     "recover",
+    "archive",
 ];
 const APP: [&str; 9] =
     ["domain", "config", "embedded", "telemetry", "redis", "store", "auth", "lua", "http"];

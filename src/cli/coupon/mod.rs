@@ -81,6 +81,14 @@ pub(super) enum Verb {
         #[arg(short, long)]
         yes: bool,
     },
+    /// Take a closed coupon out of Redis now, and keep it in the database only; asks first
+    Archive {
+        #[command(flatten)]
+        shown: Shown,
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
+    },
     /// Delete a draft
     Delete(Id),
     /// Export every ticket in the order of the serials
@@ -114,6 +122,11 @@ impl Verb {
             Self::Release { shown, yes } => (
                 format!("Release the withheld stock of {}?", shown.id),
                 "Users whose tickets were lost cannot get them afterwards.",
+                *yes,
+            ),
+            Self::Archive { shown, yes } => (
+                format!("Archive {}?", shown.id),
+                "No ticket of it can be cancelled or restored afterwards.",
                 *yes,
             ),
             _ => return Ok(()),
@@ -186,6 +199,10 @@ pub(super) async fn perform(context: &Context, verb: Verb) -> Result<(), Failure
                 Ok(applied) => shown::applied(&id, &Change::Release, None, applied, output.form()),
                 Err(refusal) => Err(of_draft(context, &id, refusal.into()).await),
             }
+        }
+        Verb::Archive { shown: Shown { id, output }, .. } => {
+            context.archiver().archive(&id).await?;
+            shown::coupon(context, &preparer.find(&id).await?, output.form()).await
         }
         Verb::Delete(Id { id }) => {
             preparer.delete(&id).await?;

@@ -216,4 +216,22 @@ impl Bulk for PostgresStore {
         .await?;
         Ok(())
     }
+
+    async fn grow_later_epochs(
+        transaction: &mut Transaction<Self>,
+        epoch: i32,
+        grown: &[(String, i64)],
+    ) -> Result<()> {
+        sqlx::query(
+            "UPDATE epochs SET rows_before = rows_before + grown.n
+             FROM UNNEST($1::text[], $2::bigint[]) AS grown (id, n)
+             WHERE epochs.coupon_id = grown.id AND epochs.epoch > $3",
+        )
+        .bind(grown.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>())
+        .bind(grown.iter().map(|(_, n)| *n).collect::<Vec<_>>())
+        .bind(i64::from(epoch))
+        .execute(&mut **transaction)
+        .await?;
+        Ok(())
+    }
 }

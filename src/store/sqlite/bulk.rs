@@ -243,6 +243,27 @@ impl Bulk for SqliteStore {
         }
         Ok(())
     }
+
+    async fn grow_later_epochs(
+        transaction: &mut Transaction<Self>,
+        epoch: i32,
+        grown: &[(String, i64)],
+    ) -> Result<()> {
+        for chunk in chunks(grown) {
+            let sql = format!(
+                "WITH grown (id, n) AS (VALUES {})
+                 UPDATE epochs SET rows_before = rows_before + grown.n FROM grown
+                 WHERE epochs.coupon_id = grown.id AND epochs.epoch > ?",
+                values(chunk.len(), 2)
+            );
+            let mut query = sqlx::query(AssertSqlSafe(sql));
+            for (id, n) in chunk {
+                query = query.bind(id).bind(n);
+            }
+            query.bind(epoch).execute(&mut **transaction).await?;
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]

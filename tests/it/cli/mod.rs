@@ -1,5 +1,6 @@
 //! The command line: every verb, every exit code.
 
+mod archive;
 mod audit;
 mod closed_pipe;
 mod dead_letters;

@@ -3,6 +3,7 @@
 
 mod acknowledge;
 mod acts;
+mod archive;
 mod audit;
 mod heartbeat;
 mod holders_page;

@@ -47,10 +47,13 @@ async fn a_ticket_is_in_progress_until_a_worker_wrote_its_row_and_only_its_holde
     assert!(ended.success());
 }
 
-/// What was told, as it is shown later: the same fields and where it stands.
+/// What was told, as it is shown later: the same fields, where it stands, and, once it has a row,
+/// its rank, which is the serial as long as no epoch has ended.
 fn with_status(told: &Value, status: &str) -> Value {
     let mut shown = told.clone();
     shown["status"] = status.into();
+    let rank = if status == "in_progress" { Value::Null } else { told["serial"].clone() };
+    shown["rank"] = rank;
     shown
 }
 

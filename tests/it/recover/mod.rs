@@ -2,6 +2,7 @@
 
 mod acceptance;
 mod alone;
+mod archived;
 mod beside;
 mod by_hand;
 mod crash;
@@ -10,6 +11,8 @@ mod failover;
 mod kept;
 mod parked;
 mod processes;
+mod put_back;
+mod ranks;
 mod whole;
 mod withheld;
 

@@ -13,6 +13,7 @@ mod opening;
 mod persisting;
 mod pooled;
 mod processes;
+mod ranks;
 mod reading;
 mod recoveries;
 mod rehearsal;

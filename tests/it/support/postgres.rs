@@ -198,6 +198,18 @@ pub async fn open_to_all(url: &str) {
     as_owner(&[format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", name_of(url))]).await;
 }
 
+/// Copies a database that nobody is connected to; `put_back` replaces it by this copy.
+pub async fn copy(url: &str) {
+    as_owner(&[format!("CREATE DATABASE {0}_copy TEMPLATE {0}", name_of(url))]).await;
+}
+
+/// Replaces a database by its copy, whoever is connected.
+pub async fn put_back(url: &str) {
+    let name = name_of(url);
+    let rename = format!("ALTER DATABASE {name}_copy RENAME TO {name}");
+    as_owner(&[format!("DROP DATABASE {name} WITH (FORCE)"), rename]).await;
+}
+
 fn name_of(url: &str) -> &str {
     url.split(['/', '?']).nth(3).expect("a URL of fresh_database")
 }

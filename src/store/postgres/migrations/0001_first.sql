@@ -149,7 +149,8 @@ CREATE TABLE generations (
     )
 );
 
--- How each epoch of a recovered coupon began; the first epoch of a coupon has no row.
+-- How each epoch of a recovered coupon began; the first epoch of a coupon has no row. rows_before
+-- is how many rows of `tickets` earlier epochs have.
 CREATE TABLE epochs (
     coupon_id    TEXT   COLLATE "C" NOT NULL,
     epoch        BIGINT NOT NULL,
@@ -157,6 +158,7 @@ CREATE TABLE epochs (
     stock        BIGINT NOT NULL,
     withheld     BIGINT NOT NULL,
     act_no       BIGINT NOT NULL,
+    rows_before  BIGINT NOT NULL,
     CONSTRAINT epochs_pk PRIMARY KEY (coupon_id, epoch)
 );
 
@@ -192,3 +194,22 @@ CREATE TABLE installation (
     CONSTRAINT installation_pk PRIMARY KEY (installation_no),
     CONSTRAINT installation_one CHECK (installation_no = 1)
 );
+
+-- The closed coupons that left Redis. sha256 is over all of their tickets; left_at_ms is empty while
+-- Redis may still have their keys.
+CREATE TABLE archives (
+    coupon_id      TEXT COLLATE "C" NOT NULL,
+    tickets        BIGINT NOT NULL,
+    cancelled      BIGINT NOT NULL,
+    last_serial    BIGINT NOT NULL,
+    sha256         TEXT NOT NULL,
+    archived_at_ms BIGINT NOT NULL,
+    left_at_ms     BIGINT,
+    CONSTRAINT archives_pk PRIMARY KEY (coupon_id),
+    CONSTRAINT archives_coupon FOREIGN KEY (coupon_id) REFERENCES coupons (id),
+    CONSTRAINT archives_sha256_length CHECK (length(sha256) = 64)
+);
+
+-- What the archiver looks for.
+CREATE INDEX coupons_closed ON coupons (id) WHERE state = 'closed';
+CREATE INDEX archives_leaving ON archives (coupon_id) WHERE left_at_ms IS NULL;

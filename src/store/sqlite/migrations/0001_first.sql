@@ -152,7 +152,8 @@ CREATE TABLE generations (
     )
 ) STRICT, WITHOUT ROWID;
 
--- How each epoch of a recovered coupon began; the first epoch of a coupon has no row.
+-- How each epoch of a recovered coupon began; the first epoch of a coupon has no row. rows_before
+-- is how many rows of `tickets` earlier epochs have.
 CREATE TABLE epochs (
     coupon_id    TEXT    NOT NULL,
     epoch        INTEGER NOT NULL,
@@ -160,6 +161,7 @@ CREATE TABLE epochs (
     stock        INTEGER NOT NULL,
     withheld     INTEGER NOT NULL,
     act_no       INTEGER NOT NULL,
+    rows_before  INTEGER NOT NULL,
     CONSTRAINT epochs_pk PRIMARY KEY (coupon_id, epoch)
 ) STRICT, WITHOUT ROWID;
 
@@ -195,3 +197,22 @@ CREATE TABLE installation (
     CONSTRAINT installation_pk PRIMARY KEY (installation_no),
     CONSTRAINT installation_one CHECK (installation_no = 1)
 ) STRICT, WITHOUT ROWID;
+
+-- The closed coupons that left Redis. sha256 is over all of their tickets; left_at_ms is empty while
+-- Redis may still have their keys.
+CREATE TABLE archives (
+    coupon_id      TEXT NOT NULL,
+    tickets        INTEGER NOT NULL,
+    cancelled      INTEGER NOT NULL,
+    last_serial    INTEGER NOT NULL,
+    sha256         TEXT NOT NULL,
+    archived_at_ms INTEGER NOT NULL,
+    left_at_ms     INTEGER,
+    CONSTRAINT archives_pk PRIMARY KEY (coupon_id),
+    CONSTRAINT archives_coupon FOREIGN KEY (coupon_id) REFERENCES coupons (id),
+    CONSTRAINT archives_sha256_length CHECK (length(sha256) = 64)
+) STRICT, WITHOUT ROWID;
+
+-- What the archiver looks for.
+CREATE INDEX coupons_closed ON coupons (id) WHERE state = 'closed';
+CREATE INDEX archives_leaving ON archives (coupon_id) WHERE left_at_ms IS NULL;
