@@ -6,7 +6,9 @@ use super::history::{Asked, History};
 use super::points::{Leads, Point, Request};
 use super::random::{self, Random};
 use super::{judge, number_from};
+use crate::support::eventually::eventually_holds;
 use crate::support::proxy::Moment;
+use crate::support::server::Server;
 use crate::support::site::{Dialect, Site};
 
 const COUPON: &str = "winter";
@@ -59,6 +61,30 @@ async fn a_persister_killed_at_any_moment_loses_and_doubles_nothing_i3_i9() {
         is_left = point != POINTS[4];
     }
     let _persister = site.worker(&[]);
-    let line = format!("part=Persister seed={seed} persister_kills={kills} takeovers={takeovers}");
+    let parked = replay_all(&server).await;
+    let line = format!(
+        "part=Persister seed={seed} persister_kills={kills} takeovers={takeovers} parked={parked}"
+    );
     judge(&line, &history, &server, &site.redis, (COUPON, TOTAL)).await;
+}
+
+/// Replays what was parked, as an operator does: a record that three persisters had in hand when
+/// they were killed looks like one that kills them. Returns how many tickets those were.
+async fn replay_all(server: &Server) -> usize {
+    eventually_holds("an empty stream", async || server.stats(COUPON).await["shard_records"] == 0)
+        .await;
+    let mut replayed = 0;
+    loop {
+        let page = server.get_as_admin("/admin/dead-letters").await.json();
+        let letters = page["dead_letters"].as_array().unwrap();
+        if letters.is_empty() {
+            return replayed;
+        }
+        for letter in letters {
+            let id = letter["id"].as_str().unwrap();
+            let answer = server.post_as_admin(&format!("/admin/dead-letters/{id}/replay")).await;
+            assert_eq!(answer.status, 200, "{}", answer.body);
+        }
+        replayed += letters.len();
+    }
 }
